@@ -1,0 +1,100 @@
+"""Where things lie in a repository: names below its root, built and taken apart here only.
+
+    repository.json              kind, format version, id, created
+    blobs/<aa>/<digest>-<nonce>  bytes; a name is never reused
+    intents/<id>                 a writer of blobs announces itself
+    versions/<aa>/<id>           the record; put-if-absent is the moment of commit
+    keys/<aa>/<key>              binding: the version record that answers the key, inline
+    leases/<key>/<n>             who computes a key now; n grows when a lease is taken over
+    runs/<run>/<part>            what ran in a flow run, one part a process
+    names/<name>/<n>             append-only history of a name
+    quarantine/<digest>-<nonce>  blobs whose bytes were wrong, set aside
+"""
+
+from __future__ import annotations
+
+import re
+
+from versioning.digest import Digest, Key, is_digest
+from versioning.errors import FormatError
+from versioning.records import ID_PATTERN
+
+REPOSITORY = "repository.json"
+BLOBS, INTENTS, VERSIONS, KEYS = "blobs/", "intents/", "versions/", "keys/"
+LEASES, RUNS, NAMES, QUARANTINE, MARKS = "leases/", "runs/", "names/", "quarantine/", "marks/"
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def blob(name: str) -> str:
+    """Of the blob `name`, as a manifest gives it (`<aa>/<digest>-<nonce>`)."""
+    return BLOBS + name
+
+
+def blob_prefix(digest: Digest) -> str:
+    """Of every blob with these bytes."""
+    return f"{BLOBS}{digest[:2]}/{digest}-"
+
+
+def intent(version_id: str) -> str:
+    """Of the intent to write a version."""
+    return INTENTS + _checked_id(version_id)
+
+
+def version(version_id: str) -> str:
+    """Of a version's record."""
+    return f"{VERSIONS}{_checked_id(version_id)[:2]}/{version_id}"
+
+
+def version_id(name: str) -> str | None:
+    """The id in the name of a version's record, or None when `name` is something else."""
+    prefix, _, tail = name.rpartition("/")
+    is_version = ID_PATTERN.fullmatch(tail) and prefix + "/" == f"{VERSIONS}{tail[:2]}/"
+    return tail if is_version else None
+
+
+def binding(key: Key) -> str:
+    """Of the binding of a key."""
+    if not is_digest(key):
+        raise FormatError(f"{str(key)[:80]!r} is not a key: keys have 64 hexadecimal characters")
+    return f"{KEYS}{key[:2]}/{key}"
+
+
+def lease(key: Key, generation: int) -> str:
+    """Of one holder's lease on a key; the highest generation holds."""
+    return f"{LEASES}{binding(key)[len(KEYS) + 3 :]}/{generation:08d}"
+
+
+def run(run_id: str, part: str = "") -> str:
+    """Of what one process of a flow run did; without `part`, the prefix of all of them."""
+    return f"{RUNS}{_safe(run_id)}/{_safe(part) if part else ''}"
+
+
+def name_entry(name: str, position: int) -> str:
+    """Of the entry `position` (from 0) in the history of a name."""
+    return f"{NAMES}{_safe(name)}/{position:08d}"
+
+
+def quarantined(blob_name: str) -> str:
+    """Of a blob that was set aside."""
+    return QUARANTINE + blob_name.rpartition("/")[2]
+
+
+def mark(blob_name: str) -> str:
+    """Of a collector's mark on a blob."""
+    return MARKS + blob_name.rpartition("/")[2]
+
+
+def _checked_id(text: str) -> str:
+    if not ID_PATTERN.fullmatch(text):
+        raise FormatError(f"{text[:80]!r} is not a version id: ids have 32 hexadecimal characters")
+    return text
+
+
+def _safe(text: str) -> str:
+    if not _SAFE.fullmatch(text):
+        raise FormatError(
+            f"{text[:80]!r} cannot be a name: use letters, digits, dot, dash and underscore, "
+            "128 at most, beginning with a letter or digit"
+        )
+    return text

@@ -1,0 +1,253 @@
+"""What is written beside the blobs: small JSON documents, each naming its kind and format version.
+
+Records read from a shared store are data, never code, and are not trusted: every field is checked for type
+and size here, names that become paths are checked against `layout`. `FORMAT.md` describes each field.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from versioning.digest import Digest, Key, is_digest
+from versioning.errors import FormatError
+from versioning.keys import Leaf
+
+FORMAT_VERSION = 1
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+INLINE_BYTES = 64 * 1024
+ID_PATTERN = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One run of stored bytes of a version, in the order of its manifest.
+
+    Attributes:
+        part: What the codec calls it (`data`, `tensors/0`, `a/b.csv`); relative, `/`-separated, or empty.
+        digest: Digest of the stored bytes.
+        size_bytes: How many there are.
+        name: Its name below `blobs/`, or None when the bytes are `inline`.
+        inline: The bytes themselves, for a version small enough to need no blob.
+    """
+
+    part: str
+    digest: Digest
+    size_bytes: int
+    name: str | None = None
+    inline: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A version that was read: under which parameter path (`flights`, `frames[2]`), and its value's digest."""
+
+    name: str
+    id: str
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """One immutable version: the key it answers, the bytes that hold it, what it read, who made it.
+
+    Attributes:
+        id: 32 hexadecimal characters, random; also the name of the writer's intent.
+        key: What was asked for.
+        digest: Digest of the value (canonical encoding), whatever bytes hold it.
+        step: Name people use, as given to the task.
+        function: `module:qualified.name` of the body; empty for a `Source`.
+        flow: Name of the flow, or None outside one.
+        created: Moment of the commit, UTC.
+        seconds: How long the body ran.
+        codec: Name and version of the codec, as `arrow/1`.
+        manifest: The blobs, in order.
+        leaves: The key's leaves, by name.
+        inputs: The versions read.
+        meta: JSON-like facts for people: run, environment, git, warnings, type, shape. Never keyed.
+    """
+
+    id: str
+    key: Key
+    digest: Digest
+    step: str
+    function: str
+    flow: str | None
+    created: datetime
+    seconds: float
+    codec: str
+    manifest: tuple[Blob, ...]
+    leaves: tuple[Leaf, ...]
+    inputs: tuple[Input, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all blobs, inline ones included."""
+        return sum(blob.size_bytes for blob in self.manifest)
+
+
+def dump(kind: str, fields: Mapping[str, Any]) -> bytes:
+    """A record as JSON: kind and format first, then `fields` in the order given."""
+    return orjson.dumps({"kind": kind, "format": FORMAT_VERSION, **fields})
+
+
+def parse(data: bytes, kind: str, *, name: str) -> dict[str, Any]:
+    """The fields of a record of `kind`.
+
+    Args:
+        data: The stored bytes.
+        kind: What the record must say it is.
+        name: Where it was read, for the error.
+
+    Raises:
+        FormatError: If it is too large, no JSON object, of another kind, or of a newer format.
+    """
+    if len(data) > MAX_RECORD_BYTES:
+        raise FormatError(
+            f"{name} has {len(data)} bytes, more than a record may have ({MAX_RECORD_BYTES}); "
+            "it was not written by this library: remove it",
+            name=name,
+        )
+    try:
+        fields = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise FormatError(
+            f"{name} is not a JSON record ({error}); run `versioning verify`", name=name
+        ) from error
+    if not isinstance(fields, dict) or fields.get("kind") != kind:
+        raise FormatError(f"{name} is not a {kind} record; run `versioning verify`", name=name)
+    version = fields.get("format")
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+        raise FormatError(
+            f"{name} has format {version!r}; this release reads up to {FORMAT_VERSION}: "
+            "upgrade prefect-versioning",
+            name=name,
+        )
+    return fields
+
+
+def dump_version(record: VersionRecord) -> bytes:
+    """`record` as stored."""
+    return dump("version", {
+        "id": record.id,
+        "key": record.key,
+        "digest": record.digest,
+        "step": record.step,
+        "function": record.function,
+        "flow": record.flow,
+        "created": record.created.isoformat(),
+        "seconds": record.seconds,
+        "codec": record.codec,
+        "manifest": [_dump_blob(blob) for blob in record.manifest],
+        "leaves": [_dump_leaf(leaf) for leaf in record.leaves],
+        "inputs": [{"name": i.name, "id": i.id, "digest": i.digest} for i in record.inputs],
+        "meta": dict(record.meta),
+    })
+
+
+def parse_version(data: bytes, *, name: str) -> VersionRecord:
+    """The version stored as `data`, every field checked.
+
+    Raises:
+        FormatError: If a field is missing, of another type, or not of its form.
+    """
+    fields = parse(data, "version", name=name)
+    try:
+        return _version(fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"{name} is damaged or foreign ({type(error).__name__}: {error}); run `versioning verify`",
+            name=name,
+        ) from error
+
+
+def _version(fields: dict[str, Any]) -> VersionRecord:
+    created = datetime.fromisoformat(_text(fields["created"]))
+    if created.tzinfo is None:
+        raise ValueError("created has no zone")
+    flow = fields["flow"]
+    return VersionRecord(
+        id=_id(fields["id"]),
+        key=Key(_digest(fields["key"])),
+        digest=_digest(fields["digest"]),
+        step=_text(fields["step"]),
+        function=_text(fields["function"]),
+        flow=None if flow is None else _text(flow),
+        created=created,
+        seconds=float(fields["seconds"]),
+        codec=_text(fields["codec"]),
+        manifest=tuple(_blob(item) for item in fields["manifest"]),
+        leaves=tuple(_leaf(item) for item in fields["leaves"]),
+        inputs=tuple(
+            Input(_text(i["name"]), _id(i["id"]), _digest(i["digest"])) for i in fields["inputs"]
+        ),
+        meta=_mapping(fields["meta"]),
+    )
+
+
+def _dump_leaf(leaf: Leaf) -> dict[str, str]:
+    fields = {"name": leaf.name, "digest": str(leaf.digest)}
+    return fields if leaf.value is None else {**fields, "value": leaf.value}
+
+
+def _leaf(fields: dict[str, Any]) -> Leaf:
+    value = fields.get("value")
+    return Leaf(_text(fields["name"]), _digest(fields["digest"]), None if value is None else _text(value))
+
+
+def _dump_blob(blob: Blob) -> dict[str, Any]:
+    fields: dict[str, Any] = {"part": blob.part, "digest": blob.digest, "size_bytes": blob.size_bytes}
+    if blob.inline is not None:
+        return {**fields, "inline": base64.b64encode(blob.inline).decode("ascii")}
+    return {**fields, "name": blob.name}
+
+
+def _blob(fields: dict[str, Any]) -> Blob:
+    part, digest, size = _text(fields["part"]), _digest(fields["digest"]), fields["size_bytes"]
+    if not _is_relative(part):
+        raise ValueError(f"part {part!r} leaves its folder")
+    if type(size) is not int or size < 0:
+        raise ValueError(f"size_bytes is {size!r}")
+    if (inline := fields.get("inline")) is not None:
+        return Blob(part, digest, size, inline=base64.b64decode(_text(inline), validate=True))
+    name = _text(fields["name"])
+    if not re.fullmatch(rf"{digest[:2]}/{digest}-[0-9a-f]{{16}}", name):
+        raise ValueError(f"blob name {name!r} does not belong to its digest")
+    return Blob(part, digest, size, name=name)
+
+
+def _is_relative(part: str) -> bool:
+    pieces = part.split("/")
+    bad = {"", ".", ".."}
+    return part == "" or not ("\\" in part or "\0" in part or any(p in bad for p in pieces))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return value
+
+
+def _digest(value: object) -> Digest:
+    if not is_digest(value):
+        raise ValueError(f"{str(value)[:80]!r} is not a digest")
+    return Digest(str(value))
+
+
+def _id(value: object) -> str:
+    if not isinstance(value, str) or not ID_PATTERN.fullmatch(value):
+        raise ValueError(f"{str(value)[:80]!r} is not a version id")
+    return value
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("meta is not an object")
+    return value
