@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from versioning.errors import FormatError
+from versioning.settings import Settings
+
+
+def project(folder: Path, body: str) -> Path:
+    (folder / "pyproject.toml").write_text("[tool.versioning]\n" + body)
+    return folder
+
+
+def test_without_file_or_variables_the_defaults_hold(tmp_path):
+    settings = Settings.load({}, tmp_path)
+    assert settings.repository is None
+    assert (settings.lease_seconds, settings.allow_pickle, settings.strict) == (15.0, False, False)
+
+
+def test_the_nearest_project_file_upward_is_read(tmp_path):
+    project(tmp_path, "lease_seconds = 3\nstrict = true\n")
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    settings = Settings.load({}, below)
+    assert (settings.lease_seconds, settings.strict) == (3.0, True)
+
+
+def test_variables_win_over_the_file(tmp_path):
+    project(tmp_path, 'repository = "s3://from/file"\nlease_seconds = 3\n')
+    environ = {"VERSIONING_REPOSITORY": "s3://from/environ", "VERSIONING_ALLOW_PICKLE": "Yes"}
+    settings = Settings.load(environ, tmp_path)
+    assert settings.repository == "s3://from/environ"
+    assert (settings.lease_seconds, settings.allow_pickle) == (3.0, True)
+
+
+def test_folders_in_the_file_are_relative_to_the_file(tmp_path):
+    project(tmp_path, 'repository = "store"\ncache = "cache"\n')
+    settings = Settings.load({}, tmp_path)
+    assert (settings.repository, settings.cache) == (str(tmp_path / "store"), tmp_path / "cache")
+
+
+def test_a_url_in_the_file_is_taken_as_it_is(tmp_path):
+    project(tmp_path, 'repository = "memory://x"\n')
+    assert Settings.load({}, tmp_path).repository == "memory://x"
+
+
+def test_an_unknown_setting_is_named_with_those_that_exist(tmp_path):
+    project(tmp_path, "lease_second = 3\n")
+    with pytest.raises(FormatError, match=r"no setting lease_second; it knows .*lease_seconds"):
+        Settings.load({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "body", ["lease_seconds = -1", 'strict = "perhaps"', "cache = 3", "lease_seconds = true"]
+)
+def test_a_value_of_the_wrong_kind_is_named(tmp_path, body):
+    project(tmp_path, body)
+    with pytest.raises(FormatError, match=body.split()[0]):
+        Settings.load({}, tmp_path)
+
+
+def test_a_bad_variable_is_named(tmp_path):
+    with pytest.raises(FormatError, match="VERSIONING_LEASE_SECONDS"):
+        Settings.load({"VERSIONING_LEASE_SECONDS": "soon"}, tmp_path)
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool")
+    with pytest.raises(FormatError, match=r"pyproject\.toml is not TOML"):
+        Settings.load({}, tmp_path)
+
+
+def test_the_default_repository_is_beside_the_storage_of_prefect(tmp_path):
+    url = Settings().repository_url({"PREFECT_HOME": str(tmp_path)})
+    assert url == str(tmp_path / "versioning")
+    assert Settings(repository="memory://x").repository_url({}) == "memory://x"

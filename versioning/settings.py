@@ -1,0 +1,158 @@
+"""Settings: `VERSIONING_*` variables, over `[tool.versioning]` in `pyproject.toml`, over defaults.
+
+Every field of `Settings` is one setting: `lease_seconds` is `VERSIONING_LEASE_SECONDS` in the
+environment. An unknown name or a value of the wrong kind in the file is an error, so that a typing
+mistake never means "the default". Unknown variables are left alone: they may be somebody else's.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from versioning.errors import FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+PREFIX = "VERSIONING_"
+_WORDS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def _default_cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(home).expanduser() / "prefect-versioning"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a user may set.
+
+    Attributes:
+        repository: URL or folder of the repository; None for the default, see `repository_url`.
+        cache: Folder of this machine for what can be fetched or computed again.
+        lease_seconds: How long a silent holder of a key delays others.
+        allow_pickle: Whether versions may be stored and loaded as pickles, which can run code.
+        strict: Whether a step that reads what its key cannot see fails instead of warning.
+        archive: Whether wheels are kept, so that a rerun survives a yanked release.
+    """
+
+    repository: str | None = None
+    cache: Path = field(default_factory=_default_cache)
+    lease_seconds: float = 15.0
+    allow_pickle: bool = False
+    strict: bool = False
+    archive: bool = False
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, start: Path | None = None) -> Self:
+        """The settings in force.
+
+        Args:
+            environ: Variables to read; `os.environ` when None.
+            start: Folder from which `pyproject.toml` is looked for upward; working folder when None.
+
+        Raises:
+            FormatError: If a setting is unknown or its value is of the wrong kind.
+        """
+        chosen = _from_file(_find_project(start or Path.cwd()))
+        for name, read in _READERS.items():
+            variable = PREFIX + name.upper()
+            if text := (os.environ if environ is None else environ).get(variable):
+                chosen[name] = _read(read, text, variable)
+        return cls(**chosen)
+
+    def repository_url(self, environ: Mapping[str, str] | None = None) -> str:
+        """The repository as set, or `versioning/` beside Prefect's own storage."""
+        if self.repository:
+            return self.repository
+        home = (os.environ if environ is None else environ).get("PREFECT_HOME") or "~/.prefect"
+        return str(Path(home).expanduser() / "versioning")
+
+
+def _find_project(start: Path) -> Path | None:
+    folders = (start.resolve(), *start.resolve().parents)
+    return next((path for folder in folders if (path := folder / "pyproject.toml").is_file()), None)
+
+
+def _from_file(path: Path | None) -> dict[str, Any]:
+    """What `[tool.versioning]` sets; folders in it are relative to the file."""
+    if path is None:
+        return {}
+    try:
+        table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("versioning", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path} is not TOML ({error}); mend it", path=str(path)) from error
+    if unknown := sorted(table.keys() - _READERS.keys()):
+        raise FormatError(
+            f"[tool.versioning] in {path} has no setting {', '.join(unknown)}; "
+            f"it knows {', '.join(sorted(_READERS))}: correct or remove it",
+            path=str(path),
+        )
+    place = f"in [tool.versioning] of {path}"
+    chosen = {name: _read(_READERS[name], raw, f"{name} {place}") for name, raw in table.items()}
+    return {name: _beside(path.parent, value) for name, value in chosen.items()}
+
+
+def _beside(folder: Path, value: object) -> object:
+    """`value`, absolute when it is a folder: the working folder need not be the project's."""
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, str) and "://" not in value:
+        return str(folder / Path(value).expanduser())
+    return value
+
+
+def _read(read: Callable[[object], object], raw: object, where: str) -> object:
+    try:
+        return read(raw)
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"{where} is {raw!r}: {error}; correct or remove it") from error
+
+
+def _text(raw: object) -> str:
+    if not isinstance(raw, str) or not raw:
+        raise TypeError("it must be text")
+    return raw
+
+
+def _folder(raw: object) -> Path:
+    return Path(_text(raw)).expanduser()
+
+
+def _flag(raw: object) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, str) and raw.lower() in _WORDS:
+        return _WORDS[raw.lower()]
+    raise ValueError("it must be true or false")
+
+
+def _positive(raw: object) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise TypeError("it must be a number")
+    number = float(raw)
+    if not 0 < number < float("inf"):
+        raise ValueError("it must be above 0")
+    return number
+
+
+_BY_TYPE: dict[str, Callable[[object], object]] = {
+    "str | None": _text,
+    "Path": _folder,
+    "float": _positive,
+    "bool": _flag,
+}
+_READERS = {item.name: _BY_TYPE[str(item.type)] for item in fields(Settings)}
