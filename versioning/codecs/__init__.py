@@ -1,0 +1,14 @@
+"""Codecs: how values become stored bytes and come back, equal in type and content. Never pickle unless asked."""
+
+from versioning.codecs.protocol import Codec, Reader, Writer, recorded_name
+from versioning.codecs.registry import codec_for, codec_named, register_codec
+
+__all__ = [
+    "Codec",
+    "Reader",
+    "Writer",
+    "codec_for",
+    "codec_named",
+    "recorded_name",
+    "register_codec",
+]
