@@ -62,7 +62,7 @@ class Settings:
 
         Args:
             environ: Variables to read; `os.environ` when None.
-            start: Folder from which `pyproject.toml` is looked for upward; working folder when None.
+            start: Folder from which `pyproject.toml` is looked for upward; else the working one.
 
         Raises:
             FormatError: If a setting is unknown or its value is of the wrong kind.
