@@ -1,0 +1,208 @@
+"""A store in a folder of a local or shared disk.
+
+A name comes into being whole or not at all: bytes are written to a file of their own in `.staging/`
+and linked into place. A link, unlike a rename or a look before writing, fails when the name exists.
+Whatever a crash leaves lies in `.staging/`, which is no part of the repository and is swept when it
+is a day old.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
+
+from versioning.errors import StorageError
+from versioning.records import MAX_RECORD_BYTES
+from versioning.storage.store import Entry, Store, checked, limited, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+STAGING = ".staging"
+LEFTOVER_SECONDS = 24 * 3600
+T = TypeVar("T")
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+class LocalStore(Store):
+    """Files below `root`, read-only on disk so that no stray program changes them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().absolute()
+        self.url = str(self.root)
+        self._prefix = f"{self.root}{os.sep}"
+        self._staging = self._prefix + STAGING
+
+    def get(self, name: str) -> bytes:
+        with translated(self.url, name), self.stream(name) as file:
+            return limited(file.read(MAX_RECORD_BYTES + 1), name)
+
+    def put_if_absent(self, name: str, data: bytes, *, durable: bool = True) -> bool:
+        target = self._path(name)
+        with translated(self.url, name, writing=True):
+            staged = self._staged(data, durable=durable)
+            try:
+                return _into_folder(lambda: _linked(staged, target), target)
+            finally:
+                os.unlink(staged)
+
+    def put(self, name: str, data: bytes) -> None:
+        target = self._path(name)
+        with translated(self.url, name, writing=True):
+            staged = self._staged(data, durable=True)
+            _into_folder(lambda: os.replace(staged, target), target)
+
+    def add_file(self, name: str, path: Path) -> None:
+        target = self._path(name)
+        with translated(self.url, name, writing=True):
+            _persist(path)
+            path.chmod(0o444)
+            _into_folder(lambda: os.rename(path, target), target)
+
+    def staging(self) -> Path:
+        with translated(self.url, STAGING, writing=True):
+            os.makedirs(self._staging, exist_ok=True)
+        return Path(self._staging)
+
+    def stream(self, name: str) -> BinaryIO:
+        with translated(self.url, name):
+            return open(self._path(name), "rb")
+
+    def local_path(self, name: str) -> Path | None:
+        return Path(self._path(name))
+
+    def sizes(self, names: Iterable[str]) -> list[int | None]:
+        return [self._size(name) for name in names]
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        folder, _, start = prefix.rpartition("/")
+        with translated(self.url, prefix):
+            yield from _walk(self._prefix + folder, f"{folder}/" if folder else "", start)
+
+    def delete(self, name: str) -> None:
+        path = self._path(name)
+        with translated(self.url, name, writing=True), suppress(FileNotFoundError):
+            os.unlink(path)
+            # An emptied folder goes too, or every key ever leased would leave one.
+            with suppress(OSError):
+                os.rmdir(os.path.dirname(path))
+
+    def move(self, name: str, new: str) -> None:
+        source, target = self._path(name), self._path(new)
+        with translated(self.url, name):
+            os.stat(source)
+        with translated(self.url, name, writing=True):
+            _into_folder(lambda: os.rename(source, target), target)
+
+    def self_test(self) -> None:
+        """Prove that a second link to a name fails; then sweep what crashes left in `.staging/`."""
+        with translated(self.url, "its self-test", writing=True):
+            probes = [self._staged(b"probe", durable=False) for _ in range(2)]
+            name = f"{self._staging}/{secrets.token_hex(8)}"
+            try:
+                self._prove(probes, name)
+                self._sweep(os.stat(probes[0]).st_mtime - LEFTOVER_SECONDS)
+            finally:
+                for path in (*probes, name):
+                    with suppress(FileNotFoundError):
+                        os.unlink(path)
+
+    def _prove(self, probes: list[str], name: str) -> None:
+        try:
+            won: object = [_linked(probe, name) for probe in probes]
+        except OSError as error:
+            won = error
+        if won != [True, False]:
+            raise StorageError(
+                f"{self.url} cannot hold a repository: hard links do not work there ({won}); "
+                "choose a folder on a local disk, or an s3://, gs:// or az:// URL",
+                url=self.url,
+            )
+
+    def _sweep(self, before: float) -> None:
+        """Remove leftovers last written `before`, by the clock of the disk itself."""
+        for entry in os.scandir(self._staging):
+            with suppress(FileNotFoundError):
+                if entry.stat(follow_symlinks=False).st_mtime < before and not entry.is_dir():
+                    os.unlink(entry.path)
+
+    def _staged(self, data: bytes, *, durable: bool) -> str:
+        path = f"{self._staging}/{secrets.token_hex(8)}"
+        fd = _into_folder(lambda: os.open(path, _NEW, 0o444), path)
+        try:
+            _write(fd, data, durable=durable)
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(fd)
+        return path
+
+    def _path(self, name: str) -> str:
+        return self._prefix + checked(name)
+
+    def _size(self, name: str) -> int | None:
+        with translated(self.url, name), suppress(FileNotFoundError, NotADirectoryError):
+            found = os.stat(self._path(name))
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
+        return None
+
+
+def _into_folder(act: Callable[[], T], target: str) -> T:
+    """`act`, making the folder of `target` first if it lacks; `delete` may remove it again."""
+    for _ in range(8):
+        try:
+            return act()
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+    return act()
+
+
+def _linked(source: str, target: str) -> bool:
+    """Link `source` as `target`; whether that name was free."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        # Over NFS a repeated request finds its own link: the count of links knows.
+        return os.stat(source).st_nlink == 2
+    return True
+
+
+def _write(fd: int, data: bytes, *, durable: bool) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+    if durable:
+        os.fsync(fd)
+
+
+def _persist(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _walk(folder: str, prefix: str, start: str) -> Iterator[Entry]:
+    """Entries below `folder` whose name there begins with `start`; hidden ones are no names."""
+    try:
+        entries = os.scandir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if not entry.name.startswith(start) or entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", "")
+            else:
+                with suppress(FileNotFoundError):
+                    found = entry.stat(follow_symlinks=False)
+                    modified = datetime.fromtimestamp(found.st_mtime, UTC)
+                    yield Entry(prefix + entry.name, found.st_size, modified)

@@ -1,0 +1,206 @@
+"""A store behind an fsspec URL: S3, Google Cloud Storage, Azure and what speaks their protocols.
+
+All of it rests on the conditional create that `pipe_file(mode="create")` asks the service for. Many
+servers ignore the condition, so `self_test` proves it before anything is written.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import secrets
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from fsspec.core import url_to_fs
+
+from versioning.errors import NotFoundError, StorageError
+from versioning.records import MAX_RECORD_BYTES
+from versioning.storage.store import Entry, Store, checked, limited, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+READ_AHEAD_BYTES = 16 * 1024 * 1024
+CALLERS = 16
+CONFLICTS = 3
+
+# A service that is away is an answer within seconds; a listing is never taken from memory.
+_S3 = {"config_kwargs": {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 2}}}
+_DEFAULTS: dict[str, dict[str, Any]] = {"s3": _S3, "s3a": _S3}
+_CONFLICTS = {errno.EEXIST, errno.EINVAL, errno.EBUSY}
+_MODIFIED = ("LastModified", "last_modified", "updated", "mtime", "created")
+
+
+class RemoteStore(Store):
+    """Objects below a URL. Directories do not exist."""
+
+    def __init__(self, url: str, *, options: Mapping[str, Any] | None = None) -> None:
+        self.url = url.rstrip("/")
+        chosen = {**_DEFAULTS.get(url.partition("://")[0], {}), **(options or {})}
+        try:
+            self._fs, root = url_to_fs(self.url, use_listings_cache=False, **chosen)
+        except (ImportError, ValueError) as error:
+            raise StorageError(
+                f"{url} cannot be opened ({error}): install what its protocol needs "
+                "(as `prefect-versioning[s3]`, `[gcs]` or `[azure]`) or choose another URL",
+                url=url,
+            ) from error
+        self._prefix: str = root.rstrip("/") + "/"
+
+    def get(self, name: str) -> bytes:
+        with translated(self.url, name):
+            return limited(self._read(name), name)
+
+    def put_if_absent(self, name: str, data: bytes, *, durable: bool = True) -> bool:
+        for _ in range(CONFLICTS):
+            try:
+                with translated(self.url, name, writing=True):
+                    self._fs.pipe_file(self._path(name), data, mode="create")
+            except StorageError as error:
+                # A conflict arrives as FileExistsError or as EINVAL; a lost reply looks the
+                # same, or like a timeout. What lies there decides.
+                if (found := self._found(name)) is not None:
+                    return found == data
+                if not _is_conflict(error.__cause__):
+                    raise
+            else:
+                return True
+        raise StorageError(
+            f"{self.url} refuses {name} as written although nobody wrote it; run again",
+            url=self.url,
+        )
+
+    def put(self, name: str, data: bytes) -> None:
+        with translated(self.url, name, writing=True):
+            self._fs.pipe_file(self._path(name), data)
+
+    def add_file(self, name: str, path: Path) -> None:
+        with translated(self.url, name, writing=True):
+            self._fs.put_file(str(path), self._path(name))
+        path.unlink()
+
+    def staging(self) -> Path:
+        path = Path(tempfile.gettempdir()) / f"versioning-{os.getuid()}"
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    def stream(self, name: str) -> BinaryIO:
+        with translated(self.url, name):
+            file = self._fs.open(
+                self._path(name), "rb", cache_type="readahead", block_size=READ_AHEAD_BYTES
+            )
+            return cast("BinaryIO", io.BufferedReader(_Translated(file, self.url, name)))
+
+    def sizes(self, names: Iterable[str]) -> list[int | None]:
+        asked = list(names)
+        if len(asked) < 2:
+            return [self._size(name) for name in asked]
+        with ThreadPoolExecutor(min(CALLERS, len(asked))) as callers:
+            return list(callers.map(self._size, asked))
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        folder, _, start = prefix.rpartition("/")
+        with translated(self.url, prefix):
+            path = self._prefix + folder
+            found = self._fs.find(path.rstrip("/"), prefix=start, detail=True)
+        for path, info in found.items():
+            name = path.removeprefix(self._prefix)
+            if name.startswith(prefix):
+                yield Entry(name, info["size"], _modified(info))
+
+    def delete(self, name: str) -> None:
+        try:
+            with translated(self.url, name):
+                self._fs.rm_file(self._path(name))
+        except NotFoundError:
+            pass
+
+    def move(self, name: str, new: str) -> None:
+        with translated(self.url, name):
+            self._fs.cp_file(self._path(name), self._path(new))
+            self._fs.rm_file(self._path(name))
+
+    def self_test(self) -> None:
+        name = f"self-test/{secrets.token_hex(8)}"
+        try:
+            won = [self.put_if_absent(name, b""), self.put_if_absent(name, b"second")]
+            with ThreadPoolExecutor(CALLERS) as callers:
+                claims = [secrets.token_bytes(8) for _ in range(CALLERS)]
+                race = list(callers.map(lambda own: self.put_if_absent(name + "r", own), claims))
+        finally:
+            self.delete(name)
+            self.delete(name + "r")
+        if won != [True, False] or sum(race) != 1:
+            raise StorageError(
+                f"{self.url} cannot hold a repository: of several who write one name, several are "
+                "told that they were first. Use a local folder, AWS S3, Google Cloud Storage, Azure or "
+                "an S3 server that honours If-None-Match",
+                url=self.url,
+            )
+
+    def _path(self, name: str) -> str:
+        return self._prefix + checked(name)
+
+    def _read(self, name: str) -> bytes:
+        try:
+            data = self._fs.cat_file(self._path(name), start=0, end=MAX_RECORD_BYTES + 1)
+        except FileNotFoundError:
+            raise
+        except Exception:
+            # Some services refuse any range of an empty object.
+            if self._size(name) == 0:
+                return b""
+            raise
+        return cast("bytes", data)
+
+    def _found(self, name: str) -> bytes | None:
+        try:
+            return self.get(name)
+        except NotFoundError:
+            return None
+
+    def _size(self, name: str) -> int | None:
+        try:
+            with translated(self.url, name):
+                info = self._fs.info(self._path(name))
+        except NotFoundError:
+            return None
+        return cast("int", info["size"]) if info["type"] == "file" else None
+
+
+class _Translated(io.RawIOBase):
+    """A file of fsspec's whose errors are ours."""
+
+    def __init__(self, file: Any, url: str, name: str) -> None:
+        self._file, self._url, self._name = file, url, name
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with translated(self._url, self._name):
+            data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _is_conflict(error: BaseException | None) -> bool:
+    return isinstance(error, FileExistsError) or getattr(error, "errno", None) in _CONFLICTS
+
+
+def _modified(info: Mapping[str, Any]) -> datetime | None:
+    stamp = next((info[field] for field in _MODIFIED if info.get(field) is not None), None)
+    if isinstance(stamp, str):
+        stamp = datetime.fromisoformat(stamp)
+    if isinstance(stamp, int | float):
+        stamp = datetime.fromtimestamp(stamp, UTC)
+    return cast("datetime | None", stamp)
