@@ -67,7 +67,8 @@ def psi(before: Sequence[float] | Counts, after: Sequence[float] | Counts) -> fl
 
 def _shares(counts: Sequence[float] | Counts) -> Counts:
     values = np.asarray(counts, dtype=np.float64)
-    return np.maximum(values / max(values.sum(), 1.0), SMALLEST_SHARE)
+    shares: Counts = np.maximum(values / max(values.sum(), 1.0), SMALLEST_SHARE)
+    return shares
 
 
 def _binned(reference: pd.Series, current: pd.Series) -> tuple[Counts, Counts]:
