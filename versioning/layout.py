@@ -1,14 +1,16 @@
 """Where things lie in a repository: names below its root, built and taken apart here only.
 
-    repository.json              kind, format version, id, created
-    blobs/<aa>/<digest>-<nonce>  bytes; a name is never reused
-    intents/<id>                 a writer of blobs announces itself
-    versions/<aa>/<id>           the record; put-if-absent is the moment of commit
-    keys/<aa>/<key>              binding: the version record that answers the key, inline
-    leases/<key>/<n>             who computes a key now; n grows when a lease is taken over
-    runs/<run>/<part>            what ran in a flow run, one part a process
-    names/<name>/<n>             append-only history of a name
-    quarantine/<digest>-<nonce>  blobs whose bytes were wrong, set aside
+repository.json              kind, format version, id, created
+blobs/<aa>/<digest>-<nonce>  bytes; a name is never reused
+intents/<id>                 a writer of blobs announces itself
+versions/<aa>/<id>           the record; put-if-absent is the moment of commit
+keys/<aa>/<key>              binding: the version record that answers the key, inline
+leases/<key>/<n>             who computes a key now; n grows when a lease is taken over
+runs/<run>/<part>            what ran in a flow run, one part a process
+names/<name>/<n>             append-only history of a name
+pins/<id>/<n>                append-only history of a version's pin
+marks/<digest>-<nonce>       a collector means to delete a blob
+quarantine/<digest>-<nonce>  blobs whose bytes were wrong, set aside
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from versioning.records import ID_PATTERN
 
 REPOSITORY = "repository.json"
 BLOBS, INTENTS, VERSIONS, KEYS = "blobs/", "intents/", "versions/", "keys/"
-LEASES, RUNS, NAMES, QUARANTINE, MARKS = "leases/", "runs/", "names/", "quarantine/", "marks/"
+LEASES, RUNS, NAMES, PINS = "leases/", "runs/", "names/", "pins/"
+QUARANTINE, MARKS = "quarantine/", "marks/"
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -60,6 +63,12 @@ def binding(key: Key) -> str:
     return f"{KEYS}{key[:2]}/{key}"
 
 
+def bound_key(name: str) -> Key | None:
+    """The key in the name of a binding, or None when `name` is something else."""
+    tail = name.rpartition("/")[2]
+    return Key(Digest(tail)) if is_digest(tail) and name == binding(Key(Digest(tail))) else None
+
+
 def lease(key: Key, generation: int) -> str:
     """Of one holder's lease on a key; the highest generation holds."""
     return f"{LEASES}{binding(key)[len(KEYS) + 3 :]}/{generation:08d}"
@@ -73,6 +82,11 @@ def run(run_id: str, part: str = "") -> str:
 def name_entry(name: str, position: int) -> str:
     """Of the entry `position` (from 0) in the history of a name."""
     return f"{NAMES}{_safe(name)}/{position:08d}"
+
+
+def pin(version_id: str, position: int) -> str:
+    """Of the entry `position` (from 0) in the history of a version's pin."""
+    return f"{PINS}{_checked_id(version_id)}/{position:08d}"
 
 
 def quarantined(blob_name: str) -> str:

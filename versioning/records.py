@@ -1,23 +1,26 @@
 """What is written beside the blobs: small JSON documents, each naming its kind and format version.
 
-Records read from a shared store are data, never code, and are not trusted: every field is checked for type
-and size here, names that become paths are checked against `layout`. `FORMAT.md` describes each field.
+Records read from a shared store are data, never code, and are not trusted: every field is checked
+for type and size here, names that become paths are checked against `layout`. `FORMAT.md` describes
+each field.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 from versioning.digest import Digest, Key, is_digest
 from versioning.errors import FormatError
 from versioning.keys import Leaf
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FORMAT_VERSION = 1
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -30,7 +33,7 @@ class Blob:
     """One run of stored bytes of a version, in the order of its manifest.
 
     Attributes:
-        part: What the codec calls it (`data`, `tensors/0`, `a/b.csv`); relative, `/`-separated, or empty.
+        part: What the codec calls it (`data`, `tensors/0`, `a/b.csv`); relative, or empty.
         digest: Digest of the stored bytes.
         size_bytes: How many there are.
         name: Its name below `blobs/`, or None when the bytes are `inline`.
@@ -46,7 +49,7 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A version that was read: under which parameter path (`flights`, `frames[2]`), and its value's digest."""
+    """A version that was read: as which parameter (`flights`, `frames[2]`), its value's digest."""
 
     name: str
     id: str
@@ -94,8 +97,23 @@ class VersionRecord:
 
 
 def dump(kind: str, fields: Mapping[str, Any]) -> bytes:
-    """A record as JSON: kind and format first, then `fields` in the order given."""
-    return orjson.dumps({"kind": kind, "format": FORMAT_VERSION, **fields})
+    """A record as JSON: kind and format first, then `fields` in the order given.
+
+    Raises:
+        FormatError: If a field is not JSON-like, or it is all too long to be read again.
+    """
+    try:
+        data = orjson.dumps({"kind": kind, "format": FORMAT_VERSION, **fields})
+    except orjson.JSONEncodeError as error:
+        raise FormatError(
+            f"a {kind} record cannot hold this ({error}): pass text, numbers, lists and mappings"
+        ) from error
+    if len(data) > MAX_RECORD_BYTES:
+        raise FormatError(
+            f"a {kind} record of {len(data)} bytes is longer than {MAX_RECORD_BYTES}: store fewer, "
+            "larger parts (as an archive of many files), or say less beside it"
+        )
+    return data
 
 
 def parse(data: bytes, kind: str, *, name: str) -> dict[str, Any]:
@@ -124,7 +142,7 @@ def parse(data: bytes, kind: str, *, name: str) -> dict[str, Any]:
     if not isinstance(fields, dict) or fields.get("kind") != kind:
         raise FormatError(f"{name} is not a {kind} record; run `versioning verify`", name=name)
     version = fields.get("format")
-    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise FormatError(
             f"{name} has format {version!r}; this release reads up to {FORMAT_VERSION}: "
             "upgrade prefect-versioning",
@@ -133,23 +151,52 @@ def parse(data: bytes, kind: str, *, name: str) -> dict[str, Any]:
     return fields
 
 
+def parse_repository(data: bytes, *, name: str) -> str:
+    """The id of the repository that `data` describes.
+
+    Raises:
+        FormatError: If it is of a newer format, or no repository.
+    """
+    id_ = parse(data, "repository", name=name).get("id")
+    if not isinstance(id_, str) or not ID_PATTERN.fullmatch(id_):
+        raise FormatError(f"{name} has no id; it is damaged or foreign: restore it", name=name)
+    return id_
+
+
+def is_revoked(data: bytes) -> bool:
+    """Whether a collector put this in the place of a version, whose writer it took for dead."""
+    return data == dump("revoked", {})
+
+
+def is_part(text: str) -> bool:
+    """Whether `text` can name a part: UTF-8, empty or relative, and below its folder."""
+    if not text.isascii() and text != text.encode("utf-8", "replace").decode("utf-8"):
+        return False
+    pieces = text.split("/")
+    bad = {"", ".", ".."}
+    return text == "" or not ("\\" in text or "\0" in text or any(p in bad for p in pieces))
+
+
 def dump_version(record: VersionRecord) -> bytes:
     """`record` as stored."""
-    return dump("version", {
-        "id": record.id,
-        "key": record.key,
-        "digest": record.digest,
-        "step": record.step,
-        "function": record.function,
-        "flow": record.flow,
-        "created": record.created.isoformat(),
-        "seconds": record.seconds,
-        "codec": record.codec,
-        "manifest": [_dump_blob(blob) for blob in record.manifest],
-        "leaves": [_dump_leaf(leaf) for leaf in record.leaves],
-        "inputs": [{"name": i.name, "id": i.id, "digest": i.digest} for i in record.inputs],
-        "meta": dict(record.meta),
-    })
+    return dump(
+        "version",
+        {
+            "id": record.id,
+            "key": record.key,
+            "digest": record.digest,
+            "step": record.step,
+            "function": record.function,
+            "flow": record.flow,
+            "created": record.created.isoformat(),
+            "seconds": record.seconds,
+            "codec": record.codec,
+            "manifest": [_dump_blob(blob) for blob in record.manifest],
+            "leaves": [_dump_leaf(leaf) for leaf in record.leaves],
+            "inputs": [{"name": i.name, "id": i.id, "digest": i.digest} for i in record.inputs],
+            "meta": dict(record.meta),
+        },
+    )
 
 
 def parse_version(data: bytes, *, name: str) -> VersionRecord:
@@ -161,9 +208,10 @@ def parse_version(data: bytes, *, name: str) -> VersionRecord:
     fields = parse(data, "version", name=name)
     try:
         return _version(fields)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
         raise FormatError(
-            f"{name} is damaged or foreign ({type(error).__name__}: {error}); run `versioning verify`",
+            f"{name} is damaged or foreign ({reason}); run `versioning verify`",
             name=name,
         ) from error
 
@@ -181,15 +229,22 @@ def _version(fields: dict[str, Any]) -> VersionRecord:
         function=_text(fields["function"]),
         flow=None if flow is None else _text(flow),
         created=created,
-        seconds=float(fields["seconds"]),
+        seconds=_seconds(fields["seconds"]),
         codec=_text(fields["codec"]),
-        manifest=tuple(_blob(item) for item in fields["manifest"]),
+        manifest=_manifest(fields["manifest"]),
         leaves=tuple(_leaf(item) for item in fields["leaves"]),
         inputs=tuple(
             Input(_text(i["name"]), _id(i["id"]), _digest(i["digest"])) for i in fields["inputs"]
         ),
         meta=_mapping(fields["meta"]),
     )
+
+
+def _manifest(items: list[dict[str, Any]]) -> tuple[Blob, ...]:
+    blobs = tuple(_blob(item) for item in items)
+    if len({blob.part for blob in blobs}) != len(blobs):
+        raise ValueError("two parts have one name")
+    return blobs
 
 
 def _dump_leaf(leaf: Leaf) -> dict[str, str]:
@@ -199,11 +254,17 @@ def _dump_leaf(leaf: Leaf) -> dict[str, str]:
 
 def _leaf(fields: dict[str, Any]) -> Leaf:
     value = fields.get("value")
-    return Leaf(_text(fields["name"]), _digest(fields["digest"]), None if value is None else _text(value))
+    return Leaf(
+        _text(fields["name"]), _digest(fields["digest"]), None if value is None else _text(value)
+    )
 
 
 def _dump_blob(blob: Blob) -> dict[str, Any]:
-    fields: dict[str, Any] = {"part": blob.part, "digest": blob.digest, "size_bytes": blob.size_bytes}
+    fields: dict[str, Any] = {
+        "part": blob.part,
+        "digest": blob.digest,
+        "size_bytes": blob.size_bytes,
+    }
     if blob.inline is not None:
         return {**fields, "inline": base64.b64encode(blob.inline).decode("ascii")}
     return {**fields, "name": blob.name}
@@ -211,27 +272,24 @@ def _dump_blob(blob: Blob) -> dict[str, Any]:
 
 def _blob(fields: dict[str, Any]) -> Blob:
     part, digest, size = _text(fields["part"]), _digest(fields["digest"]), fields["size_bytes"]
-    if not _is_relative(part):
-        raise ValueError(f"part {part!r} leaves its folder")
+    if not is_part(part):
+        raise ValueError(f"part {part[:80]!r} leaves its folder")
     if type(size) is not int or size < 0:
         raise ValueError(f"size_bytes is {size!r}")
-    if (inline := fields.get("inline")) is not None:
-        return Blob(part, digest, size, inline=base64.b64decode(_text(inline), validate=True))
+    if (text := fields.get("inline")) is not None:
+        inline = base64.b64decode(_text(text), validate=True)
+        if len(inline) != size:
+            raise ValueError(f"{len(inline)} bytes are inline, not {size}")
+        return Blob(part, digest, size, inline=inline)
     name = _text(fields["name"])
     if not re.fullmatch(rf"{digest[:2]}/{digest}-[0-9a-f]{{16}}", name):
-        raise ValueError(f"blob name {name!r} does not belong to its digest")
+        raise ValueError(f"blob name {name[:80]!r} does not belong to its digest")
     return Blob(part, digest, size, name=name)
-
-
-def _is_relative(part: str) -> bool:
-    pieces = part.split("/")
-    bad = {"", ".", ".."}
-    return part == "" or not ("\\" in part or "\0" in part or any(p in bad for p in pieces))
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not text")
+        raise TypeError(f"{str(value)[:80]!r} is not text")
     return value
 
 
@@ -245,6 +303,12 @@ def _id(value: object) -> str:
     if not isinstance(value, str) or not ID_PATTERN.fullmatch(value):
         raise ValueError(f"{str(value)[:80]!r} is not a version id")
     return value
+
+
+def _seconds(value: object) -> float:
+    if type(value) not in {int, float}:
+        raise TypeError(f"seconds is {str(value)[:80]!r}")
+    return float(cast("float", value))
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class LocalStore(Store):
                     with suppress(FileNotFoundError):
                         os.unlink(path)
 
-    def _prove(self, probes: list[str], name: str) -> None:
+    def _prove(self, probes: Iterable[str], name: str) -> None:
         try:
             won: object = [_linked(probe, name) for probe in probes]
         except OSError as error:

@@ -138,7 +138,7 @@ class RemoteStore(Store):
         if won != [True, False] or sum(race) != 1:
             raise StorageError(
                 f"{self.url} cannot hold a repository: of several who write one name, several are "
-                "told that they were first. Use a local folder, AWS S3, Google Cloud Storage, Azure or "
+                "told that they were first. Use a local folder, AWS S3, Google Cloud, Azure or "
                 "an S3 server that honours If-None-Match",
                 url=self.url,
             )
