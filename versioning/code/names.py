@@ -1,0 +1,247 @@
+"""Which names a piece of source reads from outside itself, and which attributes of them.
+
+`settings.model.depth` is one reference with a path, so that `settings.data` may change. Scopes
+follow Python: names bound in a function, comprehension or lambda are its own, class scopes are not
+seen from the functions in them, a walrus binds outside its comprehension.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from versioning.code.normal import arguments_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_BLIND_CALLS = frozenset({"eval", "exec", "globals", "__import__", "import_module"})
+_Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One thing read from outside.
+
+    Attributes:
+        root: The name it begins with; for an import inside the body, the local name.
+        path: The attributes followed from there.
+        module: Module imported in the body (`..pkg.mod` when relative); None for a global.
+    """
+
+    root: str
+    path: tuple[str, ...] = ()
+    module: str | None = None
+
+    def __str__(self) -> str:
+        return ".".join((self.module or self.root, *self.path))
+
+
+@dataclass(slots=True)
+class References:
+    """What was found: references in the order of the source, and what could not be followed."""
+
+    refs: dict[Ref, None] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Scope:
+    bound: set[str] = field(default_factory=set)
+    outside: set[str] = field(default_factory=set)
+    imports: dict[str, list[Ref]] = field(default_factory=dict)
+    is_class: bool = False
+
+
+def references(nodes: Iterable[ast.AST], *, scope: ast.AST | None = None) -> References:
+    """What `nodes` read, as seen from inside `scope` (a function or class) or from a module."""
+    collector = _Collector([] if scope is None else [_scope_of(scope)])
+    for node in nodes:
+        collector.visit(node)
+    return collector.found
+
+
+def attribute_path(node: ast.AST) -> tuple[str, ...] | None:
+    """`("a", "b", "c")` for `a.b.c`, or None when `node` does not begin with a name."""
+    attributes: list[str] = []
+    while isinstance(node, ast.Attribute):
+        attributes.append(node.attr)
+        node = node.value
+    return (node.id, *reversed(attributes)) if isinstance(node, ast.Name) else None
+
+
+class _Collector(ast.NodeVisitor):
+    def __init__(self, scopes: list[_Scope]) -> None:
+        self.scopes = scopes
+        self.found = References()
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if isinstance(node.ctx, ast.Load):
+            self._read(node.id, ())
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        path = attribute_path(node)
+        if path is None:
+            self.generic_visit(node)
+        else:
+            # What is written or deleted is an attribute of what is read.
+            self._read(path[0], path[1:] if isinstance(node.ctx, ast.Load) else path[1:-1])
+
+    def visit_Call(self, node: ast.Call) -> None:
+        path = attribute_path(node.func)
+        if path is not None and not any(path[0] in scope.bound for scope in self.scopes):
+            self._call(node, path[-1])
+        if path == ("getattr",) and (followed := _constant_getattr(node)) is not None:
+            self.visit(followed)
+            node = ast.Call(node.func, node.args[2:], node.keywords)
+        self.generic_visit(node)
+
+    def _call(self, node: ast.Call, name: str) -> None:
+        first = node.args[0] if node.args else None
+        if name in {"__import__", "import_module"} and isinstance(first, ast.Constant):
+            self.found.refs[Ref(str(first.value), (), str(first.value))] = None
+        elif name in _BLIND_CALLS:
+            self._warn(node, f"{name}() reaches what its key cannot see")
+        elif (
+            name == "getattr" and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant)
+        ):
+            path = attribute_path(node.args[0])
+            # A global that is named bare is keyed whole, whatever attribute is asked for.
+            if path is None or self._lookup(path[0]) is not None:
+                self._warn(node, "getattr() with a computed name reaches what its key cannot see")
+
+    def _warn(self, node: ast.AST, text: str) -> None:
+        line = f"line {node.lineno}: " if hasattr(node, "lineno") else ""
+        self.found.warnings.append(f"{line}{text}")
+
+    def _read(self, name: str, path: tuple[str, ...]) -> None:
+        scope = self._lookup(name)
+        if scope is None:
+            self.found.refs[Ref(name, path)] = None
+            return
+        for imported in scope.imports.get(name, ()):
+            self.found.refs[_extended(imported, path)] = None
+        if scope.is_class:
+            self.found.refs[Ref(name, path)] = None
+
+    def _lookup(self, name: str) -> _Scope | None:
+        """The scope that binds `name`, or None when it is a name of the module."""
+        for depth, scope in enumerate(reversed(self.scopes)):
+            if name in scope.outside:
+                return None
+            if name in scope.bound and (depth == 0 or not scope.is_class):
+                return scope
+        return None
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for part in (*node.decorator_list, node.args, *filter(None, [node.returns])):
+            self.visit(part)
+        self._inside(_scope_of(node), node.body)
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self.visit(node.args)
+        self._inside(_scope_of(node), [node.body])
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for part in (*node.decorator_list, *node.bases, *node.keywords):
+            self.visit(part)
+        self._inside(_scope_of(node), node.body)
+
+    def _comprehension(self, node: _Comprehension) -> None:
+        self.visit(node.generators[0].iter)
+        targets = {name for part in node.generators for name in _stored(part.target)}
+        inner: list[ast.AST] = list(ast.iter_child_nodes(node))
+        for part in node.generators:
+            inner.remove(part)
+            inner.extend([part.target, *part.ifs])
+        inner.extend(part.iter for part in node.generators[1:])
+        self._inside(_Scope(targets), inner)
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension  # noqa: N815
+
+    def _inside(self, scope: _Scope, nodes: Iterable[ast.AST]) -> None:
+        self.scopes.append(scope)
+        for node in nodes:
+            self.visit(node)
+        self.scopes.pop()
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+        if self.scopes:
+            self.found.refs.update(dict.fromkeys(ref for _, ref in _imported(node)))
+
+    visit_ImportFrom = visit_Import  # noqa: N815
+
+
+def _extended(ref: Ref, path: tuple[str, ...]) -> Ref:
+    return Ref(ref.root, ref.path + path, ref.module)
+
+
+def _constant_getattr(node: ast.Call) -> ast.Attribute | None:
+    match node.args:
+        case [owner, ast.Constant(value=str(name)), *_]:
+            return ast.Attribute(owner, name, ast.Load())
+    return None
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    return (item.id for item in ast.walk(node) if isinstance(item, ast.Name))
+
+
+def _scope_of(node: ast.AST) -> _Scope:
+    scope = _Scope(is_class=isinstance(node, ast.ClassDef))
+    if isinstance(node, _FUNCTIONS):
+        scope.bound.update(item.arg for item in arguments_of(node.args))
+    body = getattr(node, "body", [])
+    for statement in body if isinstance(body, list) else [body]:
+        _bind(statement, scope)
+    scope.bound -= scope.outside
+    return scope
+
+
+def _bind(node: ast.AST, scope: _Scope) -> None:
+    """Add to `scope` what `node` binds in it, nested functions and classes left out."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            scope.bound.add(name)
+        case ast.Global(names=names) | ast.Nonlocal(names=names):
+            if isinstance(node, ast.Global):
+                scope.outside.update(names)
+        case ast.Import() | ast.ImportFrom():
+            for name, ref in _imported(node):
+                scope.bound.add(name)
+                scope.imports.setdefault(name, []).append(ref)
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+            scope.bound.add(name)
+        case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            scope.bound.add(name)
+    _bind_below(node, scope)
+
+
+def _bind_below(node: ast.AST, scope: _Scope) -> None:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        scope.bound.add(node.name)
+    elif isinstance(node, _COMPREHENSIONS):
+        walruses = (item for item in ast.walk(node) if isinstance(item, ast.NamedExpr))
+        scope.bound.update(name for item in walruses for name in _stored(item.target))
+    elif not isinstance(node, ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            _bind(child, scope)
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Ref]]:
+    """The names an import binds, with what each stands for."""
+    for alias in node.names:
+        name = alias.asname or alias.name
+        if isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield name, Ref(name, (alias.name,), module)
+        elif alias.asname:
+            yield name, Ref(name, (), alias.name)
+        else:
+            # `import a.b` binds `a`; that `a.b` is loaded too is seen when the path is followed.
+            yield name.partition(".")[0], Ref(name, (), name.partition(".")[0])

@@ -1,0 +1,136 @@
+"""Whose code a file is (ours, the standard library's, a distribution's), and its module's name.
+
+First-party is every file outside the standard library and outside `site-packages`, wherever the
+working folder is. This library counts as a distribution even when it runs from a checkout.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+import sysconfig
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from versioning.digest import digest_bytes
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_OURS = "versioning"
+_STANDARD = tuple(
+    str(Path(folder)) + "/"
+    for name in ("stdlib", "platstdlib")
+    if (folder := sysconfig.get_path(name))
+)
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+
+
+@functools.cache
+def is_first_party(module: str, file: str | None) -> bool:
+    """Whether code of `module`, compiled from `file`, belongs to the project.
+
+    Code without a file belongs to whoever's module it runs in; without one, to the project.
+    """
+    if module.partition(".")[0] == _OURS:
+        return False
+    if file is None or file.startswith("<"):
+        loaded = getattr(sys.modules.get(module), "__file__", None)
+        is_builtin = module.partition(".")[0] in sys.stdlib_module_names and module != "__main__"
+        return is_first_party(module, loaded) if loaded else not is_builtin
+    path = Path(file).as_posix()
+    is_standard = path.startswith(_STANDARD)
+    return not is_standard and not any(folder in path for folder in _INSTALLED)
+
+
+@functools.cache
+def module_name(name: str, file: str | None) -> str:
+    """What a module is called wherever it runs: a script is renamed by running it, its file is not.
+
+    Args:
+        name: `__name__` of its globals.
+        file: The file it was compiled from; None, or something in `<>`, when there is none.
+    """
+    is_renamed = name.startswith("__") and name.endswith("__")
+    if not is_renamed or file is None or not Path(file).is_file() or "ipykernel" in file:
+        return name
+    path = Path(file)
+    parts = [] if path.stem in {"__init__", "__main__"} else [path.stem]
+    folder = path.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(parts) or path.parent.name
+
+
+@functools.cache
+def root_of(module: str, file: str) -> str:
+    """The folder from which `module` is imported, given its file."""
+    path = Path(file)
+    depth = module.count(".") + (path.stem == "__init__")
+    return str(path.parents[min(depth, len(path.parents) - 1)])
+
+
+def distribution_of(module: str) -> tuple[str, str] | None:
+    """Name and version of the distribution that holds `module`; None for other modules."""
+    top = module.partition(".")[0]
+    if top == _OURS:
+        return _described("prefect-versioning")
+    if top in sys.stdlib_module_names:
+        return None
+    file = _file_of(module) or _file_of(top)
+    return None if file is None else _distribution_of_file(top, file)
+
+
+def _file_of(module: str) -> str | None:
+    loaded = sys.modules.get(module)
+    if loaded is not None:
+        return getattr(loaded, "__file__", None)
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    return spec.origin if spec else None
+
+
+@functools.cache
+def _distribution_of_file(top: str, file: str) -> tuple[str, str] | None:
+    """Found by the file's line in a RECORD, since names of modules and distributions differ."""
+    path = Path(file).as_posix()
+    marker = next((folder for folder in _INSTALLED if folder in path), None)
+    if marker is None:
+        return None
+    head, _, relative = path.rpartition(marker)
+    line = f"\n{relative},".encode()
+    site = Path(head + marker)
+    likely = sorted(site.glob("*.dist-info"), key=lambda item: not _is_alike(item.name, top))
+    for folder in likely:
+        record = folder / "RECORD"
+        if record.is_file() and line in b"\n" + record.read_bytes():
+            return _described(folder.name.partition("-")[0])
+    return None
+
+
+def _is_alike(folder: str, top: str) -> bool:
+    return folder.partition("-")[0].lower() == top.lower()
+
+
+@functools.cache
+def _described(name: str) -> tuple[str, str] | None:
+    """Name and version; of what came from a URL also the digest of its RECORD."""
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
+    version = found.version
+    if found.read_text("direct_url.json") and (record := found.read_text("RECORD")):
+        version += f"+record.{digest_bytes(record.encode())[:16]}"
+    return str(found.metadata["Name"]).lower(), version
+
+
+def file_of_module(module: ModuleType | None) -> str | None:
+    """The file a module was loaded from."""
+    file: Any = getattr(module, "__file__", None)
+    return file if isinstance(file, str) else None
