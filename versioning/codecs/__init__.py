@@ -1,4 +1,4 @@
-"""Codecs: how values become stored bytes and come back, equal in type and content. Never pickle unless asked."""
+"""Codecs: how values become bytes and come back, equal in type and content; no pickle unasked."""
 
 from versioning.codecs.protocol import Codec, Reader, Writer, recorded_name
 from versioning.codecs.registry import codec_for, codec_named, register_codec

@@ -1,28 +1,31 @@
 """What a codec is, and what it writes to and reads from.
 
-A codec turns one kind of value into named parts (runs of bytes) and back. Parts are named by relative,
-`/`-separated names; the repository decides where their bytes lie. Reading is pure data: whatever the bytes
-say, no code of theirs runs, and bytes that make no sense raise `FormatError`.
+A codec turns one kind of value into named parts (runs of bytes) and back. Parts are named by
+relative, `/`-separated names; the repository decides where their bytes lie. Reading is pure data:
+whatever the bytes say, no code of theirs runs, and bytes that make no sense raise `FormatError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 from versioning.errors import FormatError, VersioningError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
 
 class Writer(Protocol):
     """Where a codec puts the parts of one value."""
 
     def part(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """A stream for the bytes of a new part; the part is complete when the context ends without error.
+        """A stream for the bytes of a new part, complete when the context ends without error.
 
-        The stream takes `write` only: it may neither seek nor tell. Parts are written one after another, never
-        two at a time. An error inside the context discards the part.
+        The stream takes `write` only: it may neither seek nor tell. Parts are written one after
+        another, never two at a time. An error inside the context discards the part.
         """
         ...
 
@@ -59,8 +62,16 @@ class Reader(Protocol):
         """
         ...
 
+    def size(self, part: str) -> int:
+        """Length of a part in bytes, which costs no read.
+
+        Raises:
+            FormatError: If there is no such part.
+        """
+        ...
+
     def folder(self) -> Path:
-        """A new, empty local folder for files that a value consists of; it lives as long as this process."""
+        """A new, empty local folder for a value that consists of files; lives as long as we do."""
         ...
 
 
@@ -77,21 +88,21 @@ class Codec(Protocol):
     version: int
 
     def accepts(self, value: object) -> bool:
-        """Whether this codec stores values like this; cheap, and it may not import what `value` did not."""
+        """Whether this codec stores values like this; cheap, and imports nothing new."""
         ...
 
     def write(self, value: Any, writer: Writer) -> None:
         """Write `value` as parts; equal values give equal bytes.
 
         Raises:
-            UnkeyableError: If something in `value` cannot be stored exactly; names it and what to do.
+            UnkeyableError: If something in `value` cannot be stored exactly; names it.
         """
         ...
 
     def read(self, reader: Reader) -> Any:
         """The value, equal to what was written in type and content.
 
-        Changing it changes nothing that is stored: what is mapped from a file is read-only or copied on write.
+        Changing it changes nothing that is stored: what is mapped is read-only or copied on write.
 
         Raises:
             FormatError: If the bytes are not what this codec writes.
@@ -108,8 +119,8 @@ def recorded_name(codec: Codec) -> str:
 def refuse_damage(codec: Codec) -> Iterator[None]:
     """Turn whatever a library says of bytes it cannot read into `FormatError`.
 
-    The bytes were digested before, so they are what somebody wrote: no retry helps. Errors of the machine
-    (out of memory, an errno) pass unchanged.
+    The bytes were digested before, so they are what somebody wrote: no retry helps. Errors of the
+    machine (out of memory, an errno) pass unchanged.
     """
     try:
         yield

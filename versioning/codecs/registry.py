@@ -1,16 +1,20 @@
 """Which codec stores a value, which codec reads a version.
 
-Built-in codecs are found by the name of the module that defines a value's type, so a library is never
-imported for a value that is not of it. Codecs that were registered are asked first.
+Built-in codecs are found by the name of the module that defines a value's type, so a library is
+never imported for a value that is not of it. Codecs that were registered are asked first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from enum import Enum
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from versioning.codecs.protocol import Codec, recorded_name
 from versioning.errors import FormatError, UnkeyableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Codec name -> the module below this package whose CODECS holds it.
 _HOMES = {
@@ -49,7 +53,7 @@ _registered: list[Codec] = []
 
 
 def register_codec(codec: Codec) -> None:
-    """Let `codec` store the values it accepts, before the built-in ones and those registered earlier.
+    """Let `codec` store the values it accepts; it is asked before all that are known already.
 
     A process that reads such versions must register it too.
 
@@ -84,7 +88,8 @@ def codec_for(value: object, *, name: str | None = None) -> Codec:
         )
     raise UnkeyableError(
         f"no codec stores values of type {kind}: {_advice(value)}register one with "
-        '`versioning.codecs.register_codec`, or ask for `codec="pickle"` where you trust every writer',
+        '`versioning.codecs.register_codec`, or ask for `codec="pickle"` where every writer is '
+        "trusted",
         type=kind,
     )
 
@@ -98,7 +103,7 @@ def codec_named(name: str, *, allow_pickle: bool = False) -> Codec:
     if name.partition("/")[0] == "pickle" and not allow_pickle:
         raise FormatError(
             "this version is a pickle: loading it runs whatever its writer put there; "
-            "set `allow_pickle` (VERSIONING_ALLOW_PICKLE=1) if you trust all who can write the repository"
+            "set `allow_pickle` (VERSIONING_ALLOW_PICKLE=1) if you trust all who write here"
         )
     return _named(name)
 
@@ -136,7 +141,8 @@ def _built_in(name: str) -> Codec:
             f"codec {name!r} needs the module {error.name!r}, which is not installed; install it",
             codec=name,
         ) from error
-    return next(codec for codec in module.CODECS if codec.name == name)
+    codecs: tuple[Codec, ...] = module.CODECS
+    return next(codec for codec in codecs if codec.name == name)
 
 
 def _advice(value: object) -> str:
@@ -149,6 +155,8 @@ def _advice(value: object) -> str:
         return "return its `._asdict()`, "
     if hasattr(type(value), "state_dict"):
         return "return its `.state_dict()`, "
+    if isinstance(value, Enum):
+        return "return its `.value`, "
     if hasattr(type(value), "collect") and type(value).__module__.startswith("polars"):
         return "return its `.collect()`, "
     return ""

@@ -1,0 +1,110 @@
+"""`npy/1`: NumPy arrays, in NumPy's own format. `bytes/1`: bytes as they are.
+
+Arrays are stored in C order whatever their layout in memory: two equal arrays have one digest, so
+they must also load as one, or the order of a sum downstream would depend on who stored first.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from versioning.codecs.protocol import Reader, Writer, refuse_damage
+from versioning.errors import UnkeyableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+# Below this a file is read: a mapping costs a page fault and a file handle for nothing.
+MAP_BYTES = 64 * 1024
+CHUNK_BYTES = 8 * 1024 * 1024
+
+
+class _NpyCodec:
+    """Arrays of any dtype that is plain memory; large ones come back mapped, copied on write."""
+
+    name = "npy"
+    version = 1
+
+    def accepts(self, value: object) -> bool:
+        return type(value) in (np.ndarray, np.memmap)
+
+    def write(self, value: Any, writer: Writer) -> None:
+        with writer.part("data.npy") as stream:
+            write_array(value, stream)
+
+    def read(self, reader: Reader) -> NDArray[Any]:
+        with refuse_damage(self):
+            if reader.size("data.npy") < MAP_BYTES:
+                return read_array(reader.read("data.npy"))
+            mapped = np.lib.format.open_memmap(reader.path("data.npy"), mode="c")
+            return mapped.view(np.ndarray)
+
+
+class _BytesCodec:
+    """Bytes; streamed in chunks, so that no second copy is made of a large value."""
+
+    name = "bytes"
+    version = 1
+
+    def accepts(self, value: object) -> bool:
+        return type(value) is bytes
+
+    def write(self, value: bytes, writer: Writer) -> None:
+        with writer.part("data.bin") as stream:
+            write_all(chunked(memoryview(value)), stream)
+
+    def read(self, reader: Reader) -> bytes:
+        return reader.read("data.bin")
+
+
+def write_array(array: NDArray[Any], stream: BinaryIO) -> None:
+    """Write `array` to `stream` in the npy format, in bounded memory.
+
+    Raises:
+        UnkeyableError: If its dtype is not plain memory (objects, variable-width strings).
+    """
+    dtype = array.dtype
+    if dtype.hasobject or dtype.kind == "T":
+        raise UnkeyableError(
+            f"an array of dtype {dtype} holds references, not data: use a fixed dtype "
+            "(`astype(float)`, `astype('U')`), a list, or a pandas Series"
+        )
+    if array.flags.f_contiguous and not array.flags.c_contiguous:
+        _write_transposed(array, stream)
+    else:
+        np.lib.format.write_array(stream, array, allow_pickle=False)
+
+
+def _write_transposed(array: NDArray[Any], stream: BinaryIO) -> None:
+    """What NumPy would write in Fortran order, in C order and without a copy of the whole."""
+    header = {**np.lib.format.header_data_from_array_1_0(array), "fortran_order": False}
+    magic = io.BytesIO()
+    np.lib.format.write_array_header_1_0(magic, header)
+    stream.write(magic.getvalue())
+    rows = max(CHUNK_BYTES // max(array[:1].nbytes, 1), 1)
+    starts = range(0, len(array), rows)
+    write_all((array[at : at + rows].tobytes("C") for at in starts), stream)
+
+
+def read_array(data: bytes) -> NDArray[Any]:
+    """The array in `data`, which may be changed freely."""
+    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+
+
+def write_all(chunks: Iterable[bytes | memoryview], stream: BinaryIO) -> None:
+    """Write one chunk after another; a part's stream has `write` and no more."""
+    for chunk in chunks:  # noqa: FURB122
+        stream.write(chunk)
+
+
+def chunked(data: memoryview) -> Iterator[memoryview]:
+    """Views of `data` small enough that whoever copies or compresses them needs little memory."""
+    return (data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES))
+
+
+CODECS = (_NpyCodec(), _BytesCodec())
