@@ -1,0 +1,94 @@
+"""Encoders of the containers of the standard library, and of empty-handed subclasses of builtins.
+
+Where the standard library ignores order (dict, set, Counter), so does the digest; where it counts (list, tuple,
+OrderedDict, deque), it counts. Content is read with the methods of the base class: an override cannot hide any.
+"""
+
+from __future__ import annotations
+
+import array
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from versioning.encoding.registry import encodes
+
+if TYPE_CHECKING:
+    from versioning.encoding.encoder import Encoder
+
+
+@encodes(tuple, tag="tuple")
+def _tuple(value: tuple[object, ...], to: Encoder) -> None:
+    to.integer(tuple.__len__(value))
+    for position, member in enumerate(tuple.__iter__(value)):
+        to.item(position, member)
+
+
+@encodes(list, tag="list")
+def _list(value: list[object], to: Encoder) -> None:
+    to.integer(list.__len__(value))
+    for position, member in enumerate(list.__iter__(value)):
+        to.item(position, member)
+
+
+@encodes(deque, tag="deque")
+def _deque(value: deque[object], to: Encoder) -> None:
+    to.value(value.maxlen)
+    to.integer(deque.__len__(value))
+    for position, member in enumerate(deque.__iter__(value)):
+        to.item(position, member)
+
+
+@encodes(dict, tag="dict")
+@encodes(Counter, tag="counter")
+def _dict(value: dict[object, object], to: Encoder) -> None:
+    to.entries(dict.items(value))
+
+
+@encodes(MappingProxyType, tag="mappingproxy")
+def _mapping(value: MappingProxyType[object, object], to: Encoder) -> None:
+    to.entries(value.items())
+
+
+@encodes(OrderedDict, tag="ordereddict")
+def _ordered(value: OrderedDict[object, object], to: Encoder) -> None:
+    to.integer(OrderedDict.__len__(value))
+    for key, member in OrderedDict.items(value):
+        to.value(key)
+        to.item(key, member)
+
+
+@encodes(defaultdict, tag="defaultdict")
+def _defaultdict(value: defaultdict[object, object], to: Encoder) -> None:
+    to.attribute("default_factory", value.default_factory)
+    to.entries(dict.items(value))
+
+
+@encodes(ChainMap, tag="chainmap")
+def _chainmap(value: ChainMap[Any, Any], to: Encoder) -> None:
+    to.attribute("maps", value.maps)
+
+
+@encodes(set, tag="set")
+def _set(value: set[object], to: Encoder) -> None:
+    to.members(set.__iter__(value))
+
+
+@encodes(frozenset, tag="frozenset")
+def _frozenset(value: frozenset[object], to: Encoder) -> None:
+    to.members(frozenset.__iter__(value))
+
+
+@encodes(range, tag="range", is_atomic=True)
+@encodes(slice, tag="slice")
+def _bounds(value: range | slice, to: Encoder) -> None:
+    to.attribute("start", value.start)
+    to.attribute("stop", value.stop)
+    to.attribute("step", value.step)
+
+
+@encodes(array.array, tag="array", is_atomic=True)
+def _array(value: array.array[Any], to: Encoder) -> None:
+    to.text(value.typecode)
+    to.integer(value.itemsize)
+    to.data(memoryview(value.tobytes()))

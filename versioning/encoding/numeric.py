@@ -1,0 +1,180 @@
+"""Encoders of numpy: arrays of every dtype, scalars, dtypes and random generators.
+
+An array is its dtype, its shape and its elements in C order, whatever the order in memory. What
+numpy keeps without meaning is left out: padding of structured dtypes and long doubles, values
+under a mask, the bits of a NaN.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from versioning.encoding.objects import state_of
+from versioning.encoding.registry import Rule, add_rule, encodes, header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from versioning.encoding.encoder import Encoder
+
+Array = np.ndarray[Any, Any]
+
+CHUNK_BYTES = 4 * 1024 * 1024
+# Of the 16 bytes of an x87 long double, 10 have meaning.
+_LONG_BYTES = 10 if np.finfo(np.longdouble).nmant == 63 else np.dtype("g").itemsize
+
+
+@encodes(np.ndarray, tag="numpy.array")
+def write_array(array: Array, to: Encoder) -> None:
+    """Write dtype, shape and elements."""
+    write_dtype(array.dtype, to)
+    to.value(array.shape)
+    write_elements(array, to)
+
+
+# A memory-mapped array is where an array lies, not what it is.
+add_rule(np.memmap, Rule("numpy.array", write_array, header=header("numpy.array")))
+
+
+@encodes(np.matrix, np.recarray, tag="numpy.subclass")
+def _subclass(value: Array, to: Encoder) -> None:
+    write_array(np.asarray(value), to)
+
+
+@encodes(np.ma.MaskedArray, tag="numpy.masked")
+def _masked(value: Any, to: Encoder) -> None:
+    mask = np.ma.getmaskarray(value)
+    data = np.array(value.data, order="C")
+    data[mask] = np.zeros((), data.dtype)
+    write_array(data, to)
+    write_array(mask, to)
+    to.item("fill_value", value.fill_value)
+    to.value(bool(value.hardmask))
+
+
+@encodes(np.generic, tag="numpy.scalar", family=True)
+def _scalar(value: np.generic, to: Encoder) -> None:
+    if state_of(value):
+        raise to.refusal(value, "it holds more than its base class; register an encoder for it")
+    write_array(np.asarray(value), to)
+
+
+@encodes(np.dtype, tag="numpy.dtype", family=True)
+def write_dtype(dtype: np.dtype[Any], to: Encoder) -> None:
+    """Write a dtype: byte order, fields with their offsets left out, subarrays."""
+    if dtype.names is not None:
+        to.text("fields")
+        to.integer(len(dtype.names))
+        for name in dtype.names:
+            to.text(name)
+            write_dtype(dtype[name], to)
+    elif dtype.subdtype is not None:
+        to.text("subarray")
+        to.value(dtype.shape)
+        write_dtype(dtype.base, to)
+    elif dtype.kind == "T":
+        to.text("text")
+        to.value(getattr(dtype, "na_object", None))
+    else:
+        to.text(dtype.str)
+
+
+@encodes(np.random.RandomState, tag="numpy.randomstate")
+def _random_state(value: np.random.RandomState, to: Encoder) -> None:
+    to.value(value.get_state(legacy=False))
+
+
+@encodes(np.random.Generator, tag="numpy.generator")
+def _generator(value: np.random.Generator, to: Encoder) -> None:
+    _bit_generator(value.bit_generator, to)
+
+
+@encodes(np.random.BitGenerator, tag="numpy.bitgenerator", family=True)
+def _bit_generator(value: np.random.BitGenerator, to: Encoder) -> None:
+    to.value(value.state)
+    # Children are spawned from it.
+    to.item("seed_seq", value.seed_seq)
+
+
+@encodes(np.random.SeedSequence, tag="numpy.seedsequence")
+def _seed_sequence(value: np.random.SeedSequence, to: Encoder) -> None:
+    to.value(value.state)
+    to.integer(value.n_children_spawned)
+
+
+@encodes(random.Random, tag="random")
+def _random(value: random.Random, to: Encoder) -> None:
+    to.value(value.getstate())
+
+
+@encodes(np.ufunc, tag="numpy.ufunc")
+def _ufunc(value: np.ufunc, to: Encoder) -> None:
+    if getattr(np, value.__name__, None) is not value:
+        raise to.refusal(value, "only functions that numpy itself offers are known by name")
+    to.text(value.__name__)
+
+
+def write_elements(array: Array, to: Encoder) -> None:
+    """Write the elements of an array, without dtype and shape."""
+    if array.dtype.names is not None:
+        for name in array.dtype.names:
+            write_elements(array[name], to)
+    elif array.dtype.kind in "OT":
+        write_objects(array.reshape(-1), to)
+    else:
+        to.stream(array.nbytes, _chunks(array))
+
+
+def write_objects(array: Array, to: Encoder) -> None:
+    """Write a flat array of objects one by one."""
+    to.integer(len(array))
+    for position, member in enumerate(array.tolist()):
+        to.item(position, member)
+
+
+def _chunks(array: Array) -> Iterator[Array]:
+    """The elements in C order as runs of bytes, without copying more than a run at a time."""
+    rows = _rows(array)
+    if not rows.size:
+        return
+    per_row = rows[0].nbytes
+    if rows.ndim > 1 and per_row > CHUNK_BYTES:
+        for row in rows:
+            yield from _chunks(row)
+        return
+    step = max(1, CHUNK_BYTES // per_row)
+    for start in range(0, len(rows), step):
+        yield as_bytes(np.ascontiguousarray(rows[start : start + step]))
+
+
+def _rows(array: Array) -> Array:
+    is_flat = array.ndim == 0 or array.flags.c_contiguous
+    return array.reshape(-1) if is_flat else array
+
+
+def as_bytes(run: Array) -> Array:
+    """The bytes of a contiguous array, with one NaN for all and nothing in the padding."""
+    if run.dtype.kind in "fc":
+        run = _one_nan(run)
+        if run.dtype.char in "gG":
+            return _without_padding(run)
+    return run.reshape(-1).view(np.uint8) if run.dtype.itemsize else np.empty(0, np.uint8)
+
+
+def _one_nan(run: Array) -> Array:
+    if run.dtype.kind == "c":
+        parts = run.reshape(-1).view(run.real.dtype)
+        return _one_nan(parts)
+    missing = np.isnan(run)
+    return (
+        np.where(missing, run.dtype.type(np.nan), run).astype(run.dtype) if missing.any() else run
+    )
+
+
+def _without_padding(run: Array) -> Array:
+    raw = run.reshape(-1).view(np.uint8).reshape(-1, np.dtype("g").itemsize).copy()
+    raw[:, _LONG_BYTES:] = 0
+    return raw.reshape(-1)

@@ -1,0 +1,143 @@
+"""Encoders of objects: enums, named tuples, dataclasses, attrs classes, partials, methods, and stand-ins.
+
+An object of a known structure is its class, by qualified name, and its state: every attribute it holds, declared
+as a field or not. Cached properties are left out, since having read one changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from types import MethodType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from versioning.encoding.registry import (
+    encodes,
+    encodes_structure,
+    qualified_name,
+    registered,
+)
+
+if TYPE_CHECKING:
+    from versioning.encoding.encoder import Encoder
+
+_PLAIN = frozenset({
+    int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, deque, OrderedDict, Counter,
+    defaultdict, ChainMap, Decimal, Fraction, UUID, date, datetime, time, timedelta,
+})  # fmt: skip
+
+# Bookkeeping that attrs and `weakref` keep on instances.
+_IGNORED = frozenset({"__weakref__", "__dict__", "_attrs_cached_hash"})
+
+
+def state_of(value: object) -> dict[str, object]:
+    """The attributes an object holds, in its `__dict__` and its slots, without cached properties."""
+    cls = type(value)
+    state = {name: held for name, held in _attributes(value) if not _is_cached(cls, name)}
+    return state
+
+
+def _attributes(value: object) -> Iterator[tuple[str, object]]:
+    yield from getattr(value, "__dict__", {}).items()
+    for base in type(value).__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            mangled = f"_{base.__name__.lstrip('_')}{name}" if _is_private(name) else name
+            if name not in _IGNORED and hasattr(value, mangled):
+                yield mangled, getattr(value, mangled)
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("__") and not name.endswith("__")
+
+
+def _is_cached(cls: type, name: str) -> bool:
+    return isinstance(getattr(cls, name, None), functools.cached_property)
+
+
+def _has_only_attributes(cls: type) -> bool:
+    """Whether instances hold nothing but attributes: no base is a container or written in C."""
+    return all(
+        base is object or not (base.__module__ == "builtins" or registered(base))
+        for base in cls.__mro__
+    )
+
+
+@encodes_structure(lambda cls: hasattr(cls, "__versioning_digest__"), tag="digest")
+def _stand_in(value: Any, to: Encoder) -> None:
+    tag, digest = value.__versioning_digest__()
+    to.delegate(tag, digest)
+
+
+@encodes(Enum, tag="enum", family=True)
+def _enum(value: Enum, to: Encoder) -> None:
+    to.value(value.name)
+    to.item("value", value._value_)  # noqa: SLF001 - `value` may be overridden
+
+
+@encodes_structure(lambda cls: issubclass(cls, tuple) and hasattr(cls, "_fields"), tag="namedtuple")
+def _namedtuple(value: Any, to: Encoder) -> None:
+    _refuse_state(value, to)
+    to.integer(tuple.__len__(value))
+    for name, member in zip(value._fields, tuple.__iter__(value), strict=True):  # noqa: SLF001
+        to.attribute(name, member)
+
+
+@encodes_structure(
+    lambda cls: dataclasses.is_dataclass(cls) and _has_only_attributes(cls), tag="dataclass"
+)
+@encodes_structure(
+    lambda cls: hasattr(cls, "__attrs_attrs__") and _has_only_attributes(cls), tag="attrs"
+)
+@encodes(SimpleNamespace, tag="namespace")
+def _state(value: object, to: Encoder) -> None:
+    to.attributes(state_of(value))
+
+
+@encodes(functools.partial, tag="partial")
+def _partial(value: functools.partial[Any], to: Encoder) -> None:
+    to.attribute("func", value.func)
+    to.attribute("args", value.args)
+    to.attribute("keywords", value.keywords)
+    to.attributes(state_of(value))
+
+
+@encodes(MethodType, tag="method")
+def _method(value: MethodType, to: Encoder) -> None:
+    to.attribute("__func__", value.__func__)
+    to.attribute("__self__", value.__self__)
+
+
+def _plain_base(cls: type) -> type | None:
+    return next((base for base in cls.__mro__ if base in _PLAIN), None)
+
+
+@encodes_structure(lambda cls: _is_thin(cls), tag="subclass")
+def _subclass(value: object, to: Encoder) -> None:
+    """A subclass of a builtin that adds behaviour, and no state."""
+    _refuse_state(value, to)
+    base = _plain_base(type(value))
+    rule = registered(base) if base is not None else None
+    assert rule is not None
+    to.apply(rule, value)
+
+
+def _is_thin(cls: type) -> bool:
+    return cls not in _PLAIN and _plain_base(cls) is not None and not issubclass(cls, Enum)
+
+
+def _refuse_state(value: object, to: Encoder) -> None:
+    extra = sorted(state_of(value))
+    if extra:
+        raise to.refusal(
+            value,
+            f"it holds more than its base class does ({', '.join(extra[:5])}); "
+            f"call `register_encoder` for {qualified_name(type(value))}",
+        )

@@ -1,0 +1,46 @@
+"""How errors name the place of a value inside another: `config["a"][3]`, `model.layers[0]`."""
+
+from __future__ import annotations
+
+import json
+
+_LONGEST_LABEL = 60
+
+
+class Label(str):
+    """A step of a path that is shown as it stands, such as `.name`."""
+
+    __slots__ = ()
+
+
+class Trail:
+    """The way from the outermost value to the current one, shared by all encoders of a digest.
+
+    Attributes:
+        root: What the outermost value is called.
+        labels: The steps below it; a `Label`, or what stands between brackets.
+        active: Identities of the containers on the way, to notice one that contains itself.
+    """
+
+    __slots__ = ("active", "labels", "root")
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.labels: list[object] = []
+        self.active: set[int] = set()
+
+    def __str__(self) -> str:
+        return self.root + "".join(_step(label) for label in self.labels)
+
+
+def _step(label: object) -> str:
+    return str(label) if isinstance(label, Label) else f"[{_key(label)}]"
+
+
+def _key(key: object) -> str:
+    if type(key) is str:
+        return json.dumps(key[:_LONGEST_LABEL], ensure_ascii=False)
+    if key is None or type(key) in (bool, int, float, bytes):
+        return repr(key)[:_LONGEST_LABEL]
+    # The repr of anything else may be long, costly, or a secret.
+    return f"<{type(key).__qualname__}>"
