@@ -71,7 +71,12 @@ def bound_key(name: str) -> Key | None:
 
 def lease(key: Key, generation: int) -> str:
     """Of one holder's lease on a key; the highest generation holds."""
-    return f"{LEASES}{binding(key)[len(KEYS) + 3 :]}/{generation:08d}"
+    return f"{lease_prefix(key)}{generation:08d}"
+
+
+def lease_prefix(key: Key) -> str:
+    """Of every lease on a key."""
+    return f"{LEASES}{binding(key).rpartition('/')[2]}/"
 
 
 def run(run_id: str, part: str = "") -> str:
