@@ -115,9 +115,9 @@ def train(
     return lightgbm.train(parameters, data, num_boost_round=rounds)
 
 
-def predict(model: lightgbm.Booster, tables: Sequence[pd.DataFrame]) -> metrics.Scores:
+def predict(model: lightgbm.Booster, table: pd.DataFrame) -> metrics.Scores:
     """The probability that each flight arrives late."""
-    return np.asarray(model.predict(_inputs(pd.concat(tables, ignore_index=True))))
+    return np.asarray(model.predict(_inputs(table)))
 
 
 def _inputs(table: pd.DataFrame) -> pd.DataFrame:
@@ -126,19 +126,21 @@ def _inputs(table: pd.DataFrame) -> pd.DataFrame:
     return inputs.astype(dict.fromkeys(CATEGORIES, "category"))
 
 
-def evaluate(tables: Sequence[pd.DataFrame], scores: metrics.Scores) -> dict[str, float]:
+def evaluate(tables: Sequence[pd.DataFrame], scores: Sequence[metrics.Scores]) -> dict[str, float]:
     """AUC, log loss, Brier score, calibration error, base rate."""
-    return metrics.binary(_truth(tables), scores)
+    return metrics.binary(_truth(tables), np.concatenate(scores))
 
 
-def roc(tables: Sequence[pd.DataFrame], scores: metrics.Scores) -> bytes:
+def roc(tables: Sequence[pd.DataFrame], scores: Sequence[metrics.Scores]) -> bytes:
     """The ROC curve, as PNG."""
-    return pictures.roc(_truth(tables), scores, title="Late arrivals: ROC")
+    return pictures.roc(_truth(tables), np.concatenate(scores), title="Late arrivals: ROC")
 
 
-def calibration(tables: Sequence[pd.DataFrame], scores: metrics.Scores) -> bytes:
+def calibration(tables: Sequence[pd.DataFrame], scores: Sequence[metrics.Scores]) -> bytes:
     """What was said against what was seen, as PNG."""
-    return pictures.calibration(_truth(tables), scores, title="Late arrivals: calibration")
+    return pictures.calibration(
+        _truth(tables), np.concatenate(scores), title="Late arrivals: calibration"
+    )
 
 
 def _truth(tables: Sequence[pd.DataFrame]) -> np.ndarray[Any, np.dtype[np.int64]]:

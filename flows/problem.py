@@ -12,8 +12,8 @@ itself and return handles: they are where the problem composes `@versioned` step
 | `load(as_of)` | portions of raw data known before the day `as_of`, oldest first |
 | `features(portions)` | a table a portion, of features and outcome |
 | `train(tables, seed, ...)` | a model; further parameters have defaults |
-| `predict(model, tables)` | scores, a row of them for each row of the tables together |
-| `evaluate(tables, scores)` | metrics by name |
+| `predict(model, table)` | scores, one row for each row of the table |
+| `evaluate(tables, scores)` | metrics by name, over tables and their scores |
 | `PICTURES` | optional: functions `(tables, scores) -> PNG bytes` by name |
 | `BAD_ROWS` | optional: `refuse` (default), `drop` or `tolerate`, see `flows.validate` |
 | `HELD_OUT` | optional: how many of the newest portions judge the model (default 1) |
@@ -43,7 +43,7 @@ ARGUMENTS = {
     "load": ("as_of",),
     "features": ("portions",),
     "train": ("tables", "seed"),
-    "predict": ("model", "tables"),
+    "predict": ("model", "table"),
     "evaluate": ("tables", "scores"),
 }
 

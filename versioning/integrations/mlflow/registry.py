@@ -1,0 +1,213 @@
+"""Registered model versions: one for each of our versions, however many processes register it.
+
+MLflow has no create-if-absent. So: create, search again by our tag, and the lowest number wins;
+who made another one deletes it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import random
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from versioning.errors import FormatError, StorageError
+from versioning.integrations.mlflow.artifacts import source_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from mlflow import MlflowClient
+
+    from versioning.api import Version
+
+T = TypeVar("T")
+CHALLENGER, CHAMPION = "challenger", "champion"
+TAG = "versioning.id"
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registered model version.
+
+    Attributes:
+        name: Of the registered model.
+        number: MLflow's number of this version of it.
+        version_id: Id of the version it stands for; empty when it was not registered by us.
+        tags: All its tags.
+    """
+
+    name: str
+    number: int
+    version_id: str
+    tags: Mapping[str, str]
+
+
+def tracking_uri(repository_url: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Where models of a repository are registered: `MLFLOW_TRACKING_URI`, or a file beside it.
+
+    Raises:
+        FormatError: If the variable is not set and the repository is not on the local disk.
+    """
+    if uri := environ.get("MLFLOW_TRACKING_URI"):
+        return uri
+    parts = urlsplit(repository_url)
+    if parts.scheme not in {"", "file"}:
+        raise FormatError(
+            f"{repository_url} is not on this disk, so there is no place beside it for a registry; "
+            "set MLFLOW_TRACKING_URI"
+        )
+    return f"sqlite:///{Path(parts.path).absolute().parent / 'mlflow.db'}"
+
+
+def register(
+    version: Version,
+    name: str,
+    *,
+    uri: str,
+    predict: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Registered:
+    """Register a version as a version of the model `name`; what is there already stays.
+
+    Args:
+        version: The model.
+        name: Of the registered model, made when there is none.
+        uri: Where MLflow's registry is.
+        predict: See `source_uri`.
+        tags: Further facts; written even when it was registered before.
+
+    Raises:
+        StorageError: If MLflow cannot be reached.
+    """
+    own = {TAG: version.id, "versioning.digest": version.digest, "versioning.key": version.key}
+    with _translated(uri):
+        client = _client(uri)
+        _patiently(lambda: _create_model(client, name))
+        found = _patiently(lambda: _standing_for(client, name, version))
+        if not found:
+            source = source_uri(version, predict=predict)
+            made = _patiently(lambda: client.create_model_version(name, source, tags=own))
+            found = _patiently(lambda: _standing_for(client, name, version))
+            if found[0] != (number := int(made.version)):
+                _patiently(lambda: client.delete_model_version(name, str(number)))
+        for tag, text in (tags or {}).items():
+            _set_tag(client, name, found[0], tag, text)
+    return Registered(name, found[0], version.id, {**own, **(tags or {})})
+
+
+def set_alias(name: str, alias: str, number: int, *, uri: str) -> None:
+    """Let `alias` name a registered model version, whichever it named before.
+
+    Raises:
+        StorageError: If MLflow cannot be reached or has no such version.
+    """
+    with _translated(uri):
+        client = _client(uri)
+        # Two first settings of one alias collide; the second try replaces.
+        _patiently(lambda: client.set_registered_model_alias(name, alias, str(number)))
+
+
+def registered_as(name: str, alias: str, *, uri: str) -> Registered | None:
+    """What `alias` names now, or None when it names nothing.
+
+    Raises:
+        StorageError: If MLflow cannot be reached.
+    """
+    from mlflow.exceptions import MlflowException
+
+    with _translated(uri):
+        client = _client(uri)
+        try:
+            found = client.get_model_version_by_alias(name, alias)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise
+    return Registered(name, int(found.version), found.tags.get(TAG, ""), dict(found.tags))
+
+
+def _create_model(client: MlflowClient, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _standing_for(client: MlflowClient, name: str, version: Version) -> list[int]:
+    """Numbers of the registered model versions that stand for `version`, lowest first."""
+    found = client.search_model_versions(f"name = '{name}' and tags.`{TAG}` = '{version.id}'")
+    return sorted(int(item.version) for item in found)
+
+
+def _set_tag(client: MlflowClient, name: str, number: int, tag: str, text: str) -> None:
+    _patiently(lambda: client.set_model_version_tag(name, str(number), tag, text))
+
+
+@cache
+def _client(uri: str) -> MlflowClient:
+    from mlflow import MlflowClient
+
+    for chatty in ("mlflow.store.db.utils", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    with _alone(uri):
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Nobody else makes the tables of a new sqlite file meanwhile: MLflow cannot do that twice."""
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    file = Path(uri.removeprefix("sqlite:///"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_name(file.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _patiently(action: Callable[[], T]) -> T:
+    """Try again a few times when the database is busy or two firsts collide."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return action()
+        except (MlflowException, SQLAlchemyError) as error:
+            if attempt == ATTEMPTS or not _is_passing(error):
+                raise
+            time.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311
+    raise AssertionError
+
+
+def _is_passing(error: Any) -> bool:
+    codes = {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "BAD_REQUEST"}
+    return getattr(error, "error_code", "INTERNAL_ERROR") in codes
+
+
+@contextmanager
+def _translated(uri: str) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise StorageError(
+            f"MLflow at {uri} does not answer as it should ({error}); check MLFLOW_TRACKING_URI, "
+            "or unset it to keep the registry beside the repository",
+            uri=uri,
+        ) from error
