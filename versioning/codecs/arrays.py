@@ -74,26 +74,44 @@ def write_array(array: NDArray[Any], stream: BinaryIO) -> None:
             f"an array of dtype {dtype} holds references, not data: use a fixed dtype "
             "(`astype(float)`, `astype('U')`), a list, or a pandas Series"
         )
-    if array.flags.f_contiguous and not array.flags.c_contiguous:
+    if dtype.names is not None:
+        # Version 3 names fields in UTF-8; what lies between fields is not part of the value.
+        plain = _without_padding(np.ascontiguousarray(array).reshape(array.shape))
+        np.lib.format.write_array(stream, plain, version=(3, 0), allow_pickle=False)
+    elif array.flags.f_contiguous and not array.flags.c_contiguous:
         _write_transposed(array, stream)
     else:
-        np.lib.format.write_array(stream, array, allow_pickle=False)
+        np.lib.format.write_array(stream, array, version=(1, 0), allow_pickle=False)
 
 
 def _write_transposed(array: NDArray[Any], stream: BinaryIO) -> None:
-    """What NumPy would write in Fortran order, in C order and without a copy of the whole."""
+    """Write in C order what NumPy would in Fortran order, without a copy of the whole."""
     header = {**np.lib.format.header_data_from_array_1_0(array), "fortran_order": False}
-    magic = io.BytesIO()
-    np.lib.format.write_array_header_1_0(magic, header)
-    stream.write(magic.getvalue())
+    start = io.BytesIO()
+    np.lib.format.write_array_header_1_0(start, header)
+    stream.write(start.getvalue())
     rows = max(CHUNK_BYTES // max(array[:1].nbytes, 1), 1)
-    starts = range(0, len(array), rows)
-    write_all((array[at : at + rows].tobytes("C") for at in starts), stream)
+    write_all((array[at : at + rows].tobytes("C") for at in range(0, len(array), rows)), stream)
+
+
+def _without_padding(array: NDArray[Any]) -> NDArray[Any]:
+    clean = np.zeros(array.shape, array.dtype)
+    for name in array.dtype.names or ():
+        field = array[name]
+        clean[name] = _without_padding(field) if field.dtype.names else field
+    return clean
 
 
 def read_array(data: bytes) -> NDArray[Any]:
-    """The array in `data`, which may be changed freely."""
-    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    """The array in `data`, which may be changed freely.
+
+    Raises:
+        ValueError: If `data` is not one array that fits into memory.
+    """
+    try:
+        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except MemoryError as error:
+        raise ValueError(f"{len(data)} bytes claim to be a larger array: {error}") from None
 
 
 def write_all(chunks: Iterable[bytes | memoryview], stream: BinaryIO) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -26,7 +28,7 @@ class MemoryParts:
 
     def __init__(self, parts: Mapping[str, bytes] | None = None) -> None:
         self.data = dict(parts or {})
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
 
     @contextmanager
     def part(self, name: str) -> Iterator[BinaryIO]:
@@ -67,5 +69,6 @@ class MemoryParts:
     def folder(self) -> Path:
         """As `Reader.folder`, but the folder goes when this object goes."""
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="versioning-")
-        return Path(tempfile.mkdtemp(dir=self._folder.name))
+            self._folder = Path(tempfile.mkdtemp(prefix="versioning-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return Path(tempfile.mkdtemp(dir=self._folder))
