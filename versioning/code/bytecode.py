@@ -19,7 +19,7 @@ _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 
 
 def code_form(code: CodeType) -> bytes:
-    """`code` as bytes: equal for equal code, in every process, whatever file and line it is from."""
+    """`code` as bytes, the same in every process, whatever file and line it is from."""
     facts = (
         code.co_argcount,
         code.co_posonlyargcount,

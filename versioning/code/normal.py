@@ -10,6 +10,7 @@ them. Everything else stays, names of local variables included.
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _BLIND = frozenset(
     | {"contextmanager", "deleter", "final", "fixture", "getter", "lru_cache", "override"}
     | {"overload", "property", "setter", "staticmethod", "task", "versioned", "wraps"}
 )
+_HANDLE = re.compile(r"\bVersion\b")
 _SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
@@ -38,11 +40,8 @@ def normalise(node: ast.AST) -> None:
 
 
 def hints_of(node: Node) -> list[ast.expr]:
-    """The annotations in the signature of `node`; ask before it is normalised."""
-    if isinstance(node, ast.Lambda | ast.ClassDef):
-        return []
-    hints = [argument.annotation for argument in arguments_of(node.args)]
-    return [hint for hint in [*hints, node.returns] if hint is not None]
+    """The annotations that the signature of `node`, which is in normal form, had in its source."""
+    return getattr(node, "hints", [])
 
 
 def form(node: ast.AST | Iterable[ast.AST]) -> bytes:
@@ -107,6 +106,9 @@ class _Normaliser(ast.NodeTransformer):
     _keeps = False
 
     def visit_FunctionDef(self, node: FunctionNode) -> FunctionNode:
+        if not hasattr(node, "hints"):
+            hints = [argument.annotation for argument in arguments_of(node.args)]
+            node.hints = [hint for hint in [*hints, node.returns] if hint]  # type: ignore[union-attr]
         if all(last_name(item) in _BLIND for item in node.decorator_list):
             for argument in arguments_of(node.args):
                 argument.annotation = _read_by_us(argument.annotation)
@@ -159,8 +161,8 @@ def _is_idle(statement: ast.AST) -> bool:
 
 def _read_by_us(hint: ast.expr | None) -> ast.expr | None:
     """`hint` when it asks for a handle: the body then receives that instead of the value."""
-    text = hint.value if isinstance(hint, ast.Constant) else last_name(hint)
-    return hint if isinstance(text, str) and text.rpartition(".")[2] == "Version" else None
+    is_ours = hint is not None and _HANDLE.search(ast.unparse(hint))
+    return hint if is_ours else None
 
 
 def last_name(node: ast.expr | None) -> str | None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from versioning.code.names import Ref
     from versioning.code.normal import Node
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -32,12 +33,14 @@ class Source:
         codes: Compiled code by qualified name.
         nodes: Definitions by qualified name.
         lambdas: Lambdas by line, gathered when first asked for.
+        imports: What `from ... import` binds, gathered when first asked for.
     """
 
     tree: ast.Module
     codes: dict[str, list[CodeType]]
     nodes: dict[str, list[Node]] = field(default_factory=dict)
     lambdas: dict[int, list[ast.Lambda]] | None = None
+    imports: dict[str, Ref] | None = None
 
     @classmethod
     def parse(cls, text: str, file: str) -> Source:
@@ -78,13 +81,13 @@ _sources: dict[str, tuple[object, Source | None]] = {}
 
 
 def source_of(file: str, namespace: dict[str, Any] | None = None) -> Source | None:
-    """The parsed file, parsed again when it changed; None when there is no readable Python source."""
+    """The parsed file, parsed again when it changed; None when there is no Python source."""
     stamp: object = None
     if not file.startswith("<") and (path := Path(file)).is_file():
         stat = path.stat()
         stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
     else:
-        # Cells of notebooks and modules in archives: `linecache` knows their text.
+        # Cells of notebooks, modules in archives: `linecache` knows their text.
         stamp = "".join(linecache.getlines(file, namespace))
     known = _sources.get(file)
     if known is None or known[0] != stamp:
@@ -142,7 +145,7 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 
 def _begins(node: Node, code: CodeType) -> bool:
     decorators = getattr(node, "decorator_list", [])
-    return code.co_firstlineno == min([node.lineno, *(item.lineno for item in decorators)])
+    return bool(code.co_firstlineno == min([node.lineno, *(item.lineno for item in decorators)]))
 
 
 def _spans(node: ast.Lambda, code: CodeType) -> bool:
