@@ -1,0 +1,232 @@
+"""What one function or class says by itself, worked out once for each code object."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from versioning.code.bytecode import code_form, code_refs
+from versioning.code.names import Ref, attribute_path, references
+from versioning.code.normal import Node, arguments_of, form, hints_of, normalise, own_form
+from versioning.code.sources import Source, source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import CodeType, FunctionType
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+class Piece(NamedTuple):
+    """Some source in normal form, and what it reads.
+
+    Attributes:
+        form: The source as bytes.
+        refs: What it reads from outside, in the order of the source.
+        warnings: What could not be followed.
+    """
+
+    form: bytes
+    refs: tuple[Ref, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Decorator(NamedTuple):
+    """One decorator.
+
+    Attributes:
+        head: What is called, when it has a name.
+        piece: The whole expression.
+    """
+
+    head: Ref | None
+    piece: Piece
+
+
+class Statement(NamedTuple):
+    """One statement of a class body.
+
+    Attributes:
+        names: What it binds.
+        piece: All of it.
+        target: The same without the value that is assigned; None when that is computed by a call.
+        is_definition: Whether it defines a function or class.
+    """
+
+    names: frozenset[str]
+    piece: Piece
+    target: Piece | None
+    is_definition: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The static part of a function or class.
+
+    Attributes:
+        own: It, without decorators, default values and (of a class) statements.
+        decorators: From the outermost inward.
+        hints: What the annotations of its signature name; they matter for distributions only.
+        defaults: The source of default values, by parameter.
+        statements: The body of a class.
+    """
+
+    own: Piece
+    decorators: tuple[Decorator, ...] = ()
+    hints: tuple[Ref, ...] = ()
+    defaults: dict[str, Piece] = field(default_factory=dict)
+    statements: tuple[Statement, ...] = ()
+
+
+_functions: dict[int, tuple[CodeType, Definition]] = {}
+_nodes: dict[int, tuple[ast.AST, Definition]] = {}
+
+
+def definition_of(function: FunctionType) -> Definition:
+    """Of a function: from its source where that is what runs, from its compiled code otherwise."""
+    code = function.__code__
+    known = _functions.get(id(code))
+    # The code object is kept, so that its identity stays its own.
+    if known is None or known[0] is not code:
+        source = source_of(code.co_filename, function.__globals__)
+        node = source and source.node_of(code)
+        made = _definition_of_node(node) if node else _compiled(code, has_source=bool(source))
+        known = _functions[id(code)] = (code, made)
+    return known[1]
+
+
+def class_definition(cls: type, source: Source) -> Definition | None:
+    """Of a class; None when `source` does not define it."""
+    nodes = [
+        node for node in source.nodes.get(cls.__qualname__, ()) if isinstance(node, ast.ClassDef)
+    ]
+    if not nodes:
+        return None
+    codes = [code for held in vars(cls).values() if (code := getattr(held, "__code__", None))]
+    # Of several classes of one name, the one whose methods these are; else the last, which won.
+    methods = {id(node) for code in codes if (node := source.node_of(code))}
+    own = [node for node in nodes if any(id(item) in methods for item in node.body)]
+    return _definition_of_node((own or nodes)[-1])
+
+
+def binding_of(source: Source, name: str) -> Piece | None:
+    """The statements of a module that bind `name`, or None."""
+    found = [item for item in _module_statements(source.tree) if name in _bound(item)]
+    for statement in found:
+        normalise(statement)
+    return _piece(found) if found else None
+
+
+def import_of(source: Source, name: str) -> Ref | None:
+    """What `name` stands for when the module imports it from another one."""
+    if source.imports is None:
+        source.imports = {}
+        for item in _module_statements(source.tree):
+            if isinstance(item, ast.ImportFrom):
+                module = "." * item.level + (item.module or "")
+                for alias in item.names:
+                    bound = alias.asname or alias.name
+                    source.imports[bound] = Ref(bound, (alias.name,), module)
+    return source.imports.get(name)
+
+
+def _definition_of_node(node: Node) -> Definition:
+    known = _nodes.get(id(node))
+    if known is None or known[0] is not node:
+        known = _nodes[id(node)] = (node, _worked_out(node))
+    return known[1]
+
+
+def _worked_out(node: Node) -> Definition:
+    normalise(node)
+    return Definition(
+        own=Piece(own_form(node), *_read(_inside(node), scope=node)),
+        decorators=tuple(_decorator(item) for item in getattr(node, "decorator_list", ())),
+        hints=tuple(references(hints_of(node)).refs),
+        defaults=dict(_defaults(node)),
+        statements=tuple(_statements(node)) if isinstance(node, ast.ClassDef) else (),
+    )
+
+
+def _inside(node: Node) -> list[ast.AST]:
+    if isinstance(node, ast.ClassDef):
+        return [*node.bases, *node.keywords]
+    hints = [item.annotation for item in arguments_of(node.args)]
+    body = node.body if isinstance(node.body, list) else [node.body]
+    return [*filter(None, [*hints, getattr(node, "returns", None)]), *body]
+
+
+def _compiled(code: CodeType, *, has_source: bool) -> Definition:
+    why = "its file was edited after it was loaded" if has_source else "it has no source"
+    warning = f"{why}, so it is keyed by its compiled code"
+    return Definition(Piece(code_form(code), tuple(dict.fromkeys(code_refs(code))), (warning,)))
+
+
+def _decorator(node: ast.expr) -> Decorator:
+    path = attribute_path(node.func if isinstance(node, ast.Call) else node)
+    return Decorator(Ref(path[0], path[1:]) if path else None, _piece([node]))
+
+
+def _defaults(node: Node) -> Iterator[tuple[str, Piece]]:
+    if isinstance(node, ast.ClassDef):
+        return
+    positional = [*node.args.posonlyargs, *node.args.args]
+    given = zip(positional[::-1], node.args.defaults[::-1], strict=False)
+    for argument, default in chain(given, zip(node.args.kwonlyargs, node.args.kw_defaults)):  # noqa: B905
+        if default is not None:
+            yield argument.arg, _piece([default])
+
+
+def _statements(node: ast.ClassDef) -> Iterator[Statement]:
+    for item in node.body:
+        is_definition = isinstance(item, (*_FUNCTIONS, ast.ClassDef))
+        target = None if is_definition else _without_value(item, node)
+        yield Statement(frozenset(_bound(item)), _piece([item], node), target, is_definition)
+
+
+def _without_value(item: ast.stmt, scope: ast.AST) -> Piece | None:
+    """The statement but for its value, which can be looked up, unless a call made it."""
+    if not isinstance(item, ast.Assign | ast.AnnAssign) or item.value is None:
+        return None
+    if any(isinstance(part, ast.Call) for part in ast.walk(item.value)):
+        return None
+    if isinstance(item, ast.AnnAssign):
+        return _piece([item.target, item.annotation], scope)
+    return _piece(item.targets, scope)
+
+
+def _piece(nodes: Iterable[ast.AST], scope: ast.AST | None = None) -> Piece:
+    listed = list(nodes)
+    return Piece(form(listed), *_read(listed, scope=scope))
+
+
+def _read(
+    nodes: Iterable[ast.AST], *, scope: ast.AST | None
+) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
+    found = references(nodes, scope=scope)
+    return tuple(found.refs), tuple(dict.fromkeys(found.warnings))
+
+
+def _module_statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """The statements that run when a module is loaded, those in `if` and `try` included."""
+    for name in ("body", "orelse", "handlers", "finalbody"):
+        for item in getattr(node, name, ()):
+            if isinstance(item, ast.stmt):
+                yield item
+            if not isinstance(item, (*_FUNCTIONS, ast.ClassDef)):
+                yield from _module_statements(item)
+
+
+def _bound(item: ast.AST) -> Iterator[str]:
+    """The names that a statement binds by itself, the statements in it left out."""
+    if isinstance(item, (*_FUNCTIONS, ast.ClassDef)):
+        yield item.name
+    elif isinstance(item, ast.Import | ast.ImportFrom):
+        yield from (alias.asname or alias.name.partition(".")[0] for alias in item.names)
+    else:
+        targets = (getattr(item, "target", None), *getattr(item, "targets", ()))
+        for part in chain.from_iterable(ast.walk(target) for target in targets if target):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                yield part.id
