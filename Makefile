@@ -1,0 +1,60 @@
+# `make demo` and `make test` need Python 3.11, git and make; everything else they set up in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := flows,s3,gcs,azure,dask,ray,polars,sklearn,lightgbm,xgboost,torch,figures
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+
+.PHONY: help demo test test-fast check format bench clean
+
+help: ## what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+demo: $(VENV)/demo ## retrain a model on the real flights data, again and again
+	@$(BIN)/python -m flows.demo
+
+test: $(VENV)/all ## every test, with branch coverage
+	@$(BIN)/coverage erase
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term $(ARGS)
+
+test-fast: $(VENV)/all ## the minute-long subset
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+
+check: $(VENV)/all ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/all ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/all ## this library beside Prefect's own caching and plain tasks, as ratios
+	@$(BIN)/python -m tests.bench
+
+clean: ## remove the environment and what the demo made
+	rm -rf $(VENV) .demo build dist
+
+$(VENV)/pip: ## (the environment itself)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null \
+	  || { rm -rf $(VENV); echo "installing python3-venv, which Debian keeps apart from Python"; \
+	       apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); } \
+	  || { echo "python3 -m venv does not work: apt-get install python3-venv, then try again"; exit 1; }
+	@PIP_CONSTRAINT= $(BIN)/pip install --quiet 'pip>=25.1'
+	@touch $@
+
+$(VENV)/demo: $(VENV)/pip pyproject.toml constraints.txt
+	@echo "installing into $(VENV) (about a minute) ..."
+	@$(BIN)/pip install --quiet --editable '.[flows]'
+	@touch $@
+
+$(VENV)/all: $(VENV)/pip pyproject.toml constraints.txt
+	@echo "installing everything the tests need into $(VENV) (a few minutes) ..."
+	@$(BIN)/pip install --quiet --editable '.[$(EXTRAS)]' --group test --group check
+	@touch $@ $(VENV)/demo

@@ -1,0 +1,241 @@
+"""What people see of a flow run: one table artifact, one event a version, one run record.
+
+Every finished step becomes a row. Rows of tasks that ran in the flow's own process wait in memory; a task
+on another process or machine writes its row to the repository, where the flow's process picks it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.events import emit_event
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_logger, get_run_logger
+
+from versioning.api import Repository, Version, open_repository
+from versioning.errors import VersioningError
+from versioning.integrations.prefect.tables import Row, RunTable
+
+if TYPE_CHECKING:
+    import logging
+
+    from prefect import Flow, Task
+    from prefect.client.schemas.objects import FlowRun, State, TaskRun
+
+    from versioning.steps import Call
+
+LEAVES_SHOWN = 3
+
+
+@dataclass(slots=True)
+class _Watched:
+    repository: Repository
+    started: datetime
+    rows: list[Row] = field(default_factory=list)
+
+
+_watched: dict[str, _Watched] = {}
+_warned: set[str] = set()
+
+
+def watch() -> None:
+    """See to it that the flow that runs here reports its versions when it ends."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or context.detached or context.flow is None:
+        return
+    run_id = str(context.flow_run.id)
+    if run_id in _watched:
+        return
+    repository = open_repository()
+    if _emit not in repository.observers:
+        repository.observers.append(_emit)
+    _watched[run_id] = _Watched(repository, datetime.now(UTC))
+    flow = context.flow
+    for hooks in (flow.on_completion_hooks, flow.on_failure_hooks, flow.on_crashed_hooks,
+                  flow.on_cancellation_hooks):  # fmt: skip
+        if report_versions not in hooks:
+            hooks.append(report_versions)
+
+
+def facts() -> tuple[str | None, dict[str, Any]]:
+    """Name of the flow that runs here, and what identifies the run."""
+    flow, task = FlowRunContext.get(), TaskRunContext.get()
+    run: dict[str, Any] = {}
+    if task is not None:
+        run |= {"task_run": str(task.task_run.id), "task_run_name": task.task_run.name}
+        if task.task_run.flow_run_id:
+            run["flow_run"] = str(task.task_run.flow_run_id)
+    if flow is None or flow.flow_run is None:
+        return None, run
+    run["flow_run_name"] = flow.flow_run.name
+    if flow.flow_run.deployment_id:
+        run["deployment"] = str(flow.flow_run.deployment_id)
+    return flow.flow.name if flow.flow else None, run
+
+
+def warn(call: Call) -> None:
+    """Log, once a process, what the closure of a step could not follow."""
+    for text in call.code.warnings:
+        if text not in _warned:
+            _warned.add(text)
+            _logger().warning("%s: %s", call.step.name, text)
+
+
+def record(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
+    """Hook: a step completed, by running or from an earlier version."""
+    output = getattr(state.data, "result", state.data)
+    handles = output if isinstance(output, tuple) else (output,)
+    is_hit = state.name == "Cached"
+    rows = [
+        _row(task, task_run, handle, is_hit, is_first=position == 0)
+        for position, handle in enumerate(handles)
+        if isinstance(handle, Version)
+    ]
+    for row in rows:
+        _emit("reused" if row.status == "hit" else "committed", asdict(row))
+    run_id = str(task_run.flow_run_id) if task_run.flow_run_id else None
+    if run_id in _watched:
+        _watched[run_id].rows += rows
+    elif run_id and rows:
+        fields = {"steps": [asdict(row) for row in rows]}
+        open_repository().write_run(run_id, str(task_run.id), fields)
+
+
+def _row(
+    task: Task[..., Any], task_run: TaskRun, handle: Version, is_hit: bool, *, is_first: bool
+) -> Row:
+    began = task_run.start_time or task_run.expected_start_time
+    is_old = began is not None and handle.created < began
+    seconds = handle.seconds if is_first else 0.0
+    return Row(
+        step=handle.step if "[" in handle.step else task.name,
+        status="hit" if is_hit else "miss",
+        version=handle.id,
+        key=handle.key,
+        digest=handle.digest,
+        size_bytes=handle.size_bytes,
+        seconds=0.0 if is_hit else seconds,
+        saved_seconds=seconds if is_hit else 0.0,
+        why="always runs; same value as before" if is_old and not is_hit else "",
+        task_run=str(task_run.id),
+    )
+
+
+def report_versions(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Hook: a flow run ended; keep what ran in the repository and show it in the UI."""
+    watched = _watched.pop(str(flow_run.id), None)
+    if watched is None:
+        return
+    table = RunTable(
+        str(flow_run.id), flow_run.name, flow.name, _all_rows(watched, str(flow_run.id))
+    )
+    _explain(watched.repository, table.rows)
+    ended = datetime.now(UTC)
+    watched.repository.write_run(
+        str(flow_run.id),
+        "flow",
+        {
+            "run": str(flow_run.id),
+            "flow": flow.name,
+            "name": flow_run.name,
+            "state": state.name,
+            "started": watched.started.isoformat(),
+            "ended": ended.isoformat(),
+            "steps": [asdict(row) for row in table.rows],
+        },
+    )
+    _show(table, flow_run)
+
+
+def run_table(flow_run_id: object = None, *, repository: Repository | None = None) -> RunTable:
+    """What ran and what was reused in a flow run that has ended.
+
+    Args:
+        flow_run_id: Prefect's id of the run; None for the one that ended last.
+        repository: Where its versions are; the one that the settings name when None.
+
+    Raises:
+        NotFoundError: If no such run is recorded.
+    """
+    repository = repository or open_repository()
+    return RunTable.read(repository, None if flow_run_id is None else str(flow_run_id))
+
+
+def _all_rows(watched: _Watched, run_id: str) -> list[Row]:
+    """Rows of this process, and those that other processes wrote."""
+    rows = list(watched.rows)
+    for name, part in watched.repository.run_parts(run_id).items():
+        if name != "flow":
+            rows += [Row.from_dict(item) for item in part["steps"]]
+    return rows
+
+
+def _explain(repository: Repository, rows: list[Row]) -> None:
+    for row in rows:
+        if row.status == "hit":
+            row.why = "nothing it depends on changed"
+        elif not row.why:
+            row.why = _why(repository, row)
+
+
+def _why(repository: Repository, row: Row) -> str:
+    try:
+        why = repository.why(row.version)
+    except VersioningError as error:
+        return f"unknown: {error}"
+    if why.against is None:
+        return "first version of this step"
+    if not why.changed:
+        return "run again as asked; nothing it depends on changed"
+    shown = [_change(change.leaf, change.before, change.after) for change in why.changed]
+    more = len(shown) - LEAVES_SHOWN
+    return "; ".join(shown[:LEAVES_SHOWN]) + (f"; {more} more" if more > 0 else "")
+
+
+def _change(leaf: str, before: str | None, after: str | None) -> str:
+    if before is None:
+        return f"{leaf} new"
+    if after is None:
+        return f"{leaf} gone"
+    if leaf.startswith(("inputs/", "code/")):
+        return f"{leaf} changed"
+    return f"{leaf} {before} -> {after}"
+
+
+def _show(table: RunTable, flow_run: FlowRun) -> None:
+    artifact = ArtifactCreate(
+        type="table",
+        key="versions",
+        description=table.summary(),
+        flow_run_id=flow_run.id,
+        data=orjson.dumps(table.cells()).decode(),
+    )
+    with get_client(sync_client=True) as client:
+        client.create_artifact(artifact)
+    _logger().info("%s", table.summary())
+
+
+def _emit(event: str, fields: Mapping[str, Any]) -> None:
+    version = str(fields.get("version") or fields.get("id") or fields.get("blob") or "unknown")
+    emit_event(
+        event=f"versioning.{event}",
+        resource={
+            "prefect.resource.id": f"versioning.version.{version}",
+            "prefect.resource.name": str(fields.get("step", version)),
+        },
+        payload=orjson.loads(orjson.dumps(dict(fields), default=str)),
+    )
+
+
+def _logger() -> logging.Logger | logging.LoggerAdapter[Any]:
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return get_logger("versioning")

@@ -1,0 +1,159 @@
+"""The run table: a row a step, for the UI, for terminals and as data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Self
+
+from versioning.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from versioning.api import Repository
+
+MAX_CELLS = 500
+COLUMNS = ("step", "result", "why", "version", "size", "seconds")
+
+
+@dataclass(slots=True)
+class Row:
+    """One output of one step in a flow run.
+
+    Attributes:
+        step: Name of the step.
+        status: `hit` or `miss`.
+        version: Id of the version.
+        key: What was asked for.
+        digest: Digest of the value.
+        size_bytes: Bytes the version holds.
+        seconds: How long the body ran now; 0 for a hit.
+        saved_seconds: How long it ran when the version was made; 0 for a miss.
+        why: Why it is a hit or a miss, for people.
+        task_run: Prefect's id of the task run.
+    """
+
+    step: str
+    status: str
+    version: str
+    key: str
+    digest: str
+    size_bytes: int
+    seconds: float
+    saved_seconds: float
+    why: str
+    task_run: str
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """A row as a run record holds it; unknown fields are ignored."""
+        return cls(**{item.name: facts[item.name] for item in fields(cls)})
+
+
+@dataclass(slots=True)
+class RunTable:
+    """What ran and what was reused in one flow run.
+
+    Attributes:
+        run: Prefect's id of the flow run.
+        name: Its name.
+        flow: Name of the flow.
+        rows: One for each output, in the order they came.
+    """
+
+    run: str
+    name: str
+    flow: str
+    rows: list[Row]
+
+    @classmethod
+    def read(cls, repository: Repository, run_id: str | None) -> Self:
+        """The table of a recorded run; see `run_table`."""
+        parts = repository.run_parts(run_id or _latest(repository))
+        if "flow" not in parts:
+            raise NotFoundError(
+                f"no flow run {run_id} is recorded in {repository.url}; a run is recorded when it "
+                "ends and has called a versioned step"
+            )
+        facts = parts["flow"]
+        rows = [Row.from_dict(item) for item in facts["steps"]]
+        return cls(facts["run"], facts["name"], facts["flow"], rows)
+
+    def summary(self) -> str:
+        """One line: how much was reused, and what that saved."""
+        count = Counter(row.status for row in self.rows)
+        saved = sum(row.saved_seconds for row in self.rows)
+        spent = sum(row.seconds for row in self.rows)
+        return (
+            f"{count['hit']} reused, {count['miss']} computed; "
+            f"{seconds(saved)} saved, {seconds(spent)} spent"
+        )
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The table as Prefect's table artifact shows it; many equal rows are one."""
+        return [dict(zip(COLUMNS, cells, strict=True)) for cells in self._lines()][:MAX_CELLS]
+
+    def rich(self) -> Table:
+        """The table for a terminal."""
+        from rich.table import Table
+
+        table = Table(
+            title=f"{self.flow} / {self.name}", caption=self.summary(), title_justify="left"
+        )
+        for column in COLUMNS:
+            right = column in {"size", "seconds"}
+            table.add_column(column, justify="right" if right else "left", no_wrap=column != "why")
+        for step, result, *rest in self._lines():
+            style = "green" if result.startswith("hit") else "yellow"
+            table.add_row(step, f"[{style}]{result}[/]", *rest)
+        return table
+
+    def _lines(self) -> Iterator[tuple[str, ...]]:
+        # Mapped steps: one line for all items with the same outcome.
+        order = {row.step: n for n, row in reversed(list(enumerate(self.rows)))}
+        rows = sorted(self.rows, key=lambda row: (order[row.step], row.status, row.why))
+        for (step, status, why), group in groupby(rows, lambda r: (r.step, r.status, r.why)):
+            items = list(group)
+            many = f" x{len(items)}" if len(items) > 1 else ""
+            spent = sum(item.saved_seconds if status == "hit" else item.seconds for item in items)
+            yield (
+                step,
+                status + many,
+                why,
+                items[0].version[:12] + (" ..." if many else ""),
+                size(sum(item.size_bytes for item in items)),
+                f"{seconds(spent)} {'saved' if status == 'hit' else 'spent'}",
+            )
+
+
+def size(size_bytes: float) -> str:
+    """Bytes for people: `812 B`, `3.4 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            break
+        size_bytes /= 1000
+    else:
+        unit = "TB"
+    return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+
+
+def seconds(number: float) -> str:
+    """Seconds for people: `0.04 s`, `12.3 s`, `2 min 5 s`."""
+    if number < 60:
+        return f"{number:.2f} s" if number < 10 else f"{number:.1f} s"
+    minutes, rest = divmod(round(number), 60)
+    return f"{minutes} min {rest} s"
+
+
+def _latest(repository: Repository) -> str:
+    ended = [
+        (facts["ended"], run)
+        for run in repository.runs()
+        if (facts := repository.run_parts(run).get("flow"))
+    ]
+    if not ended:
+        raise NotFoundError(f"no flow run is recorded in {repository.url}; run a flow first")
+    return str(max(ended)[1])

@@ -1,0 +1,240 @@
+"""`@versioned`: a Prefect task whose every output is a version."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, overload
+
+from prefect import Flow, Task
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.transactions import Transaction, get_transaction
+
+from versioning.api import Version, open_repository
+from versioning.errors import ConflictError
+from versioning.integrations.prefect import engine, runs
+from versioning.steps import Call, Output, Step
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State, TaskRun
+
+# What Prefect would do with a result is what this library does instead.
+_OURS = frozenset({
+    "cache_policy", "cache_key_fn", "cache_expiration", "persist_result", "result_storage",
+    "result_storage_key", "result_serializer", "cache_result_in_memory",
+})  # fmt: skip
+
+
+class VersionedTask(Task[..., Any]):
+    """A task that commits what its body returns, and returns a handle.
+
+    Args:
+        fn: The body, sync, async or a generator (drained into a list).
+        step: How it is keyed; made by `versioned`.
+        **options: What `prefect.task` takes, caching and result options aside.
+    """
+
+    def __init__(self, fn: Callable[..., Any], *, step: Step, **options: Any) -> None:
+        options["on_completion"] = _once([runs.record, *(options.get("on_completion") or [])])
+        options["on_rollback"] = _once([_forget, *(options.get("on_rollback") or [])])
+        if step.volatile:
+            options["refresh_cache"] = True
+        super().__init__(
+            _body(step),
+            cache_policy=engine.policy(),
+            persist_result=True,
+            result_serializer=engine.VersionSerializer(),
+            cache_result_in_memory=False,
+            **options,
+        )
+        # Set late: Prefect demands of a storage given to __init__ that it was saved on the server.
+        self.result_storage = engine.VersionStorage()
+        self.step = step
+        self.__versioning_step__ = fn
+
+    def with_options(self, **options: Any) -> VersionedTask:  # type: ignore[override]
+        """This task with other options; what is not given stays."""
+        own = {name: options.pop(name) for name in tuple(options) if name in _STEP_OPTIONS}
+        _refuse_ours(options)
+        plain = super().with_options(**options)
+        kept = {name: getattr(plain, name) for name in _KEPT}
+        kept |= {f"on_{event}": getattr(plain, f"on_{event}_hooks") for event in _EVENTS}
+        step = _changed(self.step, name=plain.name, **own)
+        return VersionedTask(self.step.function, step=step, **kept)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the step, or reuse its version; returns a handle."""
+        runs.watch()
+        return super().__call__(*args, **kwargs)
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        """As `Task.submit`; the future's result is a handle."""
+        runs.watch()
+        return super().submit(*args, **kwargs)
+
+    def map(self, *args: Any, **kwargs: Any) -> Any:
+        """As `Task.map`; each future's result is a handle."""
+        runs.watch()
+        return super().map(*args, **kwargs)
+
+
+@overload
+def versioned(target: Flow[..., Any], /) -> Flow[..., Any]: ...
+@overload
+def versioned(target: Callable[..., Any] | Task[..., Any], /) -> VersionedTask: ...
+@overload
+def versioned(**options: Any) -> Callable[[Callable[..., Any]], VersionedTask]: ...
+def versioned(target: Any = None, /, **options: Any) -> Any:
+    """Version every output of a function by the digest of its inputs.
+
+    Over a function, it makes a Prefect task; over a task, it keeps the task's options; over a flow, it
+    versions every task the flow calls, whose tasks need no change.
+
+    Args:
+        target: A function, a Prefect task, or a Prefect flow.
+        **options: What `prefect.task` takes, caching and result options aside, and: `version` (changing
+            it makes earlier versions misses), `exclude` (parameters left out of the key), `code_deps`
+            (objects, modules or files the closure cannot see), `codec` (name of the codec), `volatile`
+            (reads the outside world: always runs), `effect` (acts on the outside world), `env`
+            (distributions whose versions are keyed).
+
+    Raises:
+        ConflictError: If an option is one that versioning replaces, or `exclude` names no parameter.
+
+    Example:
+        @versioned(retries=2, exclude=["verbose"])
+        def clean(flights: pd.DataFrame, verbose: bool = False) -> pd.DataFrame: ...
+    """
+    if target is None:
+        return functools.partial(_decorate, **options)
+    return _decorate(target, **options)
+
+
+def _decorate(target: Any, **options: Any) -> Any:
+    if isinstance(target, Flow):
+        from versioning.integrations.prefect.every import version_every_task
+
+        return version_every_task(target, **options)
+    if isinstance(target, VersionedTask):
+        return target.with_options(**options)
+    _refuse_ours(options)
+    own = {name: options.pop(name) for name in tuple(options) if name in _STEP_OPTIONS}
+    if isinstance(target, Task):
+        kept = {name: getattr(target, name) for name in _KEPT}
+        kept |= {f"on_{event}": getattr(target, f"on_{event}_hooks") for event in _EVENTS}
+        target, options = target.fn, {**kept, **options}
+    function = target.__func__ if isinstance(target, staticmethod) else target
+    name = options.get("name") or function.__name__
+    step = _changed(Step(function, name), **own)
+    return VersionedTask(function, step=step, **options)
+
+
+_STEP_OPTIONS = frozenset({
+    "version", "exclude", "code_deps", "codec", "volatile", "effect", "env",
+})  # fmt: skip
+_KEPT = (
+    "name", "description", "tags", "task_run_name", "retries", "retry_delay_seconds",
+    "retry_jitter_factor", "timeout_seconds", "log_prints", "refresh_cache", "retry_condition_fn",
+    "viz_return_value", "asset_deps",
+)  # fmt: skip
+_EVENTS = ("completion", "failure", "running", "rollback", "commit")
+
+
+def _changed(step: Step, **options: Any) -> Step:
+    if "version" in options:
+        options["salt"] = str(options.pop("version") or "")
+    for name, kind in (("exclude", frozenset), ("code_deps", tuple), ("env", tuple)):
+        if options.get(name) is not None:
+            given = options[name]
+            options[name] = kind((given,) if isinstance(given, str) else given)
+    return replace(step, **options)
+
+
+def _refuse_ours(options: dict[str, Any]) -> None:
+    if refused := sorted(_OURS & options.keys()):
+        raise ConflictError(
+            f"@versioned takes no {', '.join(refused)}: keys, storage and reuse are what it does; "
+            "use version=, exclude= or volatile=True to change what is reused"
+        )
+
+
+def _once(hooks: Sequence[Any]) -> list[Any]:
+    return list(dict.fromkeys(hooks))
+
+
+def _forget(transaction: Transaction) -> None:
+    """Hook: a rolled back step leaves nothing that could become a hit."""
+    engine.forget_unbound(transaction.key)
+
+
+_forget.log_on_run = False  # type: ignore[attr-defined]
+
+
+def _body(step: Step) -> Callable[..., Any]:
+    """What Prefect runs as the task's function: load, call, commit, return handles."""
+    function = step.function
+
+    async def run_async(*args: Any, **kwargs: Any) -> Output:
+        with _attempt(step, args, kwargs) as attempt:
+            if attempt.answer is None:
+                result = function(*attempt.args, **attempt.kwargs)
+                value = [x async for x in result] if inspect.isasyncgen(result) else await result
+                attempt.commit(value)
+        assert attempt.answer is not None
+        return attempt.answer
+
+    def run(*args: Any, **kwargs: Any) -> Output:
+        with _attempt(step, args, kwargs) as attempt:
+            if attempt.answer is None:
+                value = function(*attempt.args, **attempt.kwargs)
+                attempt.commit(list(value) if inspect.isgenerator(value) else value)
+        assert attempt.answer is not None
+        return attempt.answer
+
+    is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    return functools.wraps(function)(run_async if is_async else run)
+
+
+class _Attempt:
+    """One execution of a body."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.args, self.kwargs = call.arguments()
+        self.answer: Output | None = None
+        self._began = time.perf_counter()
+
+    def commit(self, value: Any) -> None:
+        """Make `value` the answer, at once or when the transaction around the task commits."""
+        seconds = time.perf_counter() - self._began
+        transaction = get_transaction()
+        is_enclosed = transaction is not None and transaction.get_parent() is not None
+        flow, run = runs.facts()
+        self.answer = self.call.commit(
+            value,
+            seconds=seconds,
+            flow=flow,
+            run=run,
+            replace=bool(transaction and transaction.overwrite),
+            bind=not is_enclosed,
+        )
+        if is_enclosed:
+            engine.bind_on_commit(self.call)
+
+
+@contextmanager
+def _attempt(step: Step, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterator[_Attempt]:
+    transaction = get_transaction()
+    call = engine.current_call(transaction.key if transaction else None)
+    if call is None:
+        # Prefect hid why it has no key: compute it again, and let the error through.
+        call = step.call(open_repository(), step.bind(args, kwargs))
+    try:
+        runs.warn(call)
+        yield _Attempt(call)
+    finally:
+        engine.release(call)

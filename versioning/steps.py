@@ -1,0 +1,374 @@
+"""Steps and calls: what a function needs to be versioned, with no orchestrator in sight.
+
+A `Step` is a function and how it is keyed. A `Call` is that step with its parameters: it knows its key,
+finds the version that answers it, hands the body its values, and commits what the body returns.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace as with_changes
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from versioning.api import Repository, Version
+from versioning.code import CodeClosure, code_leaves
+from versioning.digest import Digest, Key, digest_bytes
+from versioning.encoding import preview, value_digest
+from versioning.environment import environment_leaves, environment_record
+from versioning.errors import ConflictError, NotFoundError
+from versioning.keys import Leaf, root_key
+from versioning.records import Input, VersionRecord
+from versioning.repository import Draft
+from versioning.sources import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Output = Version | tuple[Version, ...]
+Visit = Callable[[Version | Source, str], Any]
+
+_MENTIONS_HANDLE = re.compile(r"\bVersion\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Stands for a handle in a container that is keyed: the handle is a leaf of its own."""
+
+    path: str
+
+    def __versioning_digest__(self) -> tuple[str, Digest]:
+        return "hole", digest_bytes(self.path.encode())
+
+
+@dataclass(frozen=True)
+class Step:
+    """A function whose every output is a version.
+
+    Attributes:
+        function: The body.
+        name: What people call it.
+        salt: Changing it makes every earlier version a miss.
+        exclude: Parameters left out of the key.
+        code_deps: Objects, modules or files the closure cannot see.
+        codec: Name of the codec for its output; None to choose by type.
+        volatile: Reads the outside world: always runs, and counts as changed only when its value does.
+        effect: Acts on the outside world: a rerun takes its version instead of running it.
+        env: Distributions whose versions are keyed; None for those the code imports.
+    """
+
+    function: Callable[..., Any]
+    name: str
+    salt: str = ""
+    exclude: frozenset[str] = frozenset()
+    code_deps: tuple[object, ...] = ()
+    codec: str | None = None
+    volatile: bool = False
+    effect: bool = False
+    env: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if unknown := self.exclude - self.signature.parameters.keys():
+            raise ConflictError(
+                f"{self.name} has no parameter {', '.join(sorted(unknown))} to exclude; "
+                f"it has {', '.join(self.signature.parameters) or 'none'}"
+            )
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """Signature of the body."""
+        return inspect.signature(self.function)
+
+    @property
+    def qualified_name(self) -> str:
+        """`module:qualified.name` of the body."""
+        return f"{self.function.__module__}:{self.function.__qualname__}"
+
+    @cached_property
+    def handle_parameters(self) -> frozenset[str]:
+        """Parameters that receive handles: those whose annotation mentions `Version`."""
+        return frozenset(
+            name
+            for name, parameter in self.signature.parameters.items()
+            if _MENTIONS_HANDLE.search(_annotation(parameter.annotation))
+        )
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters by name, defaults included."""
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    def call(self, repository: Repository, parameters: Mapping[str, Any]) -> Call:
+        """This step with `parameters`, keyed.
+
+        Raises:
+            UnkeyableError: If a parameter, or something the code reads, cannot be keyed exactly.
+            ConflictError: If a handle is of another repository.
+        """
+        pinned = {
+            name: substitute(value, name, _pin(repository)) for name, value in parameters.items()
+        }
+        handles: dict[str, Version] = {}
+        code = code_leaves(self.function, deps=self.code_deps)
+        leaves = [
+            _text_leaf("step", self.qualified_name),
+            *([_text_leaf("salt", self.salt)] if self.salt else []),
+            *code.leaves,
+            *environment_leaves(code.distributions, keyed=self.env),
+            *(
+                leaf
+                for name, value in pinned.items()
+                if name not in self.exclude and (leaf := _parameter_leaf(name, value, handles))
+            ),
+        ]
+        leaves += [_input_leaf(path, handle) for path, handle in handles.items()]
+        inputs = tuple(Input(path, h.id, h.digest) for path, h in handles.items())
+        return Call(self, repository, pinned, tuple(leaves), inputs, code)
+
+
+@dataclass
+class Call:
+    """A step with its parameters, from the moment it is keyed until its output is committed.
+
+    Attributes:
+        step: What is called.
+        repository: Where its versions live.
+        parameters: By name; sources are pinned, handles are not yet loaded.
+        leaves: What the output depends on.
+        inputs: Versions it reads.
+        code: The closure of its body.
+        found: The version that answers it, once `find` has seen one.
+        committed: The version its own output became.
+    """
+
+    step: Step
+    repository: Repository
+    parameters: dict[str, Any]
+    leaves: tuple[Leaf, ...]
+    inputs: tuple[Input, ...]
+    code: CodeClosure
+    found: VersionRecord | None = field(default=None, compare=False)
+    committed: VersionRecord | None = field(default=None, compare=False)
+
+    @cached_property
+    def key(self) -> Key:
+        """What this call asks for."""
+        return root_key(self.leaves)
+
+    def find(self) -> bool:
+        """Look for a version that answers this call, and remember it."""
+        self.found = self.repository.lookup(self.key)
+        if self.found and any(not self._is_live(o) for o in self.found.meta.get("outputs", ())):
+            self.found = None
+        return self.found is not None
+
+    def answer(self) -> Output:
+        """Handle of the version that was found; a tuple of them when the body returns a tuple."""
+        assert self.found is not None
+        # Holding the parameters of a hit is only worth it where they hold no data.
+        can_run = not inspect.iscoroutinefunction(self.step.function) and not self.step.effect
+        again = self.recompute if can_run and all(map(_is_light, self.parameters.values())) else None
+        return self._output(self.found, again)
+
+    def arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        """What the body is called with: values instead of handles, loaded now."""
+        bound = inspect.BoundArguments(
+            self.step.signature,
+            {  # type: ignore[arg-type]
+                name: value
+                if name in self.step.handle_parameters
+                else substitute(value, name, lambda handle, _: handle.load())
+                for name, value in self.parameters.items()
+            },
+        )
+        return list(bound.args), bound.kwargs
+
+    def commit(
+        self,
+        value: Any,
+        *,
+        seconds: float,
+        flow: str | None = None,
+        run: Mapping[str, Any] | None = None,
+        replace: bool = False,
+        bind: bool = True,
+    ) -> Output:
+        """Make `value` the answer to this call.
+
+        Args:
+            value: What the body returned; a tuple becomes as many versions.
+            seconds: How long that took.
+            flow: Name of the flow.
+            run: Facts of the run, for people.
+            replace: Answer later calls with this value even where another one is bound.
+            bind: Answer later calls at all; without it, `Repository.bind` must follow.
+
+        Raises:
+            UnkeyableError: If the value cannot be digested or stored exactly.
+            StorageError: If it cannot be written; nothing answers the call then.
+        """
+        value = substitute(value, "return", lambda handle, _: handle.load())
+        draft = self._draft(value, seconds, flow, run or {})
+        replace = replace or self.step.volatile
+        if isinstance(value, tuple) and value:
+            parts = [self._commit_part(draft, n, item, replace) for n, item in enumerate(value)]
+            meta = {**draft.meta, "outputs": [part.to_dict() for part in parts], **_named(value)}
+            draft = with_changes(draft, meta=meta)
+            value = [str(part.digest) for part in parts]
+        codec = None if "outputs" in draft.meta else self.step.codec
+        self.committed = self.repository.commit(
+            value, draft, replace=replace, bind=bind, codec=codec
+        )
+        return self._output(self.committed)
+
+    def recompute(self) -> VersionRecord:
+        """Run the body here and now and answer with what it returns, since the bytes are lost."""
+        args, kwargs = self.arguments()
+        began = time.perf_counter()
+        value = self.step.function(*args, **kwargs)
+        value = list(value) if inspect.isgenerator(value) else value
+        draft = self._draft(value, time.perf_counter() - began, None, {"recomputed": True})
+        return self.repository.commit(value, draft, replace=True, codec=self.step.codec)
+
+    def _draft(
+        self, value: Any, seconds: float, flow: str | None, run: Mapping[str, Any]
+    ) -> Draft:
+        meta: dict[str, Any] = {"value": preview(value), "environment": environment_record()}
+        if run:
+            meta["run"] = dict(run)
+        if self.code.warnings:
+            meta["warnings"] = list(self.code.warnings)
+        meta |= {name: True for name in ("volatile", "effect") if getattr(self.step, name)}
+        return Draft(
+            key=self.key,
+            leaves=self.leaves,
+            step=self.step.name,
+            function=self.step.qualified_name,
+            flow=flow,
+            inputs=self.inputs,
+            seconds=seconds,
+            created=datetime.now(UTC),
+            meta=meta,
+        )
+
+    def _commit_part(self, draft: Draft, position: int, value: Any, replace: bool) -> Version:
+        leaves = (*draft.leaves, _text_leaf("output", str(position)))
+        part = with_changes(
+            draft,
+            key=root_key(leaves),
+            leaves=leaves,
+            step=f"{draft.step}[{position}]",
+            meta={**draft.meta, "value": preview(value)},
+        )
+        record = self.repository.commit(value, part, replace=replace, codec=self.step.codec)
+        return Version.of(self.repository, record)
+
+    def _output(
+        self, record: VersionRecord, again: Callable[[], VersionRecord] | None = None
+    ) -> Output:
+        if "outputs" not in record.meta:
+            return Version.of(self.repository, record, recompute=again)
+        url = self.repository.url
+        parts = [Version.from_dict({**o, "repository_url": url}) for o in record.meta["outputs"]]
+        kind = _tuple_type(self.step.function, record.meta)
+        return kind(*parts) if kind else tuple(parts)
+
+    def _is_live(self, output: Mapping[str, Any]) -> bool:
+        try:
+            return self.repository.is_live(self.repository.record(output["id"]))
+        except NotFoundError:
+            return False
+
+
+def substitute(value: Any, path: str, visit: Visit) -> Any:
+    """`value` with every handle and source in it, at any depth, replaced by what `visit` returns.
+
+    Looks into lists, tuples, named tuples and dicts. What holds none comes back as the same object.
+    """
+    if isinstance(value, Version | Source):
+        return visit(value, path)
+    if type(value) is dict:
+        items = {key: substitute(item, f"{path}[{key!r}]", visit) for key, item in value.items()}
+        return items if any(items[key] is not value[key] for key in value) else value
+    if type(value) is list or isinstance(value, tuple):
+        parts = [substitute(item, f"{path}[{n}]", visit) for n, item in enumerate(value)]
+        if all(new is old for new, old in zip(parts, value, strict=True)):
+            return value
+        if type(value) is list:
+            return parts
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+def _pin(repository: Repository) -> Visit:
+    def pin(handle: Version | Source, path: str) -> Version:
+        if isinstance(handle, Source):
+            return handle.version(repository)
+        if handle.repository_url != repository.url and handle.repository.id != repository.id:
+            raise ConflictError(
+                f"argument {path} is a version of {handle.repository_url}, but this step writes to "
+                f"{repository.url}: set VERSIONING_REPOSITORY once for the whole flow, or pass "
+                f"{path}.load()",
+                path=path,
+            )
+        return handle
+
+    return pin
+
+
+def _parameter_leaf(name: str, value: Any, handles: dict[str, Version]) -> Leaf | None:
+    """The leaf of one parameter; handles in it go to `handles`, each to become a leaf of its own."""
+
+    def take(handle: Version | Source, path: str) -> Hole:
+        assert isinstance(handle, Version)
+        handles[path] = handle
+        return Hole(path)
+
+    if isinstance(skeleton := substitute(value, name, take), Hole):
+        return None
+    digest = value_digest(skeleton, path=name)
+    return Leaf("seed" if name == "seed" else f"params/{name}", digest, preview(value))
+
+
+def _input_leaf(path: str, handle: Version) -> Leaf:
+    return Leaf(f"inputs/{path}", handle.digest, f"{handle.step} {handle.digest[:12]}")
+
+
+def _text_leaf(name: str, text: str) -> Leaf:
+    return Leaf(name, digest_bytes(text.encode()), text[:80])
+
+
+def _is_light(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_light, value))
+    if isinstance(value, dict):
+        return all(map(_is_light, value.values()))
+    return value is None or isinstance(value, Version | str | int | float | date)
+
+
+def _annotation(annotation: object) -> str:
+    if isinstance(annotation, str):
+        return annotation
+    return getattr(annotation, "__qualname__", "") + " " + repr(annotation)
+
+
+def _named(value: tuple[Any, ...]) -> dict[str, Any]:
+    fields = getattr(value, "_fields", None)
+    return {"fields": list(fields), "type": type(value).__qualname__} if fields else {}
+
+
+def _tuple_type(function: Callable[..., Any], meta: Mapping[str, Any]) -> type[Any] | None:
+    """The named tuple a step returns, found in the step's own module; never imported by name."""
+    if "fields" not in meta:
+        return None
+    found: Any = getattr(function, "__globals__", {}).get(meta["type"])
+    if isinstance(found, type) and list(getattr(found, "_fields", ())) == meta["fields"]:
+        return found
+    from collections import namedtuple
+
+    return namedtuple(meta["type"].rpartition(".")[2], meta["fields"])  # type: ignore[misc]  # noqa: PYI024
