@@ -2,11 +2,12 @@
 
 A column is its type and its values. How it is cut into chunks, where a slice begins, and what lies
 under a null do not show: each pass (validity, lengths, bytes) runs over all chunks as one stream.
-Schema metadata counts, apart from what pandas writes there about itself.
+Metadata of schemas and fields counts.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +18,10 @@ from versioning.encoding.numeric import CHUNK_BYTES, as_bytes
 from versioning.encoding.registry import encodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from versioning.encoding.encoder import Encoder
 
-Chunks = "Sequence[pa.Array]"
 _is = pa.types
 
 
@@ -82,7 +82,15 @@ def _nested_type(kind: pa.DataType, to: Encoder) -> None:
 
 
 def _metadata(metadata: dict[bytes, bytes] | None, to: Encoder) -> None:
-    to.value({key: text for key, text in (metadata or {}).items() if key != b"pandas"})
+    to.value({key: _stable(key, text) for key, text in (metadata or {}).items()})
+
+
+def _stable(key: bytes, text: bytes) -> object:
+    """What pandas notes in a table about itself, without the releases that wrote it."""
+    if key != b"pandas":
+        return text
+    noted = json.loads(text)
+    return {name: noted[name] for name in noted.keys() - {"creator", "pandas_version"}}
 
 
 @encodes(pa.Array, pa.ChunkedArray, tag="arrow.array", family=True)
@@ -105,10 +113,11 @@ def _buffer(value: pa.Buffer, to: Encoder) -> None:
 def write_values(values: pa.Array | pa.ChunkedArray, to: Encoder) -> None:
     """Write the values of an array, without its type."""
     chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
-    _write(values.type, [chunk for chunk in chunks if len(chunk)], to)
+    _write(values.type, chunks, to)
 
 
 def _write(kind: pa.DataType, chunks: list[pa.Array], to: Encoder) -> None:
+    chunks = [chunk for chunk in chunks if len(chunk)]
     to.integer(sum(map(len, chunks)))
     if isinstance(kind, pa.BaseExtensionType):
         _write(kind.storage_type, [chunk.storage for chunk in chunks], to)
@@ -176,8 +185,8 @@ def _fixed_runs(chunk: pa.Array, dtype: np.dtype[Any]) -> Iterator[Any]:
 
 
 def _write_text(kind: pa.DataType, chunks: list[pa.Array], to: Encoder) -> None:
-    is_text = _is.is_string(kind) or _is.is_large_string(kind) or _is.is_string_view(kind)
-    if _is.is_string_view(kind) or _is.is_binary_view(kind):
+    is_text = _is_string(kind)
+    if _is_view(kind):
         chunks = [
             chunk.cast(pa.large_string() if is_text else pa.large_binary()) for chunk in chunks
         ]
@@ -196,9 +205,7 @@ def _without_hidden(chunk: pa.Array, empty: object) -> pa.Array:
 
 
 def _offsets(chunk: pa.Array) -> Any:
-    is_wide = _is.is_large_string(chunk.type) or _is.is_large_binary(chunk.type)
-    is_wide = is_wide or _is.is_large_list(chunk.type)
-    dtype = np.dtype(np.int64 if is_wide else np.int32)
+    dtype = np.dtype(np.int64 if _is_wide(chunk.type) else np.int32)
     return np.frombuffer(chunk.buffers()[1], dtype, len(chunk) + 1, chunk.offset * dtype.itemsize)
 
 
@@ -216,7 +223,7 @@ def _write_lengths(chunks: list[pa.Array], to: Encoder) -> None:
 def _write_list(kind: pa.DataType, chunks: list[pa.Array], to: Encoder) -> None:
     counts = [pc.fill_null(pc.list_value_length(chunk).cast(pa.int64()), 0) for chunk in chunks]
     _write(pa.int64(), counts, to)
-    _write(kind.value_type, _present(chunk.flatten() for chunk in chunks), to)
+    _write(kind.value_type, [chunk.flatten() for chunk in chunks], to)
 
 
 def _write_map(kind: pa.DataType, chunks: list[pa.Array], to: Encoder) -> None:
@@ -232,38 +239,26 @@ def _write_struct(kind: pa.DataType, chunks: list[pa.Array], to: Encoder) -> Non
             _write(field.type, [column[position] for column in columns], to)
 
 
-def _present(chunks: Iterator[pa.Array]) -> list[pa.Array]:
-    return [chunk for chunk in chunks if len(chunk)]
+def _any_of(*claims: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda kind: any(claim(kind) for claim in claims)
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return (
-        _is.is_list(kind)
-        or _is.is_large_list(kind)
-        or _is.is_fixed_size_list(kind)
-        or _is.is_list_view(kind)
-        or _is.is_large_list_view(kind)
-    )
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return (
-        _is.is_string(kind)
-        or _is.is_large_string(kind)
-        or _is.is_string_view(kind)
-        or _is.is_binary(kind)
-        or _is.is_large_binary(kind)
-        or _is.is_binary_view(kind)
-    )
-
-
-def _is_fixed(kind: pa.DataType) -> bool:
-    return _is.is_primitive(kind) or _is.is_decimal(kind) or _is.is_fixed_size_binary(kind)
-
+_is_list = _any_of(
+    _is.is_list,
+    _is.is_large_list,
+    _is.is_fixed_size_list,
+    _is.is_list_view,
+    _is.is_large_list_view,
+)
+_is_view = _any_of(_is.is_string_view, _is.is_binary_view)
+_is_wide = _any_of(_is.is_large_string, _is.is_large_binary)
+_is_string = _any_of(_is.is_string, _is.is_large_string, _is.is_string_view)
+_is_bytes = _any_of(_is.is_binary, _is.is_large_binary, _is.is_binary_view)
+_is_fixed = _any_of(_is.is_primitive, _is.is_decimal, _is.is_fixed_size_binary)
 
 _WRITERS = (
     (_is.is_boolean, _write_booleans),
-    (_is_text, _write_text),
+    (_any_of(_is_string, _is_bytes), _write_text),
     (_is.is_map, _write_map),
     (_is_list, _write_list),
     (_is.is_struct, _write_struct),

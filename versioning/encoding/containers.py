@@ -1,7 +1,8 @@
 """Encoders of the containers of the standard library, and of empty-handed subclasses of builtins.
 
-Where the standard library ignores order (dict, set, Counter), so does the digest; where it counts (list, tuple,
-OrderedDict, deque), it counts. Content is read with the methods of the base class: an override cannot hide any.
+Where the standard library ignores order (dict, set, Counter), so does the digest; where it counts
+(list, tuple, OrderedDict, deque), it counts. Content is read with the methods of the base class: an
+override cannot hide any.
 """
 
 from __future__ import annotations

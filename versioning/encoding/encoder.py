@@ -4,9 +4,9 @@
     item    = kind (1 byte), length of the payload in bytes (8, little-endian), payload
             | value
 
-The stream can be parsed back without knowing any class, so two values share it only when they have the same
-tag and the same items. Mappings and sets are written as the sorted digests of their members, so their order
-never shows; everything else is streamed, large buffers without a copy.
+The stream can be parsed back without knowing any class, so two values share it only when they have
+the same tag and the same items. Mappings and sets are written as the sorted digests of their
+members, so their order never shows; everything else is streamed, large buffers without a copy.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ def value_digest(value: object, *, path: str = "value") -> Digest:
 
     Args:
         value: Anything of a keyable type, containers included.
-        path: What errors call the value (`config`); what they find inside is named below it (`config["a"][3]`).
+        path: What errors call the value (`config`); what they find inside is named below it
+            (`config["a"][3]`).
 
     Raises:
-        UnkeyableError: If the value, or one inside it, is of an unknown type, contains itself, or is nested
-            more than 200 deep.
+        UnkeyableError: If the value, or one inside it, is of an unknown type, contains itself, or
+            is nested more than 200 deep.
     """
     encoder = Encoder(Trail(path))
     try:
@@ -52,8 +53,8 @@ def value_digest(value: object, *, path: str = "value") -> Digest:
 class Encoder:
     """Writes one value as items into a digest.
 
-    Encoders of classes receive one and call, in a fixed order, `value`, `item` and `attribute` for what the
-    value holds, and `text`, `integer` or `data` for what it is.
+    Encoders of classes receive one and call, in a fixed order, `value`, `item` and `attribute` for
+    what the value holds, and `text`, `integer` or `data` for what it is.
     """
 
     __slots__ = ("_buffer", "_hasher", "trail")
@@ -75,9 +76,9 @@ class Encoder:
         self._flush()
         return Digest(self._hasher.hexdigest())
 
-    def value(self, value: object) -> None:
+    def value(self, value: Any) -> None:
         """Write a value of any keyable type."""
-        rule = rule_for(type(value))
+        rule = rule_for(type(value))  # type: ignore[arg-type] # mypy: a class is not Hashable
         if rule is None:
             raise self.refusal(value)
         self._buffer += rule.header

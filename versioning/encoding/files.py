@@ -1,8 +1,8 @@
 """Files and folders by content.
 
-A path that is passed in is its text and what lies there; a file that a step returns is only what lies there.
-Inside a project (the nearest folder upward with a `pyproject.toml` or `.git`) an absolute path counts relative
-to it, so a checkout elsewhere keys the same.
+A path that is passed in is its text and what lies there; a file that a step returns is only what
+lies there. Inside a project (the nearest folder upward with a `pyproject.toml` or `.git`) an
+absolute path counts relative to it, so a checkout elsewhere keys the same.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ PROJECT_MARKERS = ("pyproject.toml", ".git")
 def file_digest(path: Path) -> Digest:
     """Digest of a file, or of a folder with all that is in it, wherever it lies.
 
-    Counts: names below the folder, bytes, whether the owner may execute a file, and empty folders. Links are
-    followed. Times, owners and other permissions do not count.
+    What counts: names below the folder, bytes, whether the owner may execute a file, and empty
+    folders. Links are followed. Times, owners and other permissions do not count.
 
     Args:
         path: The file or folder.
 
     Raises:
-        UnkeyableError: If it is missing, a device or a pipe, or a link leads back to a folder above itself.
+        UnkeyableError: If it is missing, a device or a pipe, or a link leads back to a folder above
+            itself.
     """
     encoder = Encoder(Trail(str(path)))
     write_tree(path, encoder)

@@ -43,7 +43,8 @@ def _write_rest(value: Any, to: Encoder) -> None:
     """What a frame or series carries beside its data; subclasses declare theirs in `_metadata`."""
     to.item("attrs", value.attrs)
     to.value(value.flags.allows_duplicate_labels)
-    own = [name for name in value._metadata if name not in {"_name", "_flags"}]
+    declared = value._metadata  # noqa: SLF001 - how pandas documents it for subclasses
+    own = [name for name in declared if name not in {"_name", "_flags"}]
     to.attributes({name: getattr(value, name, None) for name in own})
 
 
@@ -117,7 +118,10 @@ def _write_objects(values: Any, to: Encoder) -> None:
 def strings(values: Any, dtype: pd.StringDtype, to: Encoder) -> None:
     """Text; which of its two storages holds it does not count, which missing value it has does."""
     to.value(dtype.na_value is pd.NA)
-    write_values(pa.array(values, from_pandas=True), to)
+    try:
+        write_values(pa.array(values, from_pandas=True), to)
+    except UnicodeEncodeError:
+        _write_objects(values.to_numpy(object), to)  # Arrow has no lone surrogates.
 
 
 def arrow(values: Any, dtype: pd.ArrowDtype, to: Encoder) -> None:
@@ -228,7 +232,7 @@ def _interval(value: pd.Interval[Any], to: Encoder) -> None:
 
 
 @encodes(pd.tseries.offsets.BaseOffset, tag="pandas.offset", family=True)
-def _offset(value: pd.tseries.offsets.BaseOffset, to: Encoder) -> None:
+def _offset(value: Any, to: Encoder) -> None:
     to.integer(value.n)
     to.value(value.normalize)
     to.value(dict(value.kwds))
@@ -236,4 +240,4 @@ def _offset(value: pd.tseries.offsets.BaseOffset, to: Encoder) -> None:
 
 @encodes(pd.api.extensions.ExtensionDtype, tag="pandas.dtype", family=True)
 def _dtype(value: Any, to: Encoder) -> None:
-    _write_column(value.construct_array_type()._from_sequence([], dtype=value), to)
+    _write_column(pd.Series([], dtype=value).array, to)

@@ -1,7 +1,8 @@
 """Classes and functions of the standard library and of known libraries: keyed by their name.
 
-What such a name means is fixed by the release of Python or of the library, which is a leaf of its own. Classes
-and functions of anybody else are code, and left to whoever registers an encoder for them.
+What such a name means is fixed by the release of Python or of the library, which is a leaf of its
+own. Classes and functions of anybody else are code, and left to whoever registers an encoder for
+them.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from types import (
 )
 
 LIBRARIES = frozenset({
-    "lightgbm", "matplotlib", "numpy", "pandas", "polars", "pyarrow", "pydantic", "scipy", "sklearn", "torch",
-    "xgboost",
+    "lightgbm", "matplotlib", "numpy", "pandas", "polars", "pyarrow", "pydantic", "scipy",
+    "sklearn", "torch", "xgboost",
 })  # fmt: skip
 
 KINDS = (type, FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)
 
 
 def library_name(value: object) -> str | None:
-    """`module:qualified.name` of a class or function that a known library offers under it, else None."""
+    """The `module:qualified.name` under which a known library offers `value`, or None."""
     name = getattr(value, "__qualname__", None)
     module = _module_name(value)
     if name is None or module is None or not is_known(module):
@@ -38,7 +39,7 @@ def library_name(value: object) -> str | None:
 
 
 def is_known(module: str) -> bool:
-    """Whether `module` is part of the standard library or of a known library, not of a file that shadows it."""
+    """Whether `module` is part of Python or a known library, and not a file that shadows it."""
     package = module.partition(".")[0]
     return package in LIBRARIES or (package in sys.stdlib_module_names and _is_installed(package))
 

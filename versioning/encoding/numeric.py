@@ -137,9 +137,9 @@ def write_objects(array: Array, to: Encoder) -> None:
 
 def _chunks(array: Array) -> Iterator[Array]:
     """The elements in C order as runs of bytes, without copying more than a run at a time."""
-    rows = _rows(array)
-    if not rows.size:
+    if not array.nbytes:
         return
+    rows = _rows(array)
     per_row = rows[0].nbytes
     if rows.ndim > 1 and per_row > CHUNK_BYTES:
         for row in rows:

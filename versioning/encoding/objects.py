@@ -1,7 +1,8 @@
-"""Encoders of objects: enums, named tuples, dataclasses, attrs classes, partials, methods, and stand-ins.
+"""Encoders of objects: enums, named tuples, dataclasses, attrs classes, partials, methods.
 
-An object of a known structure is its class, by qualified name, and its state: every attribute it holds, declared
-as a field or not. Cached properties are left out, since having read one changes nothing.
+An object of a known structure is its class, by qualified name, and its state: every attribute it
+holds, declared as a field or not. Cached properties are left out, since having read one changes
+nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -26,11 +26,14 @@ from versioning.encoding.registry import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from versioning.encoding.encoder import Encoder
 
 _PLAIN = frozenset({
-    int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, deque, OrderedDict, Counter,
-    defaultdict, ChainMap, Decimal, Fraction, UUID, date, datetime, time, timedelta,
+    int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, deque,
+    OrderedDict, Counter, defaultdict, ChainMap, Decimal, Fraction, UUID, date, datetime, time,
+    timedelta,
 })  # fmt: skip
 
 # Bookkeeping that attrs and `weakref` keep on instances.
@@ -38,10 +41,9 @@ _IGNORED = frozenset({"__weakref__", "__dict__", "_attrs_cached_hash"})
 
 
 def state_of(value: object) -> dict[str, object]:
-    """The attributes an object holds, in its `__dict__` and its slots, without cached properties."""
+    """What an object holds in its `__dict__` and slots, without cached properties."""
     cls = type(value)
-    state = {name: held for name, held in _attributes(value) if not _is_cached(cls, name)}
-    return state
+    return {name: held for name, held in _attributes(value) if not _is_cached(cls, name)}
 
 
 def _attributes(value: object) -> Iterator[tuple[str, object]]:
@@ -70,23 +72,17 @@ def _has_only_attributes(cls: type) -> bool:
     )
 
 
-@encodes_structure(lambda cls: hasattr(cls, "__versioning_digest__"), tag="digest")
-def _stand_in(value: Any, to: Encoder) -> None:
-    tag, digest = value.__versioning_digest__()
-    to.delegate(tag, digest)
-
-
 @encodes(Enum, tag="enum", family=True)
 def _enum(value: Enum, to: Encoder) -> None:
     to.value(value.name)
-    to.item("value", value._value_)  # noqa: SLF001 - `value` may be overridden
+    to.item("value", value._value_)
 
 
 @encodes_structure(lambda cls: issubclass(cls, tuple) and hasattr(cls, "_fields"), tag="namedtuple")
 def _namedtuple(value: Any, to: Encoder) -> None:
     _refuse_state(value, to)
     to.integer(tuple.__len__(value))
-    for name, member in zip(value._fields, tuple.__iter__(value), strict=True):  # noqa: SLF001
+    for name, member in zip(value._fields, tuple.__iter__(value), strict=True):
         to.attribute(name, member)
 
 
@@ -119,7 +115,11 @@ def _plain_base(cls: type) -> type | None:
     return next((base for base in cls.__mro__ if base in _PLAIN), None)
 
 
-@encodes_structure(lambda cls: _is_thin(cls), tag="subclass")
+def _is_thin(cls: type) -> bool:
+    return cls not in _PLAIN and _plain_base(cls) is not None
+
+
+@encodes_structure(_is_thin, tag="subclass")
 def _subclass(value: object, to: Encoder) -> None:
     """A subclass of a builtin that adds behaviour, and no state."""
     _refuse_state(value, to)
@@ -127,10 +127,6 @@ def _subclass(value: object, to: Encoder) -> None:
     rule = registered(base) if base is not None else None
     assert rule is not None
     to.apply(rule, value)
-
-
-def _is_thin(cls: type) -> bool:
-    return cls not in _PLAIN and _plain_base(cls) is not None and not issubclass(cls, Enum)
 
 
 def _refuse_state(value: object, to: Encoder) -> None:

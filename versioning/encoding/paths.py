@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 _LONGEST_LABEL = 60
+_MOST_STEPS = 20
 
 
 class Label(str):
@@ -30,7 +31,10 @@ class Trail:
         self.active: set[int] = set()
 
     def __str__(self) -> str:
-        return self.root + "".join(_step(label) for label in self.labels)
+        steps = [_step(label) for label in self.labels]
+        if len(steps) > _MOST_STEPS:
+            steps[_MOST_STEPS // 2 : -_MOST_STEPS // 2] = ["…"]
+        return self.root + "".join(steps)
 
 
 def _step(label: object) -> str:

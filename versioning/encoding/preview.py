@@ -1,19 +1,22 @@
 """A value in a few characters, for people: what `why` shows beside a leaf.
 
-Only types known here are shown, and never by the `repr` of somebody else's class, which may be long or a secret.
+Only types known here are shown, and never by the `repr` of somebody else's class, which may be long
+or a secret.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONGEST = 80
 _MANY_DIGITS = 10**60
@@ -22,8 +25,8 @@ _MANY_DIGITS = 10**60
 def preview(value: object) -> str | None:
     """`value` in at most 80 characters, or None when nothing useful can be said.
 
-    Numbers, text and short containers of them as Python writes them (`600`, `'abc'`, `['a', 'b']`); longer
-    containers by their size, tables and arrays by their shape.
+    Numbers, text and short containers of them as Python writes them (`600`, `'abc'`, `['a', 'b']`);
+    longer containers by their size, tables and arrays by their shape.
     """
     text = _shown(value)
     return None if text is None else _cut(text)

@@ -1,15 +1,16 @@
 """Which encoder serves which class.
 
-A class is served, in this order, by the encoder registered for exactly it, by its own `__versioning_digest__`,
-by the structure it has (dataclass, attrs, NamedTuple), or by an encoder registered for a whole family. Subclasses
-write their qualified name, so they never share a digest with their base.
+A class is served, in this order, by the encoder registered for exactly it, by its own
+`__versioning_digest__`, by an encoder registered for a whole family, or by the structure it has
+(dataclass, attrs, NamedTuple, a builtin with new methods). Subclasses write
+their qualified name, so they never share a digest with their base.
 """
 
 from __future__ import annotations
 
 import importlib
 import struct
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -26,18 +27,18 @@ ITEM = struct.Struct("<cQ")
 
 # Encoders of optional libraries load with the first value whose class descends from one of theirs.
 LIBRARIES = {
+    "lightgbm": "lightgbm_models",
+    "matplotlib": "figures",
     "numpy": "numeric",
-    "scipy": "numeric",
     "pandas": "frames",
-    "pyarrow": "arrow",
     "polars": "polar",
+    "pyarrow": "arrow",
     "pydantic": "schemas",
     "pydantic_core": "schemas",
-    "sklearn": "models",
-    "lightgbm": "models",
-    "xgboost": "models",
+    "scipy": "science",
+    "sklearn": "estimators",
     "torch": "tensors",
-    "matplotlib": "figures",
+    "xgboost": "xgboost_models",
 }
 
 
@@ -50,7 +51,8 @@ class Rule:
         encode: Writes a value's content, all of it.
         family: Whether subclasses are encoded in the same way, apart from their name.
         is_atomic: Whether values hold no other values, so they cannot be part of a cycle.
-        header: What precedes the content: the tag, and the name of the class where the tag does not say it.
+        header: What precedes the content: the tag, and the name of the class where the tag does not
+            say it.
     """
 
     tag: str
@@ -72,8 +74,8 @@ def register_encoder(cls: type, tag: str, encode: Encode, *, subclasses: bool = 
         cls: The class; a second registration replaces the first.
         tag: What distinguishes it from every other class; part of the digest, so never change it.
         encode: Writes everything that makes two values differ, in an order that does not vary.
-        subclasses: Serve subclasses too, which then differ from `cls` and each other by name. Without it they
-            are refused, since `encode` cannot know what they add.
+        subclasses: Serve subclasses too, which then differ from `cls` and each other by name.
+            Without it they are refused, since `encode` cannot know what they add.
 
     Raises:
         ValueError: If another class has the tag already.
@@ -89,7 +91,7 @@ def register_encoder(cls: type, tag: str, encode: Encode, *, subclasses: bool = 
 def encodes(
     *classes: type, tag: str, family: bool = False, is_atomic: bool = False
 ) -> Callable[[Encode], Encode]:
-    """Decorator: the function encodes these classes; their names are written when they are several."""
+    """Decorator: the function encodes these classes, which are told apart by name if several."""
 
     def register(encode: Encode) -> Encode:
         _owners[tag] = "versioning"
@@ -102,7 +104,7 @@ def encodes(
 
 
 def encodes_structure(predicate: Callable[[type], bool], *, tag: str) -> Callable[[Encode], Encode]:
-    """Decorator: the function encodes every class that `predicate` accepts, each under its own name."""
+    """Decorator: the function encodes every class that `predicate` accepts, under its name."""
 
     def register(encode: Encode) -> Encode:
         _owners[tag] = "versioning"
@@ -124,11 +126,10 @@ def registered(cls: type) -> Rule | None:
 
 
 @lru_cache(maxsize=4096)
-def rule_for(cls: Hashable) -> Rule | None:
-    """The rule that encodes instances of the class `cls`, or None when nothing does."""
-    assert isinstance(cls, type)
+def rule_for(cls: type) -> Rule | None:
+    """The rule that encodes instances of `cls`, or None when nothing does."""
     _load_libraries(cls)
-    rule = _rules.get(cls) or _structural(cls) or _inherited(cls)
+    rule = _rules.get(cls) or _stand_in(cls) or _inherited(cls) or _structural(cls)
     return _by_name_or(rule) if issubclass(cls, named.KINDS) else rule
 
 
@@ -143,6 +144,16 @@ def qualified_name(cls: type) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
+def _stand_in(cls: type) -> Rule | None:
+    if not hasattr(cls, "__versioning_digest__"):
+        return None
+    return Rule(
+        "digest",
+        lambda value, to: to.delegate(*value.__versioning_digest__()),
+        header=header("digest"),
+    )
+
+
 def _structural(cls: type) -> Rule | None:
     for predicate, rule in _structures:
         if predicate(cls):
@@ -153,8 +164,8 @@ def _structural(cls: type) -> Rule | None:
 def _inherited(cls: type) -> Rule | None:
     for base in cls.__mro__[1:]:
         rule = _rules.get(base)
-        if rule is not None:
-            return _named(rule, cls) if rule.family else None
+        if rule is not None and rule.family:
+            return _named(rule, cls)
     return None
 
 

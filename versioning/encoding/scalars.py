@@ -1,7 +1,8 @@
 """Encoders of single values of the standard library.
 
-Numbers are exact: `1`, `1.0`, `True` and `Decimal("1")` differ, and so do `0.0` and `-0.0`, `Decimal("1.0")`
-and `Decimal("1.00")`. All NaNs are one value: their hidden bits vary with the processor and do not survive storage.
+Numbers are exact: `1`, `1.0`, `True` and `Decimal("1")` differ, and so do `0.0` and `-0.0`,
+`Decimal("1.0")` and `Decimal("1.00")`. All NaNs are one value: their hidden bits vary with the
+processor and do not survive storage.
 """
 
 from __future__ import annotations
