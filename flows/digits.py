@@ -141,16 +141,14 @@ def predict(model: Weights, table: pd.DataFrame) -> metrics.Scores:
 
 def evaluate(tables: Sequence[pd.DataFrame], scores: Sequence[metrics.Scores]) -> dict[str, float]:
     """Accuracy, log loss, AUC."""
-    return metrics.multiclass(_truth(tables), np.concatenate(scores))
+    return metrics.multiclass(metrics.outcomes(tables, TARGET), np.concatenate(scores))
 
 
 def confusion(tables: Sequence[pd.DataFrame], scores: Sequence[metrics.Scores]) -> bytes:
     """Which digits were taken for which, as PNG."""
-    return pictures.confusion(_truth(tables), np.concatenate(scores), title="Digits: seen and said")
-
-
-def _truth(tables: Sequence[pd.DataFrame]) -> NDArray[np.int64]:
-    return pd.concat([table[TARGET] for table in tables]).to_numpy(dtype="int64")
+    return pictures.confusion(
+        metrics.outcomes(tables, TARGET), np.concatenate(scores), title="Digits: seen and said"
+    )
 
 
 PICTURES = {"confusion": confusion}

@@ -18,6 +18,7 @@ import pandera.pandas as pa
 from flows import departures, metrics, nycflights, pictures
 from flows.departures import CATEGORIES, TARGET
 from flows.gates import AtLeast, AtMost, Gate, NotWorse, Stable
+from flows.quality import Tolerance
 from versioning import Source, Version, versioned
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     import lightgbm
 
 MODEL = "flight-delays"
-BAD_ROWS = "drop"
+BAD_ROWS = Tolerance("drop")
 
-FIRST_DAY = date(2013, 1, 1)
+FIRST_DAY, LAST_DAY = date(2013, 1, 1), date(2013, 12, 31)
 WEEK = timedelta(days=7)
 # A day with more cancellations tells of a closed airport (or lost records), not of delays.
 MOST_CANCELLED = 0.3
@@ -79,8 +80,9 @@ GATES: tuple[Gate, ...] = (
 def load(as_of: date) -> Sequence[Version]:
     """One table a week of flights before `as_of`; the last may be shorter."""
     flights = read_flights(Source(nycflights.data_file("flights.csv.zip")))
-    starts = [FIRST_DAY + WEEK * number for number in range(-(-(as_of - FIRST_DAY).days // 7))]
-    return [week(flights, start, min(start + WEEK, as_of)) for start in starts]
+    end = min(as_of, LAST_DAY + timedelta(days=1))
+    starts = [FIRST_DAY + WEEK * number for number in range(-(-(end - FIRST_DAY).days // 7))]
+    return [week(flights, start, min(start + WEEK, end)) for start in starts]
 
 
 def features(portions: Sequence[Version]) -> Sequence[Version]:
@@ -128,23 +130,21 @@ def _inputs(table: pd.DataFrame) -> pd.DataFrame:
 
 def evaluate(tables: Sequence[pd.DataFrame], scores: Sequence[metrics.Scores]) -> dict[str, float]:
     """AUC, log loss, Brier score, calibration error, base rate."""
-    return metrics.binary(_truth(tables), np.concatenate(scores))
+    return metrics.binary(metrics.outcomes(tables, TARGET), np.concatenate(scores))
 
 
 def roc(tables: Sequence[pd.DataFrame], scores: Sequence[metrics.Scores]) -> bytes:
     """The ROC curve, as PNG."""
-    return pictures.roc(_truth(tables), np.concatenate(scores), title="Late arrivals: ROC")
+    return pictures.roc(
+        metrics.outcomes(tables, TARGET), np.concatenate(scores), title="Late arrivals: ROC"
+    )
 
 
 def calibration(tables: Sequence[pd.DataFrame], scores: Sequence[metrics.Scores]) -> bytes:
     """What was said against what was seen, as PNG."""
     return pictures.calibration(
-        _truth(tables), np.concatenate(scores), title="Late arrivals: calibration"
+        metrics.outcomes(tables, TARGET), np.concatenate(scores), title="Late arrivals: calibration"
     )
-
-
-def _truth(tables: Sequence[pd.DataFrame]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return pd.concat([table[TARGET] for table in tables]).to_numpy(dtype="int64")
 
 
 PICTURES = {"roc": roc, "calibration": calibration}

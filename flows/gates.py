@@ -26,11 +26,13 @@ class Evidence:
         metrics: Of the new model, on the rows held out.
         champion: Of the champion on the same rows, or None when there is none to compare with.
         drift: `flows.drift.drift_table` against the champion's training data, or None likewise.
+        reason: Why there is nothing to compare with, when there is not.
     """
 
     metrics: Mapping[str, float]
     champion: Mapping[str, float] | None = None
     drift: pd.DataFrame | None = None
+    reason: str = "there is no champion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class NotWorse:
         """Compare the new model with the champion; without one there is nothing to judge."""
         gate = f"{self.metric} not worse than the champion's by more than {self.margin:g}"
         if evidence.champion is None:
-            return Verdict(gate, "performance", None, "no champion to compare with")
+            return Verdict(gate, "performance", None, evidence.reason)
         new, old = evidence.metrics[self.metric], evidence.champion[self.metric]
         behind = new - old if self.lower_is_better else old - new
         return Verdict(gate, "performance", behind <= self.margin, f"{new:.4f} against {old:.4f}")
@@ -114,7 +116,7 @@ class Stable:
         """Name the columns that moved; without a champion there is nothing to judge."""
         gate = f"PSI at most {self.psi:g}, unseen at most {self.unseen:.0%}"
         if evidence.drift is None:
-            return Verdict(gate, "drift", None, "no champion to compare with")
+            return Verdict(gate, "drift", None, evidence.reason)
         table = evidence.drift[evidence.drift["column"].isin(self.columns)]
         moved = table[(table["psi"] > self.psi) | (table["unseen_share"] > self.unseen)]
         if moved.empty:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 Scores = NDArray[np.floating]
+Truth = NDArray[np.int64]
 CALIBRATION_BINS = 10
 
 
-def binary(truth: NDArray[np.integer], scores: Scores) -> dict[str, float]:
+def binary(truth: Truth, scores: Scores) -> dict[str, float]:
     """Metrics of one probability a row.
 
     Args:
@@ -35,7 +41,7 @@ def binary(truth: NDArray[np.integer], scores: Scores) -> dict[str, float]:
     }
 
 
-def multiclass(truth: NDArray[np.integer], scores: Scores) -> dict[str, float]:
+def multiclass(truth: Truth, scores: Scores) -> dict[str, float]:
     """Metrics of one probability a row and class.
 
     Args:
@@ -56,8 +62,14 @@ def multiclass(truth: NDArray[np.integer], scores: Scores) -> dict[str, float]:
     }
 
 
+def outcomes(tables: Sequence[pd.DataFrame], column: str) -> Truth:
+    """What happened in the rows of all `tables`, in order."""
+    truth: Truth = pd.concat([table[column] for table in tables]).to_numpy(dtype="int64")
+    return truth
+
+
 def reliability_table(
-    truth: NDArray[np.integer], scores: Scores, *, bins: int = CALIBRATION_BINS
+    truth: Truth, scores: Scores, *, bins: int = CALIBRATION_BINS
 ) -> pd.DataFrame:
     """What was said and what was seen, by bins of the score that hold about as many rows each.
 

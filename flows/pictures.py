@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flows.metrics import Scores, reliability_table
+from flows.metrics import Scores, Truth, reliability_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
 INK, ACCENT, MUTED = "#1b1f24", "#0b62d6", "#b8bec6"
 SIDE_INCHES, DOTS_PER_INCH = 4.2, 110
 
 
-def roc(truth: NDArray[np.integer], scores: Scores, *, title: str) -> bytes:
+def roc(truth: Truth, scores: Scores, *, title: str) -> bytes:
     """The share of hits against the share of false alarms, over all thresholds."""
     from sklearn.metrics import roc_curve
 
@@ -29,7 +28,7 @@ def roc(truth: NDArray[np.integer], scores: Scores, *, title: str) -> bytes:
     return _png(figure)
 
 
-def calibration(truth: NDArray[np.integer], scores: Scores, *, title: str) -> bytes:
+def calibration(truth: Truth, scores: Scores, *, title: str) -> bytes:
     """What was seen against what was said; a calibrated model lies on the diagonal."""
     table = reliability_table(truth, scores)
     top = min(1.0, 1.15 * float(max(table["said"].max(), table["seen"].max())) + 0.01)
@@ -41,7 +40,7 @@ def calibration(truth: NDArray[np.integer], scores: Scores, *, title: str) -> by
     return _png(figure)
 
 
-def confusion(truth: NDArray[np.integer], scores: Scores, *, title: str) -> bytes:
+def confusion(truth: Truth, scores: Scores, *, title: str) -> bytes:
     """How often each class was taken for each other one."""
     classes = scores.shape[1]
     counts = np.zeros((classes, classes), dtype=np.int64)

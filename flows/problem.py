@@ -15,23 +15,23 @@ itself and return handles: they are where the problem composes `@versioned` step
 | `predict(model, table)` | scores, one row for each row of the table |
 | `evaluate(tables, scores)` | metrics by name, over tables and their scores |
 | `PICTURES` | optional: functions `(tables, scores) -> PNG bytes` by name |
-| `BAD_ROWS` | optional: `refuse` (default), `drop` or `tolerate`, see `flows.validate` |
+| `BAD_ROWS` | optional: a `flows.quality.Tolerance`, by default none |
 | `HELD_OUT` | optional: how many of the newest portions judge the model (default 1) |
 """
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from flows.quality import Mode
+from flows.quality import Tolerance
 from versioning.errors import FormatError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     import pandera.pandas as pa
@@ -63,7 +63,7 @@ class Problem:
     predict: Callable[..., Any]
     evaluate: Callable[..., dict[str, float]]
     pictures: Mapping[str, Callable[..., bytes]] = field(default_factory=dict)
-    bad_rows: Mode = "refuse"
+    bad_rows: Tolerance = field(default_factory=Tolerance)
     held_out: int = 1
 
     def check_parameters(self, parameters: Mapping[str, object]) -> None:
@@ -105,37 +105,44 @@ def describe(module: ModuleType) -> Problem:
         FormatError: As `find`; it names everything that is missing at once.
     """
     path = module.__name__
-    given = {item.name: _look_up(module, item.name) for item in fields(Problem)[2:]}
-    wanted = [item.name for item in fields(Problem)[2:7]] + list(ARGUMENTS)
-    missing = [_spelled(name) for name in dict.fromkeys(wanted) if given.get(name) is None]
-    if missing:
+    said, missing = {}, []
+    for item in fields(Problem)[2:]:
+        spelled = item.name.upper() if item.name in CONSTANTS else item.name
+        if (value := getattr(module, spelled, None)) is not None:
+            said[item.name] = value
+        elif item.default is MISSING and item.default_factory is MISSING:
+            missing.append(f"{spelled} is missing")
+    complaints = [*missing, *_about_functions(said), *_about_constants(said)]
+    if complaints:
         raise FormatError(
-            f"{path} is no problem yet: it lacks {', '.join(missing)}; flows/problem.py lists "
-            "what a problem has",
-            missing=missing,
+            f"{path} is no problem yet: {'; '.join(complaints)}. "
+            "The head of flows/problem.py lists what a problem has",
+            complaints=complaints,
         )
-    said = {name: value for name, value in given.items() if value is not None}
-    problem = Problem(name=path.rpartition(".")[2], module=path, **said)
-    for complaint in _complaints(problem):
-        raise FormatError(f"{path}: {complaint}", problem=path)
-    return problem
+    return Problem(name=path.rpartition(".")[2], module=path, **said)
 
 
-def _complaints(problem: Problem) -> list[str]:
-    found = []
-    for name, arguments in ARGUMENTS.items():
-        function = getattr(problem, name)
-        if not callable(function):
-            found.append(f"{name} is not a function")
-        elif tuple(inspect.signature(function).parameters)[: len(arguments)] != arguments:
-            found.append(f"{name} must begin with the parameters ({', '.join(arguments)})")
-    if problem.bad_rows not in get_args(Mode):
-        found.append(f"BAD_ROWS is {problem.bad_rows!r}, not one of {', '.join(get_args(Mode))}")
-    if type(problem.held_out) is not int or problem.held_out < 1:
-        found.append(f"HELD_OUT is {problem.held_out!r}, not a number of portions from 1")
-    if not all(hasattr(gate, "judge") for gate in problem.gates):
-        found.append("GATES holds something that cannot `judge`; see flows/gates.py")
-    return found
+def _about_functions(said: Mapping[str, Any]) -> Iterator[str]:
+    for name in ARGUMENTS.keys() & said.keys():
+        if not callable(said[name]):
+            yield f"{name} is not a function"
+        elif not _begins_with(said[name], ARGUMENTS[name]):
+            yield f"{name} must begin with the parameters ({', '.join(ARGUMENTS[name])})"
+    if not all(callable(draw) for draw in said.get("pictures", {}).values()):
+        yield "PICTURES holds something that is not a function"
+
+
+def _about_constants(said: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(said.get("bad_rows", Tolerance()), Tolerance):
+        yield "BAD_ROWS is not a Tolerance of flows/quality.py"
+    if type(held_out := said.get("held_out", 1)) is not int or held_out < 1:
+        yield f"HELD_OUT is {held_out!r}, not a number of portions from 1"
+    if not all(hasattr(gate, "judge") for gate in said.get("gates", ())):
+        yield "GATES holds something that cannot `judge`; see flows/gates.py"
+
+
+def _begins_with(function: Callable[..., Any], names: tuple[str, ...]) -> bool:
+    return tuple(inspect.signature(function).parameters)[: len(names)] == names
 
 
 def _exists(path: str) -> bool:
@@ -143,11 +150,3 @@ def _exists(path: str) -> bool:
         return find_spec(path) is not None
     except (ModuleNotFoundError, ValueError):
         return False
-
-
-def _look_up(module: ModuleType, name: str) -> Any:
-    return getattr(module, _spelled(name), None)
-
-
-def _spelled(name: str) -> str:
-    return name.upper() if name in CONSTANTS else name

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 
-from versioning.errors import VersioningError
+from versioning.errors import FormatError, VersioningError
 
 Mode = Literal["refuse", "drop", "tolerate"]
 SHOWN = 3
@@ -30,6 +30,11 @@ class Tolerance:
 
     mode: Mode = "refuse"
     most_bad: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            known = ", ".join(get_args(Mode))
+            raise FormatError(f"{self.mode!r} is no mode for bad rows; choose from {known}")
 
 
 def bad_rows(cases: pd.DataFrame) -> list[int]:

@@ -1,0 +1,31 @@
+"""What a run shows on its page in Prefect: tables and pictures."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import create_image_artifact, create_table_artifact
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def show_table(name: str, table: pd.DataFrame, *, about: str) -> None:
+    """Show a table; every value as JSON or, failing that, as text."""
+    rows = table.astype("object").where(table.notna(), None).to_dict("records")
+    create_table_artifact(
+        key=_key(name), table=[{str(key): row[key] for key in row} for row in rows],
+        description=about,
+    )  # fmt: skip
+
+
+def show_picture(name: str, png: bytes, *, about: str) -> None:
+    """Show a picture; it travels in its own address, so that no web server need hold it."""
+    address = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+    create_image_artifact(image_url=address, key=_key(name), description=about)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
