@@ -6,6 +6,7 @@ on another process or machine writes its row to the repository, where the flow's
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -24,14 +25,13 @@ from versioning.errors import VersioningError
 from versioning.integrations.prefect.tables import Row, RunTable
 
 if TYPE_CHECKING:
-    import logging
-
     from prefect import Flow, Task
     from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
     from versioning.steps import Call
 
 LEAVES_SHOWN = 3
+HOOK = "'record_versions'"
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ def warn(call: Call) -> None:
             _logger().warning("%s: %s", call.step.name, text)
 
 
-def record(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
+def record_versions(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
     """Hook: a step completed, by running or from an earlier version."""
     output = getattr(state.data, "result", state.data)
     handles = output if isinstance(output, tuple) else (output,)
@@ -170,17 +170,14 @@ def run_table(flow_run_id: object = None, *, repository: Repository | None = Non
 
 def _all_rows(watched: _Watched, run_id: str) -> list[Row]:
     """Rows of this process, and those that other processes wrote."""
-    rows = list(watched.rows)
-    for name, part in watched.repository.run_parts(run_id).items():
-        if name != "flow":
-            rows += [Row.from_dict(item) for item in part["steps"]]
-    return rows
+    elsewhere = [part for part in watched.repository.run_parts(run_id) if "ended" not in part]
+    return watched.rows + [Row.from_dict(row) for part in elsewhere for row in part["steps"]]
 
 
 def _explain(repository: Repository, rows: list[Row]) -> None:
     for row in rows:
         if row.status == "hit":
-            row.why = "nothing it depends on changed"
+            row.why = "unchanged"
         elif not row.why:
             row.why = _why(repository, row)
 
@@ -193,7 +190,7 @@ def _why(repository: Repository, row: Row) -> str:
     if why.against is None:
         return "first version of this step"
     if not why.changed:
-        return "run again as asked; nothing it depends on changed"
+        return "run again as asked, or its bytes were lost"
     shown = [_change(change.leaf, change.before, change.after) for change in why.changed]
     more = len(shown) - LEAVES_SHOWN
     return "; ".join(shown[:LEAVES_SHOWN]) + (f"; {more} more" if more > 0 else "")
@@ -232,6 +229,14 @@ def _emit(event: str, fields: Mapping[str, Any]) -> None:
         },
         payload=orjson.loads(orjson.dumps(dict(fields), default=str)),
     )
+
+
+def _is_worth_reading(line: logging.LogRecord) -> bool:
+    # Prefect logs two lines for every hook of every task; ours says nothing that the state does not.
+    return HOOK not in line.getMessage()
+
+
+logging.getLogger("prefect.task_runs").addFilter(_is_worth_reading)
 
 
 def _logger() -> logging.Logger | logging.LoggerAdapter[Any]:

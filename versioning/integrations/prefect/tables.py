@@ -72,13 +72,12 @@ class RunTable:
     @classmethod
     def read(cls, repository: Repository, run_id: str | None) -> Self:
         """The table of a recorded run; see `run_table`."""
-        parts = repository.run_parts(run_id or _latest(repository))
-        if "flow" not in parts:
+        facts = _latest(repository) if run_id is None else _ended(repository, run_id)
+        if facts is None:
             raise NotFoundError(
-                f"no flow run {run_id} is recorded in {repository.url}; a run is recorded when it "
-                "ends and has called a versioned step"
+                f"no flow run {run_id or ''} is recorded in {repository.url}; a run is recorded when "
+                "it ends and has called a versioned step"
             )
-        facts = parts["flow"]
         rows = [Row.from_dict(item) for item in facts["steps"]]
         return cls(facts["run"], facts["name"], facts["flow"], rows)
 
@@ -141,19 +140,20 @@ def size(size_bytes: float) -> str:
 
 
 def seconds(number: float) -> str:
-    """Seconds for people: `0.04 s`, `12.3 s`, `2 min 5 s`."""
+    """Seconds for people: `40 ms`, `12.3 s`, `2 min 5 s`."""
+    if number < 1:
+        return f"{number * 1000:.0f} ms"
     if number < 60:
-        return f"{number:.2f} s" if number < 10 else f"{number:.1f} s"
+        return f"{number:.1f} s"
     minutes, rest = divmod(round(number), 60)
     return f"{minutes} min {rest} s"
 
 
-def _latest(repository: Repository) -> str:
-    ended = [
-        (facts["ended"], run)
-        for run in repository.runs()
-        if (facts := repository.run_parts(run).get("flow"))
-    ]
-    if not ended:
-        raise NotFoundError(f"no flow run is recorded in {repository.url}; run a flow first")
-    return str(max(ended)[1])
+def _ended(repository: Repository, run_id: str) -> dict[str, Any] | None:
+    """What the flow's own process wrote when the run ended."""
+    return next((part for part in repository.run_parts(run_id) if "ended" in part), None)
+
+
+def _latest(repository: Repository) -> dict[str, Any] | None:
+    ended = (facts for run in repository.runs() if (facts := _ended(repository, run)))
+    return max(ended, key=lambda facts: str(facts["ended"]), default=None)

@@ -39,7 +39,7 @@ class VersionedTask(Task[..., Any]):
     """
 
     def __init__(self, fn: Callable[..., Any], *, step: Step, **options: Any) -> None:
-        options["on_completion"] = _once([runs.record, *(options.get("on_completion") or [])])
+        options["on_completion"] = _once([runs.record_versions, *(options.get("on_completion") or [])])
         options["on_rollback"] = _once([_forget, *(options.get("on_rollback") or [])])
         if step.volatile:
             options["refresh_cache"] = True
