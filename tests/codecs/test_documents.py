@@ -129,7 +129,8 @@ def test_large_values_inside_become_parts_of_their_own(again, parts):
 
 def test_sets_are_written_in_one_order_whatever_the_hash_seed():
     names = [f"name {n}" for n in range(50)]
-    assert pack(set(names)) == pack(set(names[::-1]))
+    backwards = names[::-1]
+    assert pack(set(names)) == pack(set(backwards))
 
 
 def test_an_ordered_dict_keeps_its_attributes(again):

@@ -22,7 +22,6 @@ _HOMES = {
     "bytes": "arrays",
     "npy": "arrays",
     "arrow": "tables",
-    "polars": "tables",
     "safetensors": "tensors",
     "lightgbm": "boosters",
     "xgboost": "boosters",
@@ -37,7 +36,7 @@ _HOMES = {
 _BY_LIBRARY = {
     "pandas": ("arrow",),
     "pyarrow": ("arrow",),
-    "polars": ("polars",),
+    "polars": ("arrow",),
     "numpy": ("npy", "json"),
     "torch": ("safetensors",),
     "lightgbm": ("lightgbm", "sklearn"),
