@@ -26,7 +26,8 @@ Spec = tuple[Any, ...]
 
 def bare(values: Any) -> Any:
     """The NumPy array inside what pandas wraps it in; other arrays as they are."""
-    return values.to_numpy() if isinstance(values.dtype, np.dtype) else values
+    is_wrapped = type(values) is pd.arrays.NumpyExtensionArray
+    return values.to_numpy() if is_wrapped or isinstance(values.dtype, np.dtype) else values
 
 
 def pack_column(values: Any, name: str) -> tuple[Any, Spec]:
@@ -119,7 +120,7 @@ def _pack_documents(values: Any, name: str) -> tuple[Any, Spec]:
 def _unpack_documents(array: Any, _memory: Memory) -> Any:
     values = np.empty(len(array), dtype=object)
     for n, text in enumerate(array):
-        values[n] = unpack(orjson.loads(text.as_buffer()))
+        values[n] = unpack(orjson.loads(memoryview(text.as_buffer())))
     return values
 
 
@@ -140,7 +141,7 @@ def _pack_masked(values: Any, _name: str) -> tuple[Any, Spec]:
 
 def _unpack_masked(array: Any, _memory: Memory, name: str) -> Any:
     dtype: Any = pd.api.types.pandas_dtype(name)
-    if not isinstance(dtype, _MASKED):
+    if type(dtype) not in _MASKED:
         raise FormatError(f"{name[:40]!r} is no nullable dtype")
     return dtype.__from_arrow__(array)
 

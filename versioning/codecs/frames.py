@@ -41,7 +41,7 @@ def pack_pandas(value: Any) -> Any:
     if isinstance(value, pd.Series):
         return _pack(value, [value.array], ["the series"], {"kind": "series", "name": value.name})
     arrays, index = pack_index(value, "the index")
-    return batch_of(arrays, map(str, value.names), {"kind": "index", "index": index})
+    return batch_of(arrays, map(str, value.names[: len(arrays)]), {"kind": "index", "index": index})
 
 
 def _pack(value: Any, columns: list[Any], labels: list[str], spec: dict[str, Any]) -> Any:

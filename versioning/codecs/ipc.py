@@ -1,4 +1,4 @@
-"""Arrow's file format as we use it: uncompressed, a spec of ours in the metadata, checked when read.
+"""Arrow's file format as we use it: uncompressed, a spec in its metadata, checked when read.
 
 Arrow trusts offsets and lengths inside a file unless told to look, and a wrong one would crash the
 process later on; so all that is read is validated first.

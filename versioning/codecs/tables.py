@@ -1,6 +1,6 @@
 """`arrow/1`: tables of pandas, polars and pyarrow, as one Arrow file.
 
-Which library a table belongs to is in the file's own metadata (`kind`), so one codec reads them all.
+Which library a table belongs to is in the metadata of the file (`kind`): one codec reads all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from versioning.codecs.ipc import (
     write_file,
 )
 from versioning.codecs.protocol import Reader, Writer, refuse_damage
-from versioning.errors import FormatError, UnkeyableError
+from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,13 +55,14 @@ class _ArrowCodec:
 
 
 def _kind(value: object) -> str | None:
-    """The library a table is of, or None when it is none; a subclass would come back as its base."""
+    """The kind of table, or None for none; a subclass would come back as its base, so is none."""
     cls = type(value)
     library = cls.__module__.partition(".")[0]
     if library == "pandas":
         import pandas as pd
 
-        return "pandas" if cls in (pd.DataFrame, pd.Series) or isinstance(value, pd.Index) else None
+        is_ours = cls in (pd.DataFrame, pd.Series) or isinstance(value, pd.Index)
+        return "pandas" if is_ours else None
     if library == "polars":
         import polars as pl
 
@@ -102,9 +103,7 @@ def _polars_batches(frame: Any, spec: dict[str, Any]) -> tuple[Any, Iterator[Any
     kept = pl.from_arrow(schema.empty_table()).schema
     for name, dtype in frame.schema.items():
         if kept[name] != dtype:
-            raise UnkeyableError(
-                f"column {name!r} has dtype {dtype}, which has no exact form: cast it"
-            )
+            raise UnkeyableError(f"column {name!r} has dtype {dtype}, which Arrow lacks: cast it")
     return schema, (
         batch.cast(schema)
         for start, stop in _windows(frame.height, frame.width)
