@@ -155,11 +155,13 @@ class LocalStore(Store):
 
 def _into_folder(act: Callable[[], T], target: str) -> T:
     """`act`, making the folder of `target` first if it lacks; `delete` may remove it again."""
-    for _ in range(8):
+    for _ in range(100):
         try:
             return act()
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
+            # It may vanish while it is made; the next turn sees what came of it.
+            with suppress(FileExistsError, FileNotFoundError):
+                os.makedirs(os.path.dirname(target))
     return act()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import secrets
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 from versioning.errors import NotFoundError
 from versioning.storage.store import Entry, Store, checked, limited
@@ -29,7 +30,7 @@ class MemoryStore(Store):
         self.url = url
         self._names: dict[str, bytes] = {}
         self._lock = Lock()
-        self._staging: tempfile.TemporaryDirectory[str] | None = None
+        self._staging: Path | None = None
 
     @classmethod
     def named(cls, name: str) -> MemoryStore:
@@ -62,8 +63,9 @@ class MemoryStore(Store):
     def staging(self) -> Path:
         with self._lock:
             if self._staging is None:
-                self._staging = tempfile.TemporaryDirectory(prefix="versioning-")
-            return Path(self._staging.name)
+                self._staging = Path(tempfile.mkdtemp(prefix="versioning-"))
+                finalize(self, shutil.rmtree, self._staging, ignore_errors=True)
+            return self._staging
 
     def stream(self, name: str) -> BinaryIO:
         return io.BytesIO(self._bytes(name))

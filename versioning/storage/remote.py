@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from versioning.errors import NotFoundError, StorageError
 from versioning.records import MAX_RECORD_BYTES
@@ -29,8 +30,8 @@ READ_AHEAD_BYTES = 16 * 1024 * 1024
 CALLERS = 16
 CONFLICTS = 3
 
-# A service that is away is an answer within seconds; a listing is never taken from memory.
-_S3 = {"config_kwargs": {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 2}}}
+# A service that is away is an error within seconds, one that is silent within a minute or two.
+_S3 = {"config_kwargs": {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 1}}}
 _DEFAULTS: dict[str, dict[str, Any]] = {"s3": _S3, "s3a": _S3}
 _CONFLICTS = {errno.EEXIST, errno.EINVAL, errno.EBUSY}
 _MODIFIED = ("LastModified", "last_modified", "updated", "mtime", "created")
@@ -43,7 +44,11 @@ class RemoteStore(Store):
         self.url = url.rstrip("/")
         chosen = {**_DEFAULTS.get(url.partition("://")[0], {}), **(options or {})}
         try:
+            # A listing is never answered from memory: others write too.
             self._fs, root = url_to_fs(self.url, use_listings_cache=False, **chosen)
+            if self._fs.protocol == LocalFileSystem.protocol:
+                # What fsspec makes of a URL that it cannot read.
+                raise ValueError("nothing is known of its protocol")  # noqa: TRY301
         except (ImportError, ValueError) as error:
             raise StorageError(
                 f"{url} cannot be opened ({error}): install what its protocol needs "
@@ -128,7 +133,7 @@ class RemoteStore(Store):
     def self_test(self) -> None:
         name = f"self-test/{secrets.token_hex(8)}"
         try:
-            won = [self.put_if_absent(name, b""), self.put_if_absent(name, b"second")]
+            won = [self.put_if_absent(name, b"first"), self.put_if_absent(name, b"")]
             with ThreadPoolExecutor(CALLERS) as callers:
                 claims = [secrets.token_bytes(8) for _ in range(CALLERS)]
                 race = list(callers.map(lambda own: self.put_if_absent(name + "r", own), claims))

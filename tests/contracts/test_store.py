@@ -1,0 +1,453 @@
+"""What every store must do, run on each of them, and what each must do besides."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from tests import servers
+from versioning.errors import (
+    FormatError,
+    NotFoundError,
+    ReadOnlyError,
+    StorageError,
+)
+from versioning.records import MAX_RECORD_BYTES
+from versioning.storage import Store
+from versioning.storage.local import LocalStore
+from versioning.storage.remote import RemoteStore
+
+WRITERS = 8
+
+
+def race(act: Callable[[int], bool], *, writers: int) -> list[bool]:
+    """What `act` gave to each of `writers` threads that began together."""
+    start = threading.Barrier(writers)
+
+    def run(writer: int) -> bool:
+        start.wait()
+        return act(writer)
+
+    with ThreadPoolExecutor(writers) as pool:
+        return list(pool.map(run, range(writers)))
+
+
+def add(store: Store, name: str, data: bytes) -> None:
+    path = store.staging() / f"{threading.get_ident()}"
+    path.write_bytes(data)
+    store.add_file(name, path)
+
+
+class StoreContract:
+    """What every store must do; a subclass supplies the `store` fixture."""
+
+    def test_what_was_put_is_got(self, store: Store) -> None:
+        assert store.put_if_absent("keys/aa/k", b"bytes")
+        assert store.get("keys/aa/k") == b"bytes"
+
+    def test_empty_bytes_are_bytes(self, store: Store) -> None:
+        assert store.put_if_absent("a", b"")
+        assert store.get("a") == b""
+        assert not store.put_if_absent("a", b"more")
+        assert store.get("a") == b""
+
+    def test_a_second_put_of_a_name_fails_and_changes_nothing(self, store: Store) -> None:
+        assert store.put_if_absent("a", b"first")
+        assert not store.put_if_absent("a", b"second", durable=False)
+        assert not store.put_if_absent("a", b"")
+        assert store.get("a") == b"first"
+
+    def test_only_one_writer_of_a_name_wins(self, store: Store) -> None:
+        for turn in range(3):
+            name = f"race/{turn}"
+            won = race(lambda w, name=name: store.put_if_absent(name, b"%d" % w), writers=WRITERS)
+            assert sorted(won) == [False] * (WRITERS - 1) + [True]
+            assert store.get(name) == b"%d" % won.index(True)
+
+    def test_put_replaces(self, store: Store) -> None:
+        store.put("a/b", b"first")
+        store.put("a/b", b"second")
+        assert store.get("a/b") == b"second"
+        assert not store.put_if_absent("a/b", b"third")
+
+    def test_readers_of_a_name_being_replaced_see_old_or_new(self, store: Store) -> None:
+        versions = [bytes([letter]) * 50_000 for letter in b"xy"]
+        store.put("a", versions[0])
+        seen = []
+
+        def read() -> None:
+            seen.extend(store.get("a") for _ in range(10))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for turn in range(10):
+            store.put("a", versions[turn % 2])
+        reader.join()
+        assert set(seen) <= set(versions)
+
+    def test_an_absent_name_is_not_found(self, store: Store) -> None:
+        for read in (store.get, store.size, store.stream):
+            with pytest.raises(NotFoundError):
+                read("no/such")
+        with pytest.raises(NotFoundError):
+            store.move("no/such", "other")
+        assert not store.exists("no/such")
+
+    def test_a_folder_of_names_is_no_name(self, store: Store) -> None:
+        store.put("a/b/c", b"")
+        assert store.sizes(["a", "a/b", "a/b/c"]) == [None, None, 0]
+
+    def test_sizes_come_in_the_order_asked(self, store: Store) -> None:
+        store.put("a", b"1")
+        store.put("b", b"22")
+        assert store.sizes(["b", "none", "a"]) == [2, None, 1]
+        assert store.size("b") == 2
+        assert store.sizes([]) == []
+
+    def test_files_are_added_whole_and_streamed(self, store: Store) -> None:
+        data = os.urandom(3_000_000)
+        add(store, "blobs/aa/b", data)
+        assert store.size("blobs/aa/b") == len(data)
+        with store.stream("blobs/aa/b") as stream:
+            assert stream.read(10) == data[:10]
+            assert stream.read() == data[10:]
+        assert list(store.staging().glob(f"{threading.get_ident()}")) == []
+
+    def test_a_local_path_holds_the_bytes(self, store: Store) -> None:
+        add(store, "blobs/aa/b", b"data")
+        if (path := store.local_path("blobs/aa/b")) is not None:
+            assert path.read_bytes() == b"data"
+
+    def test_listing_finds_names_by_prefix(self, store: Store) -> None:
+        names = {"blobs/aa/1-x", "blobs/aa/1-y", "blobs/aa/2-x", "blobs/ab/1-x", "versions/1"}
+        for name in names:
+            store.put(name, name.encode())
+        assert {entry.name for entry in store.list("")} == names
+        assert {entry.name for entry in store.list("blobs/")} == names - {"versions/1"}
+        assert {entry.name for entry in store.list("blobs/aa/1-")} == {
+            "blobs/aa/1-x",
+            "blobs/aa/1-y",
+        }
+        assert [entry.size_bytes for entry in store.list("versions/")] == [10]
+        assert list(store.list("none/")) == []
+        assert list(store.list("none")) == []
+
+    def test_a_listing_sees_what_was_written_a_moment_ago(self, store: Store) -> None:
+        for turn in range(3):
+            store.put(f"fresh/{turn}", b"")
+            assert len(list(store.list("fresh/"))) == turn + 1
+        store.delete("fresh/0")
+        assert len(list(store.list("fresh/"))) == 2
+
+    def test_deleting_twice_is_deleting_once(self, store: Store) -> None:
+        store.put("a/b", b"")
+        store.delete("a/b")
+        store.delete("a/b")
+        assert not store.exists("a/b")
+        assert store.put_if_absent("a/b", b"again")
+
+    def test_moving_gives_a_new_name(self, store: Store) -> None:
+        add(store, "blobs/aa/b", b"data")
+        store.move("blobs/aa/b", "quarantine/b")
+        assert store.get("quarantine/b") == b"data"
+        assert not store.exists("blobs/aa/b")
+
+    @pytest.mark.parametrize(
+        "name", ["../a", "a/../../b", "/etc/passwd", "a//b", ".", "", "a\\b", "a\0b"]
+    )
+    def test_names_that_leave_the_store_are_refused(self, store: Store, name: str) -> None:
+        for act in (store.get, store.stream, store.delete, lambda n: store.put(n, b"")):
+            with pytest.raises(FormatError):
+                act(name)
+        with pytest.raises(FormatError):
+            store.put_if_absent(name, b"")
+
+    def test_a_record_that_is_too_long_is_not_read(self, store: Store) -> None:
+        add(store, "keys/aa/k", bytes(MAX_RECORD_BYTES + 1))
+        with pytest.raises(FormatError, match="larger than a record"):
+            store.get("keys/aa/k")
+
+    def test_the_self_test_passes_and_leaves_nothing(self, store: Store) -> None:
+        store.self_test()
+        assert list(store.list("")) == []
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        return Store.memory()
+
+    def test_a_url_opens_the_same_store_again(self, store: Store) -> None:
+        store.put("a", b"1")
+        assert Store.open(store.url).get("a") == b"1"
+
+
+class TestLocalStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return Store.open(str(tmp_path / "repository"))
+
+    def test_a_file_url_is_a_folder(self, tmp_path: Path) -> None:
+        Store.open(f"file://{tmp_path}/r").put("a", b"1")
+        assert (tmp_path / "r" / "a").read_bytes() == b"1"
+
+    def test_reading_creates_nothing(self, store: Store, tmp_path: Path) -> None:
+        assert not store.exists("a")
+        assert list(store.list("")) == []
+        assert list(tmp_path.iterdir()) == []
+
+    def test_stored_files_are_read_only_on_disk(self, store: Store) -> None:
+        add(store, "blobs/aa/b", b"data")
+        store.put_if_absent("versions/v", b"record")
+        for name in ("blobs/aa/b", "versions/v"):
+            path = store.local_path(name)
+            assert path is not None
+            assert path.stat().st_mode & 0o222 == 0
+
+    def test_a_failed_write_leaves_no_leftover(self, store: Store) -> None:
+        store.put("a", b"")
+        store.put_if_absent("a", b"lost")
+        assert list(store.staging().iterdir()) == []
+
+    def test_emptied_folders_go(self, store: Store, tmp_path: Path) -> None:
+        store.put("leases/k/0", b"")
+        store.delete("leases/k/0")
+        assert not (tmp_path / "repository" / "leases" / "k").exists()
+
+    def test_writers_survive_folders_that_vanish_under_them(self, store: Store) -> None:
+        def churn(writer: int) -> bool:
+            for turn in range(50):
+                assert store.put_if_absent(f"leases/k/{writer}-{turn}", b"")
+                store.delete(f"leases/k/{writer}-{turn}")
+            return True
+
+        assert all(race(churn, writers=4))
+
+    def test_opening_sweeps_leftovers_older_than_a_day(self, store: Store) -> None:
+        old, young = store.staging() / "old", store.staging() / "young"
+        for path, age in ((old, timedelta(hours=25)), (young, timedelta(hours=23))):
+            path.write_bytes(b"half")
+            stamp = (datetime.now(UTC) - age).timestamp()
+            os.utime(path, (stamp, stamp))
+        store.self_test()
+        assert [path.name for path in store.staging().iterdir()] == ["young"]
+
+    def test_processes_race_as_threads_do(self, store: Store) -> None:
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(4) as pool:
+            won = pool.starmap(_claim, [(store.url, worker) for worker in range(4)])
+        assert [sum(column) for column in zip(*won, strict=True)] == [1] * 20
+
+    def test_a_filesystem_without_links_is_refused_with_advice(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refuse)
+        with pytest.raises(StorageError, match="choose a folder on a local disk") as caught:
+            store.self_test()
+        assert store.url in str(caught.value)
+
+    def test_small_writes_are_quick(self, store: Store) -> None:
+        store.put_if_absent("keys/warm", b"")
+        began = time.perf_counter()
+        for turn in range(100):
+            store.put_if_absent(f"keys/{turn}", bytes(2000), durable=False)
+        # Measured 0.1 ms each; the bound is for machines that do something else meanwhile.
+        assert (time.perf_counter() - began) / 100 < 0.005
+
+
+def _claim(url: str, worker: int) -> list[bool]:
+    store = LocalStore(Path(url))
+    return [store.put_if_absent(f"race/{turn}", b"%d" % worker) for turn in range(20)]
+
+
+@pytest.fixture
+def tmpfs(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MiB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a disk needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_to_be_full_and_loses_nothing(tmpfs: Path) -> None:
+    store = Store.open(str(tmpfs / "repository"))
+    store.put("a", b"kept")
+    for write in (store.put, store.put_if_absent):
+        with pytest.raises(StorageError, match="full"):
+            write("b", bytes(2_000_000))
+    assert store.get("a") == b"kept"
+    assert not store.exists("b")
+    assert list(store.staging().iterdir()) == []
+
+
+def test_a_read_only_disk_is_said_to_be_read_only(tmpfs: Path) -> None:
+    store = Store.open(str(tmpfs / "repository"))
+    store.put("a", b"kept")
+    subprocess.run(["mount", "-o", "remount,ro", str(tmpfs)], check=True)
+    for write in (
+        lambda: store.put("b", b""),
+        lambda: store.put_if_absent("b", b""),
+        lambda: store.delete("a"),
+        lambda: store.move("a", "b"),
+        store.self_test,
+    ):
+        with pytest.raises(ReadOnlyError):
+            write()
+    assert store.get("a") == b"kept"
+
+
+def _serving(server: Callable[[], object], patch: pytest.MonkeyPatch) -> Iterator[servers.Server]:
+    try:
+        context = server()
+        with context as running:  # type: ignore[attr-defined]
+            for name, value in running.environ.items():
+                patch.setenv(name, value)
+            yield running
+    except servers.Unavailable as error:
+        pytest.skip(str(error))
+
+
+class RemoteContract(StoreContract):
+    """What a store behind a server must do; a subclass supplies `server` and `protocol`."""
+
+    protocol: str
+
+    @pytest.fixture
+    def store(self, server: servers.Server) -> Store:
+        # Without options: a URL and the environment must be enough for another process.
+        return Store.open(f"{self.protocol}://{server.bucket()}/a/repository")
+
+    def test_a_missing_bucket_is_said_to_be_missing(self, server: servers.Server) -> None:
+        store = Store.open(f"{self.protocol}://nosuchbucket/repository")
+        with pytest.raises(StorageError, match="nosuchbucket"):
+            store.put_if_absent("a", b"1")
+
+    def test_a_lost_reply_is_not_a_lost_race(self, store: Store) -> None:
+        assert isinstance(store, RemoteStore)
+        store._fs = LostReply(store._fs)
+        assert store.put_if_absent("a", b"mine")
+        assert not store.put_if_absent("a", b"theirs")
+        assert store.get("a") == b"mine"
+
+
+class LostReply:
+    """A filesystem whose conditional puts arrive, while their replies do not."""
+
+    def __init__(self, fs: fsspec.AbstractFileSystem) -> None:
+        self._fs = fs
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._fs, name)
+
+    def pipe_file(self, *args: object, **kwargs: object) -> None:
+        self._fs.pipe_file(*args, **kwargs)
+        raise TimeoutError("no reply")
+
+
+@pytest.fixture(scope="class")
+def patch() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.mark.slow
+class TestMotoStore(RemoteContract):
+    protocol = "s3"
+
+    @pytest.fixture(scope="class")
+    def server(self, patch: pytest.MonkeyPatch) -> Iterator[servers.Server]:
+        yield from _serving(servers.moto_server, patch)
+
+
+@pytest.mark.slow
+class TestSeaweedStore(RemoteContract):
+    protocol = "s3"
+
+    @pytest.fixture(scope="class")
+    def server(self, patch: pytest.MonkeyPatch) -> Iterator[servers.Server]:
+        yield from _serving(servers.s3_server, patch)
+
+    def test_a_silent_server_is_an_error_that_names_it(self, server: servers.Server) -> None:
+        impatient = {"connect_timeout": 1, "read_timeout": 1, "retries": {"max_attempts": 0}}
+        url = f"s3://{server.bucket()}/repository"
+        store = Store.open(url, options={"config_kwargs": impatient})
+        store.put("a", b"1")
+        server.freeze()
+        try:
+            with pytest.raises(StorageError, match=url):
+                store.get("a")
+        finally:
+            server.thaw()
+        assert store.get("a") == b"1"
+
+
+@pytest.mark.slow
+class TestAzureStore(RemoteContract):
+    protocol = "az"
+
+    @pytest.fixture(scope="class")
+    def server(self, patch: pytest.MonkeyPatch) -> Iterator[servers.Server]:
+        yield from _serving(servers.azure_server, patch)
+
+
+@pytest.mark.slow
+class TestGoogleStore(RemoteContract):
+    protocol = "gs"
+
+    @pytest.fixture(scope="class")
+    def server(self, patch: pytest.MonkeyPatch) -> Iterator[servers.Server]:
+        yield from _serving(servers.gcs_server, patch)
+
+
+@pytest.mark.slow
+def test_an_unreachable_server_is_an_error_that_names_it_and_says_what_to_do() -> None:
+    [port] = servers.free_ports(1)
+    options = {"key": "k", "secret": "s", "endpoint_url": f"http://127.0.0.1:{port}"}
+    store = Store.open("s3://bucket/repository", options=options)
+    for act in (lambda: store.get("a"), lambda: store.put_if_absent("a", b"")):
+        with pytest.raises(
+            StorageError, match=r"s3://bucket/repository.*check its address"
+        ) as caught:
+            act()
+        assert not isinstance(caught.value, NotFoundError)
+
+
+class ForgetfulFileSystem(MemoryFileSystem):
+    """Takes every write, whatever its condition; many servers do."""
+
+    protocol = "forgetful"
+    store: dict[str, object] = {}
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **_: object) -> None:
+        super().pipe_file(path, value, mode="overwrite")
+
+
+def test_a_store_that_ignores_the_condition_is_refused_with_advice() -> None:
+    fsspec.register_implementation("forgetful", ForgetfulFileSystem, clobber=True)
+    store = Store.open("forgetful://somewhere")
+    with pytest.raises(StorageError, match=r"told that they were first\. Use a local folder"):
+        store.self_test()
+
+
+@pytest.mark.parametrize("url", ["nosuch://bucket/r", "ftp+x://"])
+def test_a_url_that_nothing_speaks_is_refused(url: str) -> None:
+    with pytest.raises(StorageError, match="install"):
+        Store.open(url)

