@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from versioning.catalog import Catalog
-    from versioning.lineage import Lineage, Why
+    from versioning.catalog import Catalog, Row
+    from versioning.differences import Why
+    from versioning.lineage import Lineage
     from versioning.verify import Report
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class Version:
     def of(
         cls,
         repository: base.Repository,
-        record: VersionRecord,
+        record: VersionRecord | Row,
         *,
         recompute: Callable[[], VersionRecord] | None = None,
     ) -> Self:
@@ -262,7 +263,9 @@ class Repository(base.Repository):
 
     def resolve(self, name: str | Version) -> str:
         """The id of the version that `name` names; see `get`."""
-        return name.id if isinstance(name, Version) else self.catalog.resolve(name)
+        from versioning.names import resolve
+
+        return name.id if isinstance(name, Version) else resolve(self, self.catalog, name)
 
     def versions(
         self,
@@ -285,22 +288,33 @@ class Repository(base.Repository):
         rows = self.catalog.versions(
             step=step, flow=flow, since=since, limit=None if where else limit
         )
-        found = (Version(self.url, *row.facts) for row in rows)
+        found = (Version.of(self, row) for row in rows)
         chosen = [version for version in found if where is None or where(version)]
         return chosen[:limit]
+
+    def pin(self, version_id: str | Version, reason: str) -> None:
+        """Protect the version that `version_id` names from retention; see `get`."""
+        super().pin(self.record(self.resolve(version_id)).id, reason)
+
+    def unpin(self, version_id: str | Version) -> None:
+        """Withdraw a pin; nothing happens when there is none."""
+        super().unpin(self.resolve(version_id))
 
     def lineage(self, name: str | Version, direction: str = "up") -> Lineage:
         """What `name` was made from (`up`), what was made from it (`down`), or `both`."""
         from versioning.lineage import lineage
 
-        return lineage(self, self.catalog, self.resolve(name), direction)
+        return lineage(self.catalog, self.resolve(name), direction)
 
     def why(self, name: str | Version, against: str | Version | None = None) -> Why:
         """Which leaves differ from `against`, or from the nearest earlier version of its step."""
-        from versioning.lineage import why
+        from versioning.differences import why
 
         record = self.record(self.resolve(name))
-        return why(self, self.catalog, record, against and self.record(self.resolve(against)))
+        if against is not None:
+            return why(record, self.record(self.resolve(against)))
+        previous = self.catalog.previous(record)
+        return why(record, None if previous is None else self.record(previous.id))
 
     def verify(self, name: str | Version | None = None) -> Report:
         """Digest stored bytes again; find what is damaged, dangling or left over."""

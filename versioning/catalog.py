@@ -1,0 +1,311 @@
+"""The catalog: a SQLite index of the version records, on this machine.
+
+It is derived. Every question first lists the ids in the repository and reads the records that are
+new, so it is never behind; a file that is damaged or of another layout is thrown away and built
+again. What it says selects records; it never stands in for one.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import orjson
+
+from versioning.errors import FormatError, NotFoundError, StorageError
+from versioning.records import VersionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from versioning.digest import Digest, Key
+    from versioning.repository import Repository
+
+LAYOUT = 1
+READERS = 8
+BATCH = 2000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_EARLIEST = -(2**62)
+_KEPT = {
+    "versions": "id PRIMARY KEY, key, digest, step, flow, created, size_bytes, seconds",
+    "inputs": "id, name, input, PRIMARY KEY (id, name, input)",
+    "blobs": "id, name, size_bytes, PRIMARY KEY (id, name)",
+    "revoked": "id PRIMARY KEY",
+}
+_TABLES = (
+    *(f"DROP TABLE IF EXISTS {name}" for name in _KEPT),
+    *(f"CREATE TABLE {name} ({columns}) WITHOUT ROWID" for name, columns in _KEPT.items()),
+    "CREATE INDEX by_created ON versions (created, id)",
+    "CREATE INDEX by_step ON versions (step, created, id)",
+    "CREATE INDEX by_input ON inputs (input)",
+    f"PRAGMA user_version = {LAYOUT}",
+)
+_UP = """
+WITH RECURSIVE reached(id) AS (VALUES(?) UNION SELECT input FROM inputs JOIN reached USING (id))
+SELECT id, name, input FROM inputs JOIN reached USING (id)
+"""
+_DOWN = """
+WITH RECURSIVE reached(id) AS (
+    VALUES(?) UNION SELECT inputs.id FROM inputs JOIN reached ON input = reached.id
+)
+SELECT inputs.id, name, input FROM inputs JOIN reached ON input = reached.id
+"""
+_FILTERED = """
+SELECT * FROM versions
+WHERE (:step IS NULL OR step = :step) AND (:flow IS NULL OR flow = :flow) AND created >= :since
+ORDER BY created DESC, id DESC LIMIT :limit
+"""
+_PREVIOUS = """
+SELECT * FROM versions WHERE step = ? AND (created, id) < (?, ?)
+ORDER BY created DESC, id DESC LIMIT 1
+"""
+_NEWEST = """
+SELECT id FROM versions WHERE step = ? ORDER BY created DESC, id DESC LIMIT 1 OFFSET ?
+"""
+_THESE = "SELECT * FROM versions WHERE id IN (SELECT value FROM json_each(?))"
+_BLOBS = "SELECT * FROM blobs WHERE id IN (SELECT value FROM json_each(?))"
+_FORGET = (
+    "DELETE FROM versions WHERE id = ?",
+    "DELETE FROM inputs WHERE id = ?",
+    "DELETE FROM blobs WHERE id = ?",
+)
+
+T = TypeVar("T")
+_Read = VersionRecord | FormatError | None
+logger = logging.getLogger("versioning")
+
+
+class Row(NamedTuple):
+    """What the catalog says of one version; the fields are those of its record."""
+
+    id: str
+    key: Key
+    digest: Digest
+    step: str
+    flow: str | None
+    created: datetime
+    size_bytes: int
+    seconds: float
+
+
+class Catalog:
+    """The index of one repository; every method may be called from any thread."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._path = repository.settings.cache / repository.id / "catalog.sqlite"
+        self._lock = RLock()
+        self._db: sqlite3.Connection | None = None
+        self._is_healing = False
+
+    def refresh(self) -> None:
+        """Make the catalog say what the records in the repository say now."""
+        ids = set(self._repository.ids())
+        known = {row[0] for row in self._ask("SELECT id FROM versions")}
+        revoked = {row[0] for row in self._ask("SELECT id FROM revoked")}
+        self._forget(known - ids)
+        missing = sorted(ids - known - revoked)
+        with ThreadPoolExecutor(READERS) as readers:
+            for start in range(0, len(missing), BATCH):
+                batch = missing[start : start + BATCH]
+                self._add(zip(batch, readers.map(self._read, batch), strict=True))
+
+    def versions(
+        self,
+        *,
+        step: str | None = None,
+        flow: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[Row]:
+        """Versions, newest first.
+
+        Args:
+            step: Only of this step.
+            flow: Only made in this flow.
+            since: Only those created at or after this moment, timezone-aware.
+            limit: At most so many.
+        """
+        self.refresh()
+        values = {
+            "step": step,
+            "flow": flow,
+            "since": _EARLIEST if since is None else _stamp(since),
+            "limit": -1 if limit is None else limit,
+        }
+        return [_row(cells) for cells in self._ask(_FILTERED, values)]
+
+    def latest(self, step: str, *, back: int = 0) -> str | None:
+        """Id of the version `back` before the latest one of a step, or None."""
+        self.refresh()
+        found = self._ask(_NEWEST, [step, back])
+        return str(found[0][0]) if found else None
+
+    def steps(self) -> dict[str, int]:
+        """How many versions each step has."""
+        self.refresh()
+        return dict(self._ask("SELECT step, count(*) FROM versions GROUP BY step ORDER BY step"))
+
+    def previous(self, record: VersionRecord) -> Row | None:
+        """The nearest version of the same step that was created before `record`."""
+        self.refresh()
+        values = [record.step, _stamp(record.created), record.id]
+        return next((_row(cells) for cells in self._ask(_PREVIOUS, values)), None)
+
+    def reads(self, version_id: str, *, down: bool) -> list[tuple[str, str, str]]:
+        """Who read what to make `version_id`, over all generations; with `down`, from it.
+
+        Returns:
+            Each read as (reader, name of the input, version read).
+        """
+        self.refresh()
+        return self._ask(_DOWN if down else _UP, [version_id])
+
+    def rows(self, ids: Iterable[str]) -> dict[str, Row]:
+        """What is known of each of `ids`, as of the last refresh; unknown ones are left out."""
+        found = self._ask(_THESE, [_json(ids)])
+        return {cells[0]: _row(cells) for cells in found}
+
+    def blobs(self, ids: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
+        """Name and size in bytes of the blobs of each of `ids` that has any."""
+        blobs: dict[str, list[tuple[str, int]]] = {}
+        for version_id, name, size_bytes in self._ask(_BLOBS, [_json(ids)]):
+            blobs.setdefault(version_id, []).append((name, size_bytes))
+        return blobs
+
+    def close(self) -> None:
+        """Close the file; the next question opens it again."""
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+            self._db = None
+
+    def _read(self, version_id: str) -> _Read:
+        """A record; None when it never was committed, and the error when it cannot be read."""
+        try:
+            return self._repository.record(version_id)
+        except NotFoundError:
+            return None
+        except FormatError as error:
+            logger.warning("the catalog leaves out %s: %s", version_id, error)
+            return error
+
+    def _add(self, found: Iterable[tuple[str, _Read]]) -> None:
+        outcomes = dict(found)
+        read = [item for item in outcomes.values() if isinstance(item, VersionRecord)]
+        self._write(
+            {
+                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?)": [
+                    _cells(record) for record in read
+                ],
+                "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?)": [
+                    (record.id, item.name, item.id) for record in read for item in record.inputs
+                ],
+                "INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)": [
+                    (record.id, blob.name, blob.size_bytes)
+                    for record in read
+                    for blob in record.manifest
+                    if blob.name is not None
+                ],
+                "INSERT OR IGNORE INTO revoked VALUES (?)": [
+                    (version_id,) for version_id, item in outcomes.items() if item is None
+                ],
+            }
+        )
+
+    def _forget(self, ids: Iterable[str]) -> None:
+        if gone := [(version_id,) for version_id in ids]:
+            self._write(dict.fromkeys(_FORGET, gone))
+
+    def _ask(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
+        return self._healed(lambda db: db.execute(query, values).fetchall())
+
+    def _write(self, rows: dict[str, list[tuple[Any, ...]]]) -> None:
+        def write(db: sqlite3.Connection) -> None:
+            with db:
+                for statement, values in rows.items():
+                    db.executemany(statement, values)
+
+        self._healed(write)
+
+    def _healed(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """`act` on the file; once more on an empty, filled one when the file proves damaged."""
+        with self._lock:
+            try:
+                return act(self._opened())
+            except sqlite3.DatabaseError as error:
+                if self._is_healing or "locked" in str(error):
+                    raise StorageError(
+                        f"the catalog {self._path} cannot be used ({error}): remove it, run again",
+                        path=str(self._path),
+                    ) from error
+                logger.warning("the catalog %s is damaged (%s): built again", self._path, error)
+                self._rebuild()
+                return act(self._opened())
+
+    def _rebuild(self) -> None:
+        self.close()
+        self._path.unlink(missing_ok=True)
+        self._is_healing = True
+        try:
+            self.refresh()
+        finally:
+            self._is_healing = False
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._db = _connect(str(self._path))
+            except (OSError, sqlite3.OperationalError) as error:
+                logger.warning("no catalog is kept: %s cannot be written (%s)", self._path, error)
+                self._db = _connect(":memory:")
+        return self._db
+
+
+def _connect(place: str) -> sqlite3.Connection:
+    db = sqlite3.connect(place, timeout=60, check_same_thread=False)
+    try:
+        with db:
+            # Processes that find another layout wait here for the first of them.
+            db.execute("BEGIN IMMEDIATE")
+            [[layout]] = db.execute("PRAGMA user_version")
+            if layout != LAYOUT:
+                for statement in _TABLES:
+                    db.execute(statement)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _cells(record: VersionRecord) -> tuple[Any, ...]:
+    return (
+        record.id,
+        record.key,
+        record.digest,
+        record.step,
+        record.flow,
+        _stamp(record.created),
+        record.size_bytes,
+        record.seconds,
+    )
+
+
+def _row(cells: tuple[Any, ...]) -> Row:
+    row = Row._make(cells)
+    return row._replace(created=_EPOCH + cells[5] * _MICROSECOND)
+
+
+def _json(ids: Iterable[str]) -> str:
+    return orjson.dumps(list(ids)).decode()
+
+
+def _stamp(moment: datetime) -> int:
+    """Microseconds since 1970, which sort and lose nothing."""
+    return (moment - _EPOCH) // _MICROSECOND

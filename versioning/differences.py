@@ -1,0 +1,68 @@
+"""Differences between two versions: why one was computed, and what changed in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from versioning.keys import LeafChange, diff_leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from versioning.records import VersionRecord
+
+FIRST, CHANGED, SAME_KEY = "first", "changed", "same-key"
+_KINDS = {"params": "parameters", "seed": "parameters", "code": "code", "env": "environment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a version was computed.
+
+    Attributes:
+        verdict: `first` when nothing earlier is of its step, `changed` when leaves of its key
+            differ from the one before, `same-key` when none does: it was asked to run again, or
+            the bytes of the earlier one were gone or damaged.
+        against: Id of the version compared with, or None.
+        changed: The leaves that differ, by name.
+        same_value: Whether both hold the same value all the same.
+    """
+
+    verdict: str
+    against: str | None
+    changed: tuple[LeafChange, ...]
+    same_value: bool
+
+
+def why(record: VersionRecord, against: VersionRecord | None) -> Why:
+    """Why `record` was computed although `against` was there."""
+    if against is None:
+        return Why(FIRST, None, (), same_value=False)
+    changed = tuple(diff_leaves(against.leaves, record.leaves))
+    verdict = CHANGED if changed else SAME_KEY
+    return Why(verdict, against.id, changed, same_value=against.digest == record.digest)
+
+
+def record_differences(before: VersionRecord, after: VersionRecord) -> dict[str, Any]:
+    """What the records of two versions say differently, by kind, without reading their values.
+
+    Returns:
+        `code`, `parameters`, `inputs` and `environment`: leaves or facts that differ, each with
+        `before` and `after`.
+    """
+    kinds: dict[str, list[dict[str, Any]]] = {kind: [] for kind in ("code", "parameters", "inputs")}
+    kinds["environment"] = _facts(before.meta, after.meta)
+    for change in diff_leaves(before.leaves, after.leaves):
+        kind = _KINDS.get(change.leaf.partition("/")[0], "inputs")
+        kinds[kind].append({"leaf": change.leaf, "before": change.before, "after": change.after})
+    return kinds
+
+
+def _facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    old, new = before.get("environment") or {}, after.get("environment") or {}
+    return [
+        {"leaf": name, "before": old.get(name), "after": new.get(name)}
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]

@@ -1,0 +1,98 @@
+"""How people name a version, and what names a version has.
+
+2f6c9a…          full id, or a unique prefix of it, 4 characters or more
+train            the latest version of a step
+train~2          two before that
+delays@champion  what an alias of a model names now
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from versioning import layout
+from versioning.errors import NotFoundError
+from versioning.records import ID_PATTERN
+
+if TYPE_CHECKING:
+    from versioning.catalog import Catalog
+    from versioning.repository import Repository
+
+MIN_PREFIX = 4
+CANDIDATES = 8
+_PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},32}}")
+_BEFORE = re.compile(r"(.+)~(\d{1,9})")
+
+
+def resolve(repository: Repository, catalog: Catalog, text: str) -> str:
+    """The id of the version that `text` names.
+
+    A step goes before a prefix of ids; the text of a full id is taken at its word.
+
+    Raises:
+        NotFoundError: If it names none, or several; the message lists the `candidates`.
+    """
+    if ID_PATTERN.fullmatch(text):
+        return text
+    if "@" in text and (named := aliases(repository, text.rpartition("@")[0]).get(_alias(text))):
+        return named
+    step, back = (found[1], int(found[2])) if (found := _BEFORE.fullmatch(text)) else (text, 0)
+    if version_id := catalog.latest(step, back=back):
+        return version_id
+    if _PREFIX.fullmatch(text):
+        return _one_of(repository, text)
+    raise NotFoundError(f"no version is named {text!r}: {_advice(catalog, step)}", name=text)
+
+
+def aliases(repository: Repository, name: str) -> dict[str, str]:
+    """What each alias of a name names now, as its history says; the last entry counts."""
+    now = {
+        str(entry["alias"]): entry.get("version")
+        for entry in repository.name_history(name)
+        if "alias" in entry
+    }
+    return {alias: str(version_id) for alias, version_id in now.items() if version_id}
+
+
+def names_of(repository: Repository, version_id: str) -> list[str]:
+    """The names that name a version now, as `name@alias`, sorted."""
+    listed = {entry.name.split("/")[1] for entry in repository.store.list(layout.NAMES)}
+    return sorted(
+        f"{name}@{alias}"
+        for name in listed
+        for alias, named in aliases(repository, name).items()
+        if named == version_id
+    )
+
+
+def _alias(text: str) -> str:
+    return text.rpartition("@")[2]
+
+
+def _one_of(repository: Repository, prefix: str) -> str:
+    # The store answers this by itself, and is never behind.
+    listed = repository.store.list(f"{layout.VERSIONS}{prefix[:2]}/{prefix}")
+    ids = sorted(filter(None, (layout.version_id(entry.name) for entry in listed)))
+    if len(ids) == 1:
+        return ids[0]
+    if not ids:
+        raise NotFoundError(
+            f"no version's id begins with {prefix}: `versioning list` shows them", name=prefix
+        )
+    shown = ", ".join(ids[:CANDIDATES]) + (" ..." if len(ids) > CANDIDATES else "")
+    raise NotFoundError(
+        f"{len(ids)} versions begin with {prefix}: {shown}; give more characters",
+        name=prefix,
+        candidates=ids,
+    )
+
+
+def _advice(catalog: Catalog, step: str) -> str:
+    steps = catalog.steps()
+    if step in steps:
+        return f"step {step} has {steps[step]} versions, the oldest is {step}~{steps[step] - 1}"
+    if close := get_close_matches(step, steps, n=3):
+        return f"did you mean {', '.join(close)}?"
+    return f"give an id, {MIN_PREFIX} characters of one or more, a step, or name@alias"

@@ -1,0 +1,157 @@
+"""Sources: external files, pinned by content as versions.
+
+A file is read when a step is keyed, and what was read is what the step sees: a version whose key is
+the name and the content. Unchanged files are recognised by what their disk or service says of them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import orjson
+from blake3 import blake3
+
+from versioning.api import Version, open_repository
+from versioning.digest import Digest, digest_bytes, is_digest
+from versioning.errors import FormatError
+from versioning.keys import Leaf, root_key
+from versioning.repository import Draft
+from versioning.storage.external import Identity, absolute_url, read_url, stat_url
+
+if TYPE_CHECKING:
+    from versioning.api import Repository
+
+# A file written twice within the tick of its disk's clock looks unchanged; no tick is this long.
+SETTLED_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An external file, pinned by content when it is first read.
+
+    Attributes:
+        url: Local path or fsspec URL.
+        name: What to call it; the last part of the path when None.
+    """
+
+    url: str
+    name: str | None = None
+
+    def version(self, repository: Repository | None = None) -> Version:
+        """The version that holds what is at the URL now.
+
+        Content that is pinned already is found again under the same name, wherever it came from.
+
+        Args:
+            repository: Where to keep it; the one that the settings name when None.
+
+        Raises:
+            NotFoundError: If there is no such file.
+            StorageError: If it cannot be read.
+        """
+        repository = repository or open_repository()
+        index = _Index(repository.settings.cache / "sources")
+        identity = stat_url(self.url)
+        digest = identity and index.find(self.url, identity)
+        if digest and (record := repository.lookup(root_key(self._leaves(digest)))):
+            return Version.of(repository, record)
+        return self._pin(repository, index)
+
+    def _pin(self, repository: Repository, index: _Index) -> Version:
+        # Read into a file of our own, so that what is digested is what is stored.
+        with tempfile.TemporaryDirectory(
+            prefix="source-", dir=repository.store.staging()
+        ) as folder:
+            began, moment = time.perf_counter(), time.time()
+            before = stat_url(self.url)
+            path = Path(folder) / self._title
+            digest = _copy(self.url, path)
+            leaves = self._leaves(digest)
+            draft = Draft(
+                key=root_key(leaves),
+                leaves=leaves,
+                step=f"source:{self._title}",
+                function="",
+                created=datetime.now(UTC),
+                seconds=time.perf_counter() - began,
+                meta={"source": _public(self.url)},
+            )
+            record = repository.lookup(draft.key) or repository.commit(path, draft)
+        if before is not None and before == stat_url(self.url):
+            index.keep(self.url, before, digest, moment)
+        return Version.of(repository, record)
+
+    def _leaves(self, digest: Digest) -> tuple[Leaf, ...]:
+        return (
+            Leaf("content", digest),
+            Leaf("source", digest_bytes(self._title.encode()), self._title[:80]),
+        )
+
+    @property
+    def _title(self) -> str:
+        path = urlsplit(self.url).path if "://" in self.url else self.url
+        return (self.name or unquote(path).rstrip("/").rpartition("/")[2] or "file").replace(
+            "/", "_"
+        )
+
+    def __versioning_digest__(self) -> tuple[str, Digest]:
+        # A source is keyed as its content, like the handle of the version that holds it.
+        return self.version().__versioning_digest__()
+
+
+class _Index:
+    """What was read of each URL and how it looked then: one small file a URL."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, url: str, identity: Identity) -> Digest | None:
+        """Digest of the content at `url` if it still looks as it did when it was read."""
+        try:
+            entry = orjson.loads(self._path(url).read_bytes())
+            is_same = entry["identity"] == identity.text and is_digest(entry["digest"])
+            return Digest(entry["digest"]) if is_same else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def keep(self, url: str, identity: Identity, digest: Digest, moment: float) -> None:
+        """Remember what was read from `moment` on, unless the file had changed just before."""
+        if identity.modified is not None and identity.modified > moment - SETTLED_SECONDS:
+            return
+        path = self._path(url)
+        # The index only saves reading: a folder that cannot be written costs time, not truth.
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as staged:
+                staged.write(orjson.dumps({"identity": identity.text, "digest": digest}))
+            Path(staged.name).replace(path)
+
+    def _path(self, url: str) -> Path:
+        return self._folder / digest_bytes(absolute_url(url).encode())
+
+
+def _copy(url: str, path: Path) -> Digest:
+    hasher = blake3(max_threads=blake3.AUTO)
+    with path.open("xb") as target:
+        for piece in read_url(url):
+            hasher.update(piece)
+            target.write(piece)
+    return Digest(hasher.hexdigest())
+
+
+def _public(url: str) -> dict[str, Any]:
+    """Where it came from, without the user, password or signature that a URL may carry."""
+    if "://" not in url:
+        return {"url": url}
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise FormatError(f"{url[:80]!r} is no URL ({error}); correct it") from error
+    return {"url": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"}

@@ -1,0 +1,46 @@
+"""Whether versions can be loaded: live, or why not.
+
+`live`: every byte is there. `expired`: bytes are gone, the record stays. `corrupt`: bytes were
+found damaged and set aside. Presence and length are looked at here; `verify` checks digests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from versioning import layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from versioning.catalog import Catalog
+    from versioning.storage import Store
+
+LIVE, EXPIRED, CORRUPT = "live", "expired", "corrupt"
+MANY = 200
+
+
+def statuses(store: Store, catalog: Catalog, ids: Iterable[str]) -> dict[str, str]:
+    """The status of each version that is not `live`; the catalog knows their blobs."""
+    blobs = catalog.blobs(ids)
+    sizes = _sizes(store, {name for needed in blobs.values() for name, _ in needed})
+    lost = {
+        version_id: [name for name, size_bytes in needed if sizes[name] != size_bytes]
+        for version_id, needed in blobs.items()
+    }
+    aside = {entry.name for entry in store.list(layout.QUARANTINE)} if any(lost.values()) else set()
+    return {version_id: _status(names, sizes, aside) for version_id, names in lost.items() if names}
+
+
+def _status(lost: list[str], sizes: dict[str, int | None], aside: set[str]) -> str:
+    damaged = (sizes[name] is not None or layout.quarantined(name) in aside for name in lost)
+    return CORRUPT if any(damaged) else EXPIRED
+
+
+def _sizes(store: Store, names: set[str]) -> dict[str, int | None]:
+    """Lengths of blobs; one listing is cheaper than many questions."""
+    if len(names) < MANY:
+        asked = sorted(names)
+        return dict(zip(asked, store.sizes(map(layout.blob, asked)), strict=True))
+    there = {entry.name: entry.size_bytes for entry in store.list(layout.BLOBS)}
+    return {name: there.get(layout.blob(name)) for name in names}
