@@ -2,23 +2,27 @@
 
 `mlflow.pyfunc.load_model("models:/flight-delays@champion")` reads the version where it lies;
 MLflow's own artifact folders hold no copy of it.
+
+Names are imported when they are first used: MLflow asks for `VersionArtifactRepository` in the midst
+of its own import, which a module that imports MLflow would have begun.
 """
 
-from versioning.integrations.mlflow.artifacts import (
-    ServedVersion,
-    VersionArtifactRepository,
-    _load_pyfunc,
-    source_uri,
-)
-from versioning.integrations.mlflow.registry import (
-    CHALLENGER,
-    CHAMPION,
-    Registered,
-    register,
-    registered_as,
-    set_alias,
-    tracking_uri,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from versioning.integrations.mlflow.artifacts import VersionArtifactRepository
+    from versioning.integrations.mlflow.references import source_uri
+    from versioning.integrations.mlflow.registry import (
+        CHALLENGER,
+        CHAMPION,
+        Registered,
+        register,
+        registered_as,
+        set_alias,
+        tracking_uri,
+    )
+    from versioning.integrations.mlflow.serving import ServedVersion, _load_pyfunc
 
 __all__ = [
     "CHALLENGER",
@@ -33,3 +37,19 @@ __all__ = [
     "source_uri",
     "tracking_uri",
 ]
+
+_HOMES = {
+    "VersionArtifactRepository": "artifacts",
+    "source_uri": "references",
+    "ServedVersion": "serving",
+    "_load_pyfunc": "serving",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name, "registry")
+    if home == "artifacts":
+        import_module("mlflow")
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -10,36 +10,15 @@ from __future__ import annotations
 import json
 import platform
 import posixpath
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from mlflow.entities import FileInfo
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
-from versioning.api import Version, open_repository
-from versioning.errors import FormatError
+from versioning.integrations.mlflow.references import DESCRIPTION, REFERENCE, SCHEME
 from versioning.records import ID_PATTERN
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-SCHEME = "versioning"
-DESCRIPTION, REFERENCE = "MLmodel", "version.json"
-
-
-def source_uri(version: Version, *, predict: str | None = None) -> str:
-    """What MLflow is told to be the source of a registered model.
-
-    Args:
-        version: The model.
-        predict: `module:function`, called as `function(model, data)`; None for
-            `model.predict(data)`.
-    """
-    facts = {"repository": version.repository_url, **({"predict": predict} if predict else {})}
-    return f"{SCHEME}://{version.id}?{urlencode(facts, quote_via=quote)}"
 
 
 class VersionArtifactRepository(ArtifactRepository):  # type: ignore[misc]
@@ -113,44 +92,3 @@ def _read_only(uri: str) -> MlflowException:
     return MlflowException(
         f"{uri} is a version, which is never changed; commit another one instead"
     )
-
-
-class ServedVersion:
-    """A model behind MLflow's `predict`.
-
-    Attributes:
-        version: Handle of the model.
-        model: Its value.
-    """
-
-    def __init__(self, version: Version, predict: Callable[[Any, Any], Any] | None = None) -> None:
-        self.version = version
-        self.model = version.load()
-        self._predict = predict
-
-    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:
-        """What the model says of `model_input`, a table as for training."""
-        if self._predict is None:
-            return self.model.predict(model_input)
-        return self._predict(self.model, model_input)
-
-
-def _load_pyfunc(path: str) -> ServedVersion:
-    """The model that the reference below `path` names; MLflow calls this by name."""
-    facts = json.loads(Path(path, REFERENCE).read_bytes())
-    version = open_repository(facts.get("repository")).get(facts["id"])
-    predict = facts.get("predict")
-    return ServedVersion(version, _function(predict) if predict else None)
-
-
-def _function(name: str) -> Callable[[Any, Any], Any]:
-    module, _, attribute = name.partition(":")
-    try:
-        function: Callable[[Any, Any], Any] = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise FormatError(
-            f"the model is served by {name}, which cannot be imported here ({error}); "
-            "install the project that registered it",
-            predict=name,
-        ) from error
-    return function

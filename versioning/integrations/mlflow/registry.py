@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from versioning.errors import FormatError, StorageError
-from versioning.integrations.mlflow.artifacts import source_uri
+from versioning.integrations.mlflow.references import source_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

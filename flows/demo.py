@@ -1,0 +1,140 @@
+"""The main job of `make demo`: retrain the flights model week after week, and see what is reused.
+
+    python -m flows.demo [--folder .demo]
+
+Everything it writes lies in one folder: Prefect's state, the repository, MLflow's registry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import time
+import warnings
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from flows.retrain import Retrained
+
+LAST_DAY = date(2013, 3, 19)
+WEEKS = [LAST_DAY - timedelta(days=7 * number) for number in (3, 2, 1, 0)]
+CHANGED = {"learning_rate": 0.1}
+
+
+def main() -> None:
+    """Run the demo from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m flows.demo", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path(".demo"), help="where to write")
+    folder = parser.parse_args().folder.absolute()
+    _settle_in(folder)
+    _run(folder)
+
+
+def _settle_in(folder: Path) -> None:
+    """Point Prefect, the repository and MLflow at `folder`; before any of them is imported."""
+    for name in ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "MLFLOW_TRACKING_URI"):
+        os.environ.pop(name, None)
+    os.environ |= {
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "VERSIONING_REPOSITORY": str(folder / "versioning"),
+        "VERSIONING_CACHE": str(folder / "cache"),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "1",
+    }
+    # Notices of the libraries to their developers, not to whoever watches.
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def _run(folder: Path) -> None:
+    from rich.console import Console
+
+    console = Console(width=None if os.isatty(1) else 120, highlight=False)
+    began = time.monotonic()
+    _speak(console, began)
+    console.print(f"[bold]Late flights out of New York, 2013[/]; everything goes to {folder}")
+    console.print("starting a temporary Prefect server ...")
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        client.hello()
+        for day in WEEKS:
+            _retrain(console, f"Retrain as of {day}: another week has arrived", as_of=day)
+        _retrain(console, f"As of {LAST_DAY} again: nothing has changed", as_of=LAST_DAY)
+        change = ", ".join(f"{name}={value}" for name, value in CHANGED.items())
+        result = _retrain(
+            console, f"As of {LAST_DAY} with {change}", as_of=LAST_DAY, parameters=CHANGED
+        )
+    _conclude(console, folder, result)
+    console.print(f"[dim]{time.monotonic() - began:.0f} seconds[/]")
+
+
+def _speak(console: Console, began: float) -> None:
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seconds = time.monotonic() - began
+            console.print(f"[dim]{seconds:5.1f} s  {record.getMessage()}[/]", markup=True)
+
+    logger = logging.getLogger("flows")
+    logger.addHandler(Lines())
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _retrain(console: Console, title: str, **parameters: Any) -> Retrained:
+    from flows.retrain import retrain
+    from versioning.integrations.prefect import run_table
+
+    console.rule(f"[bold]{title}", align="left")
+    result: Retrained = retrain("flights", **parameters)
+    console.print(run_table().rich())
+    place = "champion" if result.promoted else "challenger"
+    metrics = result.evaluation.metrics
+    console.print(
+        f"model {result.model.id[:12]} is flight-delays number {result.number}, [bold]{place}[/]: "
+        f"AUC {metrics['auc']:.3f}, log loss {metrics['log_loss']:.3f}\n"
+    )
+    return result
+
+
+def _conclude(console: Console, folder: Path, result: Retrained) -> None:
+    from rich.table import Table
+
+    console.rule("[bold]Where this leaves the model", align="left")
+    champion = result.evaluation.champion or {}
+    table = Table("metric", "this model", "champion before it", title_justify="left")
+    for name, value in result.evaluation.metrics.items():
+        table.add_row(name, f"{value:.4f}", f"{champion[name]:.4f}" if name in champion else "")
+    console.print(table)
+    signs = {True: "[green]pass[/]", False: "[red]fail[/]", None: "[dim]skip[/]"}
+    for verdict in result.evaluation.verdicts:
+        console.print(f"{signs[verdict.passed]}  {verdict.gate}: {verdict.reason}")
+    alias = f"{'flight-delays@champion' if result.promoted else 'flight-delays@challenger'}"
+    console.print(f"\nThe last model is [bold]{alias}[/], version {result.model.id}. Try next:\n")
+    console.print(_commands(folder, alias), soft_wrap=True)
+
+
+def _commands(folder: Path, alias: str) -> str:
+    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    return f"""\
+  export VERSIONING_REPOSITORY={shown}/versioning VERSIONING_CACHE={shown}/cache
+  export MLFLOW_TRACKING_URI=sqlite:///{shown}/mlflow.db PATH=.venv/bin:$PATH
+  versioning list --step train                what was trained
+  versioning why train                        why the last model is another one than before
+  versioning lineage train                    what it was made from
+  versioning show {alias}
+  versioning get roc -o roc.png               the picture of its ROC curve
+  python -c 'import mlflow; print(mlflow.pyfunc.load_model("models:/{alias}"))'
+  python -m flows.demo                        all of it again: everything is reused
+"""
+
+
+if __name__ == "__main__":
+    main()
