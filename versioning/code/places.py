@@ -19,7 +19,7 @@ from versioning.digest import digest_bytes
 if TYPE_CHECKING:
     from types import ModuleType
 
-_OURS = "versioning"
+_OURS, _OUR_DISTRIBUTION = "versioning", "prefect-versioning"
 _STANDARD = tuple(
     str(Path(folder)) + "/"
     for name in ("stdlib", "platstdlib")
@@ -77,7 +77,7 @@ def distribution_of(module: str) -> tuple[str, str] | None:
     """Name and version of the distribution that holds `module`; None for other modules."""
     top = module.partition(".")[0]
     if top == _OURS:
-        return _described("prefect-versioning")
+        return _described(_OUR_DISTRIBUTION)
     if top in sys.stdlib_module_names:
         return None
     file = _file_of(module) or _file_of(top)
@@ -125,7 +125,8 @@ def _described(name: str) -> tuple[str, str] | None:
     except metadata.PackageNotFoundError:
         return None
     version = found.version
-    if found.read_text("direct_url.json") and (record := found.read_text("RECORD")):
+    is_ours = name == _OUR_DISTRIBUTION
+    if not is_ours and found.read_text("direct_url.json") and (record := found.read_text("RECORD")):
         version += f"+record.{digest_bytes(record.encode())[:16]}"
     return str(found.metadata["Name"]).lower(), version
 

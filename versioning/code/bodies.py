@@ -1,0 +1,190 @@
+"""What is in a function, a class and a module: the parts of their digests, and where they lead."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from versioning.code.definitions import class_definition, definition_of
+from versioning.code.log import MISSING
+from versioning.code.lookup import Scope
+from versioning.code.names import Ref
+from versioning.code.objects import functions_in, is_ours
+from versioning.code.places import file_of_module, is_first_party
+from versioning.errors import UnkeyableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FunctionType, ModuleType
+
+    from versioning.code.definitions import Definition
+    from versioning.code.walk import Walk
+
+# Decorators of these say how a step is run and kept, which is not what it computes.
+_RUNNERS = frozenset({"versioning", "prefect"})
+
+
+def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]:
+    """Of a function: what it says, decorators, default values, closure variables, its class."""
+    walk.log.function(function)
+    definition = definition_of(function)
+    scope = Scope.of_function(function, name)
+    parts = walk.piece(definition.own, scope)
+    read = {ref.root for ref in definition.own.refs}
+    parts += [walk.follow(Ref(free), scope) for free in scope.cells if free not in read]
+    parts += _decorators(walk, definition, scope)
+    if function is not walk.root:
+        for parameter, value in _defaults(function):
+            label = f"{name}({parameter})"
+            parts += walk.default(value, label, definition.defaults.get(parameter), scope)
+    parts += _owner(walk, name, scope)
+    _hints(walk, definition, scope)
+    return parts
+
+
+def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
+    """Of a class: bases, metaclass, attributes by what they are, and the rest of its body."""
+    walk.log.class_(cls)
+    scope = _class_scope(cls, name)
+    source = scope.source
+    definition = class_definition(cls, source) if source else None
+    parts = [walk.reach(base, name).encode() for base in (*cls.__bases__, type(cls))]
+    if definition is None:
+        walk.warn(f"{name} has no source, so it is keyed by its attributes")
+        return parts + [part for _, part in _members(walk, cls, name, frozenset())]
+    written = frozenset(bound for item in definition.statements for bound in item.names)
+    members = list(_members(walk, cls, name, written))
+    parts += [part for _, part in members]
+    parts += walk.piece(definition.own, scope) + _decorators(walk, definition, scope)
+    return parts + _statements(walk, definition, scope, {attribute for attribute, _ in members})
+
+
+def module_parts(walk: Walk, module: ModuleType, name: str) -> list[bytes]:
+    """Of a module that is used whole: all its names."""
+    scope = Scope.of_module(module)
+    bound = sorted(name for name in vars(module) if not _is_magic(name))
+    return [name.encode(), *(walk.follow(Ref(item), scope) for item in bound)]
+
+
+def file_of_class(cls: type) -> str | None:
+    """The file that defines a class; in a notebook or a loaded script its methods know."""
+    files = [item.__code__.co_filename for item in _methods(cls)]
+    own = next((file for file in files if not file.startswith(("<string", "<frozen"))), None)
+    return own or file_of_module(sys.modules.get(cls.__module__))
+
+
+def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    code, given = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
+    yield from zip(names, given, strict=True)
+    yield from (function.__kwdefaults__ or {}).items()
+
+
+def _decorators(walk: Walk, definition: Definition, scope: Scope) -> list[bytes]:
+    parts: list[bytes] = []
+    for decorator in definition.decorators:
+        head = decorator.head and walk.lookup.find(decorator.head, scope)
+        module = head and (getattr(head.value, "__module__", None) or head.label)
+        if str(module).replace(":", ".").partition(".")[0] not in _RUNNERS:
+            parts += walk.piece(decorator.piece, scope)
+    return parts
+
+
+def _owner(walk: Walk, name: str, scope: Scope) -> list[bytes]:
+    """The class of a method, for its bases and for what `self` has."""
+    owner = name.partition(":")[2].rpartition(".")[0]
+    if not owner or "<locals>" in owner:
+        return []
+    ref = Ref(owner.partition(".")[0])
+    is_class = isinstance(walk.lookup.find(ref, scope).value, type)
+    return [walk.follow(ref, scope)] if is_class else []
+
+
+def _hints(walk: Walk, definition: Definition, scope: Scope) -> None:
+    """Annotations do not count, but what is passed uses the libraries that they name."""
+    for hint in definition.hints:
+        found = walk.lookup.find(hint, scope)
+        module = getattr(found.value, "__module__", None)
+        is_there = found.value is not MISSING and isinstance(module, str)
+        if is_there and not is_first_party(module, None):
+            walk.uses(module)
+
+
+def _statements(walk: Walk, definition: Definition, scope: Scope, keyed: set[str]) -> list[bytes]:
+    parts: list[bytes] = []
+    for statement in definition.statements:
+        is_keyed = bool(statement.names) and statement.names <= keyed
+        if is_keyed and statement.is_definition:
+            continue
+        piece = statement.target if is_keyed and statement.target else statement.piece
+        parts += walk.piece(piece, scope)
+    return parts
+
+
+def _members(
+    walk: Walk, cls: type, name: str, written: frozenset[str]
+) -> Iterator[tuple[str, bytes]]:
+    """The attributes of a class that are keyed by what they are, those set from outside included.
+
+    What libraries put there for themselves (magic and private names that the body does not write,
+    generated methods) follows from the rest.
+    """
+    for attribute, held in _attributes(cls).items():
+        is_hidden = attribute.startswith("_") and attribute not in written
+        functions = functions_in(held)
+        if functions or isinstance(held, type):
+            if not is_hidden or not (_is_magic(attribute) or _is_generated(functions)):
+                wires = [walk.reach(item, name) for item in functions or [held]]
+                yield attribute, f"{attribute}={wires}".encode()
+        elif not is_hidden and not _is_magic(attribute):
+            label = f"{name}.{attribute}"
+            if _is_data(held) and _is_keyable(walk, held, label):
+                yield attribute, f"{attribute}={label}".encode()
+
+
+def _attributes(cls: type) -> dict[str, Any]:
+    """What a class holds; of an enum, the values of its members."""
+    members = getattr(cls, "__members__", {})
+    values = {name: getattr(member, "_value_", member) for name, member in members.items()}
+    return {**vars(cls), **values}
+
+
+def _is_data(held: object) -> bool:
+    return is_ours(type(held)) or not hasattr(type(held), "__get__")
+
+
+def _is_keyable(walk: Walk, held: object, label: str) -> bool:
+    """Key `held` by its value; fields of schemas cannot be, and are keyed by their source."""
+    try:
+        walk.reach(held, label)
+    except UnkeyableError:
+        return False
+    return True
+
+
+def _is_generated(functions: list[Any]) -> bool:
+    codes = [getattr(item, "__code__", None) for item in functions]
+    return all(code is None or code.co_filename.startswith("<") for code in codes)
+
+
+def _is_magic(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _methods(cls: type) -> list[Any]:
+    functions = (item for held in vars(cls).values() for item in functions_in(held))
+    return [
+        item
+        for item in functions
+        if hasattr(item, "__code__") and item.__qualname__.startswith(f"{cls.__qualname__}.")
+    ]
+
+
+def _class_scope(cls: type, name: str) -> Scope:
+    module = sys.modules.get(cls.__module__)
+    methods = _methods(cls)
+    if module is None or cls.__qualname__.partition(".")[0] not in vars(module):
+        namespace = next((item.__globals__ for item in methods), vars(module) if module else {})
+    else:
+        namespace = vars(module)
+    return Scope(namespace, name.partition(":")[0], file_of_class(cls), {}, name)

@@ -1,0 +1,101 @@
+"""`code_leaves`: the closure of a function, remembered until something in it changes."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from versioning.code.objects import ATOMS, inner_function, is_ours
+from versioning.code.walk import Walk, code_in
+from versioning.encoding import value_digest
+from versioning.keys import Leaf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from versioning.code.log import Log
+
+_REMEMBERED = 1024
+_lock = threading.RLock()
+_known: dict[tuple[int, ...], tuple[tuple[object, ...], CodeClosure, Log]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class CodeClosure:
+    """What the result of a function depends on that is code.
+
+    Attributes:
+        leaves: One for each first-party function, class and constant reached, by name.
+        distributions: Versions of the distributions used, by name.
+        warnings: What could not be followed, for people.
+    """
+
+    leaves: tuple[Leaf, ...]
+    distributions: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+def code_leaves(
+    function: object, *, deps: Sequence[object] = (), arguments: Iterable[object] = ()
+) -> CodeClosure:
+    """The closure of `function`, of `deps`, and of the classes and functions in `arguments`.
+
+    Default values of `function` itself are left out: they are parameters of the call.
+
+    Args:
+        function: A function, or a task, partial, method, class or callable object.
+        deps: Functions, classes, modules, values or files that the closure cannot see.
+        arguments: Values it is called with; what they say counts elsewhere, what they do here.
+
+    Raises:
+        UnkeyableError: If a global, default or closure variable cannot be keyed exactly.
+    """
+    function = inner_function(function) or function
+    passed = _code_of(arguments)
+    subjects = (function, *deps, *passed)
+    identity = (len(deps), *map(id, subjects))
+    known = _known.get(identity)
+    if known is not None and known[2].still_holds():
+        return known[1]
+    with _lock:
+        closure, log = _walked(function, deps, passed)
+        if len(_known) >= _REMEMBERED:
+            _known.pop(next(iter(_known)))
+        if not any(isinstance(item, Path) for item in deps):
+            _known[identity] = (subjects, closure, log)
+    return closure
+
+
+def _code_of(arguments: Iterable[object]) -> list[object]:
+    """The functions and first-party classes in `arguments`, each once."""
+    found = (item for value in arguments if type(value) not in ATOMS for item in code_in(value))
+    once = {id(item): item for item in found if not isinstance(item, type) or is_ours(item)}
+    return list(once.values())
+
+
+def _walked(
+    function: object, deps: Sequence[object], passed: Sequence[object]
+) -> tuple[CodeClosure, Log]:
+    walk = Walk(function)
+    walk.reach(function, "callable")
+    for index, dep in enumerate(deps):
+        if isinstance(dep, Path):
+            name = f"code/{dep.name if dep.is_absolute() else dep.as_posix()}"
+            walk.leaves[name] = Leaf(name, value_digest(dep, path=name))
+        else:
+            walk.reach(inner_function(dep) or dep, f"code_deps[{index}]")
+    for item in passed:
+        walk.name_of(item)
+    walk.run()
+    return _closed(walk, declared=bool(deps)), walk.log
+
+
+def _closed(walk: Walk, *, declared: bool) -> CodeClosure:
+    # Who declares what the closure cannot see has answered the warnings about it.
+    warnings = [text for text in walk.warnings if not (declared and "cannot see" in text)]
+    leaves = tuple(walk.leaves[name] for name in sorted(walk.leaves))
+    distributions = MappingProxyType(dict(sorted(walk.distributions.items())))
+    return CodeClosure(leaves, distributions, tuple(warnings))

@@ -1,0 +1,234 @@
+"""Names to objects: what a reference stands for, found without running code of the project.
+
+Followed are globals, closure cells, imports in bodies, attributes of first-party modules, of
+instances and of classes that are plain data. What a distribution's module holds is its version's.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass, replace
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from versioning.code.definitions import import_of
+from versioning.code.log import MISSING, Log
+from versioning.code.places import file_of_module, is_first_party, module_name
+from versioning.code.sources import Source, source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import CellType
+
+    from versioning.code.names import Ref
+
+# Facts about where a module lies, which must not count.
+_PLACES = frozenset(
+    {"__name__", "__file__", "__path__", "__spec__", "__loader__", "__package__", "__doc__"}
+    | {"__builtins__", "__cached__", "__debug__", "__class__"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where references are read.
+
+    Attributes:
+        globals: The module's names.
+        module: What the module is called.
+        file: The file it was loaded from, or None.
+        cells: Closure cells by name.
+        owner: What the function that has the cells is called.
+    """
+
+    globals: dict[str, Any]
+    module: str
+    file: str | None
+    cells: Mapping[str, CellType]
+    owner: str
+
+    @classmethod
+    def of_function(cls, function: FunctionType, owner: str) -> Scope:
+        """Of the body of `function`."""
+        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+        file = function.__code__.co_filename
+        return cls(function.__globals__, owner.partition(":")[0], file, cells, owner)
+
+    @classmethod
+    def of_module(cls, module: ModuleType) -> Scope:
+        """Of the top level of `module`."""
+        file = file_of_module(module)
+        name = module_name(module.__name__, file)
+        return cls(vars(module), name, file, {}, name)
+
+    @property
+    def source(self) -> Source | None:
+        """The parsed file."""
+        return source_of(self.file, self.globals) if self.file else None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a reference stands for.
+
+    Attributes:
+        value: The object, or MISSING when there is none or it is a distribution's.
+        label: What it is called, as `module:NAME.attribute`.
+        scope: The module that made it.
+        name: The name that the module binds it to; empty when it is not bound by a module.
+        rest: Attributes that were not followed.
+    """
+
+    value: Any
+    label: str
+    scope: Scope
+    name: str = ""
+    rest: tuple[str, ...] = ()
+
+    def with_attribute(self, name: str, value: Any) -> Found:
+        """The attribute `name` of what was found."""
+        return replace(self, value=value, label=f"{self.label}.{name}")
+
+
+class Lookup:
+    """Resolves references and notes in `log` what was looked at."""
+
+    def __init__(
+        self, log: Log, *, uses: Callable[[str], None], warn: Callable[[str], None]
+    ) -> None:
+        """Begin.
+
+        Args:
+            log: Where what was seen is noted.
+            uses: Told each module of a distribution that is reached.
+            warn: Told what cannot be followed.
+        """
+        self.log = log
+        self.uses = uses
+        self.warn = warn
+
+    def find(self, ref: Ref, scope: Scope) -> Found:
+        """What `ref` stands for in `scope`."""
+        if ref.module is not None:
+            return self._follow(self._imported(ref.module, scope), ref.path)
+        if ref.root in scope.cells:
+            value = self.log.cell(scope.cells[ref.root])
+            return self._follow(Found(value, f"{scope.owner}({ref.root})", scope), ref.path)
+        if ref.root in _PLACES:
+            return Found(MISSING, ref.root, scope)
+        value = self.log.read(scope.globals, ref.root)
+        if value is MISSING and hasattr(builtins, ref.root):
+            return Found(MISSING, f"builtins:{ref.root}", scope)
+        found = Found(value, f"{scope.module}:{ref.root}", scope, ref.root)
+        return self._follow(self._origin(found), ref.path)
+
+    def _follow(self, found: Found, path: tuple[str, ...]) -> Found:
+        for index, name in enumerate(path):
+            further = self._step(found, name)
+            if further is None:
+                return replace(found, rest=path[index:])
+            found = further
+        return found
+
+    def _step(self, found: Found, name: str) -> Found | None:
+        if isinstance(found.value, ModuleType):
+            return self._member(found.value, name, found.scope)
+        if isinstance(found.value, type):
+            return self._class_data(found.value, name, found)
+        return self._state(found.value, name, found)
+
+    def _member(self, module: ModuleType, name: str, scope: Scope) -> Found:
+        if not is_first_party(module.__name__, file_of_module(module)):
+            self.uses(module.__name__)
+            return Found(MISSING, f"{module.__name__}:{name}", scope)
+        inside = Scope.of_module(module)
+        value = self.log.read(vars(module), name)
+        if value is MISSING:
+            value = self._submodule(module, name)
+        return self._origin(Found(value, f"{inside.module}:{name}", inside, name))
+
+    def _submodule(self, module: ModuleType, name: str) -> Any:
+        full = f"{module.__name__}.{name}"
+        if hasattr(module, "__path__") and self._spec(full) is not None:
+            return self._load(full)
+        # A module may make names when they are asked for.
+        return getattr(module, name, MISSING) if "__getattr__" in vars(module) else MISSING
+
+    def _class_data(self, cls: type, name: str, found: Found) -> Found | None:
+        if not is_first_party(cls.__module__, None):
+            return None
+        for base in cls.__mro__:
+            value = self.log.read(vars(base), name)
+            if value is not MISSING:
+                is_data = not hasattr(type(value), "__get__")
+                return found.with_attribute(name, value) if is_data else None
+        return None
+
+    def _state(self, value: Any, name: str, found: Found) -> Found | None:
+        """An attribute that an instance itself holds, unless its class answers in its place."""
+        held = getattr(value, "__dict__", None)
+        cls = type(value)
+        is_plain = getattr(cls, "__getattribute__", None) is object.__getattribute__
+        if not isinstance(held, dict) or not is_plain or name not in held:
+            return None
+        if hasattr(getattr(cls, name, None), "__set__"):
+            return None
+        return found.with_attribute(name, self.log.read(held, name))
+
+    def _origin(self, found: Found) -> Found:
+        """The module that made a constant which others import under names of their own."""
+        seen = {found.label}
+        while not isinstance(found.value, FunctionType | type | ModuleType):
+            source = found.scope.source if found.value is not MISSING else None
+            ref = import_of(source, found.name) if source else None
+            module = ref and ref.module and sys.modules.get(_absolute(ref.module, found.scope))
+            if not module or not ref or vars(module).get(ref.path[0], MISSING) is not found.value:
+                return found
+            if not is_first_party(module.__name__, file_of_module(module)):
+                return found
+            scope = Scope.of_module(module)
+            found = Found(found.value, f"{scope.module}:{ref.path[0]}", scope, ref.path[0])
+            if found.label in seen:
+                return found
+            seen.add(found.label)
+        return found
+
+    def _imported(self, module: str, scope: Scope) -> Found:
+        name = _absolute(module, scope)
+        loaded = self.log.read(sys.modules, name)
+        if loaded is MISSING:
+            spec = self._spec(name)
+            if spec is not None and is_first_party(name, spec.origin):
+                loaded = self._load(name)
+            else:
+                self.uses(name)
+        return Found(loaded, name, scope)
+
+    def _spec(self, name: str) -> Any:
+        try:
+            top = importlib.util.find_spec(name.partition(".")[0])
+            is_ours = top is not None and is_first_party(top.name, top.origin)
+            return importlib.util.find_spec(name) if is_ours else top
+        except (ImportError, AttributeError, ValueError):
+            return None
+
+    def _load(self, name: str) -> Any:
+        """Import a first-party module that the body imports anyway."""
+        try:
+            return importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001 - whatever the project's module raises
+            self.warn(f"{name} is imported by the body and cannot be followed ({error!r})")
+            return MISSING
+
+
+def _absolute(module: str, scope: Scope) -> str:
+    if not module.startswith("."):
+        return module
+    package = scope.globals.get("__package__") or scope.module.rpartition(".")[0]
+    try:
+        return importlib.util.resolve_name(module, package)
+    except ImportError:
+        return module

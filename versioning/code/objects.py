@@ -1,0 +1,132 @@
+"""What kind of thing an object is, for code that follows it: wrapped, a container, unchanging."""
+
+from __future__ import annotations
+
+import functools
+import types
+import typing
+from pathlib import PurePath
+from types import FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from versioning.code.places import is_first_party
+from versioning.encoding import file_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
+BUILTINS = (
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.MethodWrapperType,
+    types.ClassMethodDescriptorType,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+)
+_CONTAINERS = (list, tuple, set, frozenset)
+# Where wrappers of other libraries keep the function: Prefect, functools, numba, pydantic.
+_INSIDE = ("fn", "__wrapped__", "py_func", "wrapped")
+
+
+def unwrapped(value: Any) -> Any:
+    """The function in a wrapper that adds nothing to its result, or `value` itself."""
+    if isinstance(value, staticmethod | classmethod):
+        return value.__func__
+    if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no public name
+        return value.__wrapped__
+    return value
+
+
+def inner_function(value: Any) -> Any:
+    """The function that another library's object (a Prefect task) was made of, or None."""
+    held = getattr(value, "__dict__", {})
+    found = (held[name] for name in _INSIDE if name in held)
+    return next((item for item in found if isinstance(item, FunctionType | MethodType)), None)
+
+
+def functions_in(held: Any) -> list[Any]:
+    """The functions that an attribute of a class consists of; empty when it is data."""
+    held = unwrapped(held)
+    if isinstance(held, FunctionType):
+        return [held]
+    if isinstance(held, property):
+        return [item for item in (held.fget, held.fset, held.fdel) if item is not None]
+    if isinstance(held, functools.cached_property | functools.partialmethod):
+        return [held.func]
+    if isinstance(held, functools.singledispatchmethod):
+        return [held.func, *held.dispatcher.registry.values()]
+    wrapped = getattr(held, "wrapped", None) or inner_function(held)
+    return [] if wrapped is None or isinstance(held, type) else functions_in(wrapped)
+
+
+def is_unchanging(value: object) -> bool:
+    """Whether `value` can never become another value."""
+    if type(value) in ATOMS:
+        return True
+    return type(value) in {tuple, frozenset} and all(map(is_unchanging, value))  # type: ignore[call-overload]
+
+
+def parts_of(value: Any) -> Iterator[Any]:
+    """What a value directly holds, when it is a container or an object with attributes."""
+    if isinstance(value, dict):
+        yield from value.keys()
+        yield from value.values()
+    elif isinstance(value, _CONTAINERS):
+        yield from value
+    elif isinstance(value, functools.partial):
+        yield from (value.func, value.args, value.keywords)
+    elif isinstance(value, MethodType):
+        yield from (value.__func__, value.__self__)
+    held = getattr(value, "__dict__", None)
+    if isinstance(held, dict):
+        yield from held.values()
+    for cls in type(value).__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            yield getattr(value, name, None)
+
+
+def is_ours(cls: type) -> bool:
+    """Whether `cls` belongs to the project."""
+    return is_first_party(cls.__module__, None)
+
+
+def is_typing(value: object) -> bool:
+    """Whether `value` is an annotation (`list[int]`, `int | None`, a type variable)."""
+    kinds = (types.GenericAlias, types.UnionType)
+    return isinstance(value, kinds) or type(value).__module__ in {"typing", "typing_extensions"}
+
+
+def qualified_name(value: Any) -> str:
+    """`module:qualified.name`, as the object itself says."""
+    module = getattr(value, "__module__", None) or getattr(
+        getattr(value, "__objclass__", None), "__module__", "builtins"
+    )
+    return f"{module}:{getattr(value, '__qualname__', None) or getattr(value, '__name__', '')}"
+
+
+def is_offered(value: Any, module: ModuleType | None) -> bool:
+    """Whether `module` has `value` under its own qualified name."""
+    found: object = module
+    for name in getattr(value, "__qualname__", "").split("."):
+        found = getattr(found, name, None)
+    return found is value
+
+
+def portable(value: Any, root: str | None) -> Any:
+    """`value`; of a path, what is the same in another checkout: place below `root`, and content."""
+    if isinstance(value, PurePath):
+        path = typing.cast("Any", value)
+        place = ("path", _below(path.as_posix(), root))
+        return (*place, file_digest(path)) if hasattr(path, "is_file") and path.is_file() else place
+    if type(value) is str and root is not None and _below(value, root) != value:
+        return ("path", _below(value, root))
+    return value
+
+
+def _below(text: str, root: str | None) -> str:
+    if root is None or not (text == root or text.startswith(root + "/")):
+        return text
+    return "." + text[len(root) :]

@@ -1,0 +1,318 @@
+"""The walk over everything that a function reaches, one object at a time.
+
+The walk follows live objects; `bodies` says what is in each. Each first-party function, class and
+constant is a leaf of its own (`code/module:name`): the digest of what it says itself and of which
+objects its names stand for. So an edit changes the leaf of what was edited and no other. The
+standard library is the Python version, all else a distribution.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from io import IOBase
+from pathlib import Path
+from types import FunctionType, GeneratorType, ModuleType
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+from weakref import ReferenceType
+
+from versioning.code import bodies
+from versioning.code.definitions import binding_of
+from versioning.code.log import MISSING, Log, digest_with
+from versioning.code.lookup import Found, Lookup
+from versioning.code.objects import (
+    ATOMS,
+    BUILTINS,
+    inner_function,
+    is_offered,
+    is_ours,
+    is_typing,
+    is_unchanging,
+    parts_of,
+    portable,
+    qualified_name,
+    unwrapped,
+)
+from versioning.code.places import (
+    distribution_of,
+    file_of_module,
+    is_first_party,
+    module_name,
+    root_of,
+)
+from versioning.digest import Digest, digest_bytes
+from versioning.encoding import file_digest, preview
+from versioning.errors import UnkeyableError
+from versioning.keys import Leaf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from versioning.code.definitions import Piece
+    from versioning.code.lookup import Scope
+    from versioning.code.names import Ref
+
+_TAG = b"prefect-versioning code 1\n"
+# What the source that makes it can never tell.
+_HANDLES = (IOBase, ReferenceType, GeneratorType)
+
+
+class Walk:
+    """One walk; its attributes are what it found.
+
+    Functions and classes are queued when they are first met and named at once, so that cycles end
+    and long chains of calls do not nest.
+
+    Attributes:
+        leaves: By name.
+        distributions: Versions by name.
+        warnings: What could not be followed; a dict for its order.
+        log: All that was looked at.
+        root: The function whose default values are parameters of the call.
+    """
+
+    def __init__(self, root: object = None) -> None:
+        self.leaves: dict[str, Leaf] = {}
+        self.distributions: dict[str, str] = {}
+        self.warnings: dict[str, None] = {}
+        self.log = Log()
+        self.root = root
+        self.lookup = Lookup(self.log, uses=self.uses, warn=self.warn)
+        self._queue: deque[Callable[[], None]] = deque()
+        self._taken: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Follow all that was reached, and what that reaches."""
+        while self._queue:
+            self._queue.popleft()()
+
+    def warn(self, text: str) -> None:
+        """Remember something that could not be followed."""
+        self.warnings[text] = None
+
+    def uses(self, module: str) -> None:
+        """Remember the distribution that holds `module`."""
+        if (found := distribution_of(module)) is not None:
+            self.distributions[found[0]] = found[1]
+
+    def name_of(self, value: Any) -> str:
+        """What a function or class inside a value is called; it is followed."""
+        return self.reach(value, qualified_name(value))
+
+    def reach(self, value: Any, label: str, found: Found | None = None) -> str:
+        """Follow `value`.
+
+        Args:
+            value: Any object.
+            label: What to call it when it has no name of its own.
+            found: How it was found, for the source that makes it.
+
+        Returns:
+            What stands for it in the digest of what refers to it.
+
+        Raises:
+            UnkeyableError: If it cannot be keyed exactly.
+        """
+        value = unwrapped(value)
+        for kinds, follow in _KINDS:
+            if isinstance(value, kinds) and not is_typing(value):
+                return follow(self, value, label)
+        if is_typing(value):
+            return self._annotation(value, label)
+        inner = None if is_ours(type(value)) else inner_function(value)
+        return self._value(value, label, found) if inner is None else self.reach(inner, label)
+
+    def follow(self, ref: Ref, scope: Scope) -> bytes:
+        """Follow what `ref` stands for in `scope`; the two, as the referring digest has them."""
+        found = self.lookup.find(ref, scope)
+        wire = found.label
+        if found.value is not MISSING:
+            wire = self.reach(found.value, found.label, found)
+        return f"{ref}={wire}".encode("utf-8", "surrogatepass")
+
+    def piece(self, piece: Piece, scope: Scope) -> list[bytes]:
+        """Follow all that a piece of source reads."""
+        for text in piece.warnings:
+            self.warn(f"{scope.owner}: {text}")
+        return [piece.form, *(self.follow(ref, scope) for ref in piece.refs)]
+
+    def default(self, value: Any, label: str, piece: Piece | None, scope: Scope) -> list[bytes]:
+        """Follow a default value; one that cannot be keyed, by the source that makes it."""
+        try:
+            return [self.reach(value, label).encode()]
+        except UnkeyableError:
+            if piece is None or isinstance(value, _HANDLES):
+                raise
+        self._warn_of_source(label)
+        return self.piece(piece, scope)
+
+    def _function(self, function: FunctionType, _: str) -> str:
+        known = self.log.names.get(id(function))
+        if known is not None:
+            return known
+        module = function.__globals__.get("__name__") or function.__module__ or "__main__"
+        code = function.__code__
+        if not is_first_party(module, code.co_filename):
+            return self._foreign(function, module)
+        label = f"{module_name(module, code.co_filename)}:{code.co_qualname}"
+        return self._enqueue(function, label, bodies.function_parts)
+
+    def _class(self, cls: type, _: str) -> str:
+        known = self.log.names.get(id(cls))
+        if known is not None:
+            return known
+        if not is_ours(cls):
+            self.uses(cls.__module__)
+            return qualified_name(cls)
+        module = module_name(cls.__module__, bodies.file_of_class(cls))
+        return self._enqueue(cls, f"{module}:{cls.__qualname__}", bodies.class_parts)
+
+    def _module(self, module: ModuleType, _: str) -> str:
+        """A module that is passed around whole: all that its source binds."""
+        file = file_of_module(module)
+        name = module_name(module.__name__, file)
+        if not is_first_party(module.__name__, file):
+            self.uses(module.__name__)
+        elif file is not None and not file.endswith(".py"):
+            self._extension(name, file)
+        elif id(module) not in self.log.names:
+            self._enqueue(module, name, bodies.module_parts)
+        return f"module {name}"
+
+    def _builtin(self, value: Any, label: str) -> str:
+        owner = getattr(value, "__self__", None)
+        if owner is not None and not isinstance(owner, ModuleType):
+            return f"{value.__name__} of {self.reach(owner, label)}"
+        module = sys.modules.get(str(getattr(value, "__module__", None)))
+        if module is not None:
+            self._module(module, label)
+        return qualified_name(value)
+
+    def _annotation(self, value: Any, label: str) -> str:
+        origin = get_origin(value)
+        if origin is None:
+            return str(value)
+        inside = [
+            self.reach(item, label) if isinstance(item, type) or is_typing(item) else repr(item)
+            for item in get_args(value)
+        ]
+        return f"{self.reach(origin, label)}[{', '.join(inside)}]"
+
+    def _foreign(self, function: FunctionType, module: str) -> str:
+        """Of a library: its version, and what of ours it wraps."""
+        self.uses(module)
+        name = qualified_name(function)
+        self.log.name(function, name)
+        self.log.function(function)
+        inside: list[str] = []
+        if (wrapped := getattr(function, "__wrapped__", None)) is not None:
+            inside.append(self.reach(wrapped, name))
+        elif not is_offered(function, sys.modules.get(module)):
+            inside.extend(self._foreign_cells(function, name))
+        if hasattr(function, "registry"):
+            inside.append(self._registry(function, f"{name}[registry]"))
+        wire = f"{name}({', '.join(inside)})" if inside else name
+        self.log.name(function, wire)
+        return wire
+
+    def _registry(self, function: Any, label: str) -> str:
+        """The implementations of a `singledispatch` function, which others may add to."""
+        self._add_value(label, lambda: dict(function.registry))
+        return label
+
+    def _foreign_cells(self, function: FunctionType, name: str) -> Iterator[str]:
+        unique = self._unique(name)
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        for free, cell in cells:
+            held = self.log.cell(cell)
+            try:
+                yield "" if held is MISSING else self.reach(held, f"{unique}({free})")
+            except UnkeyableError:
+                self.warn(f"{unique} is a library's and holds {free}, which cannot be keyed")
+
+    def _extension(self, module: str, file: str) -> None:
+        """A first-party module without Python source: its bytes."""
+        name = f"code/{module}"
+        if name not in self.leaves:
+            self.leaves[name] = Leaf(name, file_digest(Path(file)))
+
+    def _value(self, value: Any, label: str, found: Found | None) -> str:
+        if value is MISSING or f"code/{label}" in self.leaves:
+            return label
+        file = found.scope.file if found else None
+        root = root_of(found.scope.module, file) if found and file else None
+        if type(value) not in ATOMS:
+            for item in code_in(value):
+                self.reach(item, qualified_name(item))
+        try:
+            self._add_value(label, lambda: portable(value, root), fixed=is_unchanging(value))
+        except UnkeyableError:
+            piece = self._maker(value, found)
+            if piece is None or found is None:
+                raise
+            self._warn_of_source(label)
+            self._add(label, self.piece(piece, found.scope))
+        return label
+
+    def _add_value(self, label: str, look: Callable[[], Any], *, fixed: bool = False) -> None:
+        value = look()
+        digest = digest_with(self, value, path=label)
+        self.leaves[f"code/{label}"] = Leaf(f"code/{label}", digest, preview(value))
+        if not fixed:
+            self.log.values.append((look, label, digest))
+
+    def _maker(self, value: Any, found: Found | None) -> Piece | None:
+        """The source that makes an object whose state cannot be keyed: a client, a console."""
+        if found is None or not found.name or isinstance(value, _HANDLES):
+            return None
+        source = found.scope.source
+        return binding_of(source, found.name) if source else None
+
+    def _warn_of_source(self, label: str) -> None:
+        self.warn(f"{label} cannot be keyed by its value, so it is keyed by what makes it")
+
+    def _enqueue(
+        self, value: Any, label: str, parts: Callable[[Walk, Any, str], list[bytes]]
+    ) -> str:
+        name = self._unique(label)
+        self.log.name(value, name)
+        self._queue.append(lambda: self._add(name, parts(self, value, name)))
+        return name
+
+    def _unique(self, label: str) -> str:
+        """Two objects may have one name, such as closures that a factory made."""
+        count = self._taken[label] = self._taken.get(label, 0) + 1
+        return label if count == 1 else f"{label}#{count}"
+
+    def _add(self, name: str, parts: Iterable[bytes]) -> None:
+        self.leaves[f"code/{name}"] = Leaf(f"code/{name}", _digest(parts))
+
+
+_KINDS: tuple[tuple[Any, Callable[[Walk, Any, str], str]], ...] = (
+    (FunctionType, Walk._function),  # noqa: SLF001 - the table belongs to the class
+    (type, Walk._class),  # noqa: SLF001
+    (ModuleType, Walk._module),  # noqa: SLF001
+    (BUILTINS, Walk._builtin),  # noqa: SLF001
+)
+
+
+def code_in(value: Any) -> Iterator[Any]:
+    """The functions and classes in a value, classes of what it holds included, at any depth."""
+    waiting = [value]
+    seen: dict[int, Any] = {}
+    while waiting:
+        item = waiting.pop()
+        cls = type(item)
+        if cls in ATOMS or id(item) in seen:
+            continue
+        seen[id(item)] = item
+        if isinstance(item, FunctionType | type):
+            yield item
+        elif not isinstance(item, (ModuleType, *BUILTINS)):
+            yield cls
+            if is_ours(cls) or cls.__module__.partition(".")[0] in sys.stdlib_module_names:
+                waiting.extend(parts_of(item))
+
+
+def _digest(parts: Iterable[bytes]) -> Digest:
+    return digest_bytes(_TAG + b"".join(b"%d:%b" % (len(part), part) for part in parts))
