@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from versioning.api import Repository, Version, open_repository
+    from versioning.api import Repository, open_repository
     from versioning.codecs import register_codec
     from versioning.encoding import register_encoder
     from versioning.errors import (
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         UnkeyableError,
         VersioningError,
     )
+    from versioning.handles import Version
     from versioning.integrations.prefect import versioned
     from versioning.settings import Settings
     from versioning.sources import Source
@@ -49,7 +50,7 @@ _HOMES = {
     "Repository": "api",
     "Settings": "settings",
     "Source": "sources",
-    "Version": "api",
+    "Version": "handles",
     "open_repository": "api",
     "register_codec": "codecs",
     "register_encoder": "encoding",

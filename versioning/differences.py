@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from versioning.errors import VersioningError
 from versioning.keys import LeafChange, diff_leaves
+from versioning.profiles import value_differences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from versioning.records import VersionRecord
+    from versioning.repository import Repository
 
 FIRST, CHANGED, SAME_KEY = "first", "changed", "same-key"
 _KINDS = {"params": "parameters", "seed": "parameters", "code": "code", "env": "environment"}
@@ -44,6 +47,28 @@ def why(record: VersionRecord, against: VersionRecord | None) -> Why:
     return Why(verdict, against.id, changed, same_value=against.digest == record.digest)
 
 
+def diff(repository: Repository, before: VersionRecord, after: VersionRecord) -> dict[str, Any]:
+    """How two versions differ, by kind; a kind in which they do not is empty.
+
+    Returns:
+        `code`, `parameters`, `inputs` and `environment` as lists of what differs, each with
+        `before` and `after`; `files`, `data`, `metrics` or `model` where the values differ, or `unreadable`
+        with the reason when one of them cannot be loaded.
+    """
+    found: dict[str, Any] = {
+        "before": before.id,
+        "after": after.id,
+        "same_value": before.digest == after.digest,
+        **record_differences(before, after),
+    }
+    if before.digest == after.digest:
+        return found
+    try:
+        return {**found, **_values(repository, before, after)}
+    except VersioningError as error:
+        return {**found, "unreadable": str(error)}
+
+
 def record_differences(before: VersionRecord, after: VersionRecord) -> dict[str, Any]:
     """What the records of two versions say differently, by kind, without reading their values.
 
@@ -57,6 +82,23 @@ def record_differences(before: VersionRecord, after: VersionRecord) -> dict[str,
         kind = _KINDS.get(change.leaf.partition("/")[0], "inputs")
         kinds[kind].append({"leaf": change.leaf, "before": change.before, "after": change.after})
     return kinds
+
+
+def _values(repository: Repository, before: VersionRecord, after: VersionRecord) -> dict[str, Any]:
+    kinds = {record.codec.partition("/")[0] for record in (before, after)}
+    if kinds <= {"file", "tree"}:
+        return {"files": _files(before, after)}
+    return value_differences(repository.load(before), repository.load(after))
+
+
+def _files(before: VersionRecord, after: VersionRecord) -> dict[str, list[str]]:
+    old = {blob.part: blob.digest for blob in before.manifest}
+    new = {blob.part: blob.digest for blob in after.manifest}
+    return {
+        "added": sorted(new.keys() - old.keys()),
+        "removed": sorted(old.keys() - new.keys()),
+        "changed": sorted(part for part in old.keys() & new.keys() if old[part] != new[part]),
+    }
 
 
 def _facts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,235 @@
+"""Verify: digest every stored byte again, and follow every reference.
+
+Nothing is changed. `damaged` and `dangling` are what no crash can leave behind, so they make a
+repository unsound; `orphans` are what interrupted writers left, and harm nobody.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from versioning import layout, records
+from versioning.digest import digest_bytes, digest_stream
+from versioning.errors import FormatError, NotFoundError, VersioningError
+from versioning.keys import root_key
+from versioning.records import VersionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from versioning.digest import Key
+    from versioning.records import Blob
+    from versioning.repository import Repository
+
+READERS = 8
+WRONG = "its bytes are not those written"
+ASIDE = "its bytes were wrong and are set aside; run the step again to recompute it"
+GONE = "its bytes are gone; run the step again to recompute it"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes that are not those written.
+
+    Attributes:
+        id: The version they belong to.
+        blob: Name of the blob, or of the part when it is inside the record; None for the record.
+        reason: What is wrong with them.
+    """
+
+    id: str
+    blob: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dangling:
+    """A reference to something that is not there, or is something else.
+
+    Attributes:
+        name: Name in the store of what refers: a version's record or a binding.
+        target: What it refers to: an id, or the name of a blob.
+        reason: What is wrong with it.
+    """
+
+    name: str
+    target: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What `verify` found.
+
+    Attributes:
+        checked: How many versions were looked at.
+        checked_bytes: How many bytes were digested.
+        damaged: Bytes that are not those written.
+        dangling: References to what is not there.
+        replaced: Versions whose lost or damaged bytes a later version of the same key holds.
+        orphans: Names that nothing refers to: blobs and intents of interrupted writers.
+    """
+
+    checked: int = 0
+    checked_bytes: int = 0
+    damaged: list[Damage] = field(default_factory=list)
+    dangling: list[Dangling] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every version and binding is what it says."""
+        return not (self.damaged or self.dangling)
+
+
+def verify(repository: Repository, version_id: str | None = None) -> Report:
+    """Check one version, or everything in a repository.
+
+    Safe beside running writers: what they have not finished shows as orphans at most.
+
+    Args:
+        repository: Which one.
+        version_id: Check only this version, without the bindings and orphans of others.
+
+    Raises:
+        NotFoundError: If there is no version of that id.
+        StorageError: If the store cannot be reached.
+    """
+    check = _Check(repository)
+    if version_id is not None:
+        repository.record(version_id)
+        return check.versions([version_id])
+    # What refers is listed before what it refers to, so that a commit in between breaks nothing.
+    keys = list(repository.bindings())
+    leftovers = check.names(layout.BLOBS) | check.names(layout.INTENTS)
+    report = check.versions(repository.ids())
+    check.bindings(keys)
+    report.orphans = sorted(leftovers - check.used)
+    return report
+
+
+class _Check:
+    """One pass over a repository, noting what it finds in `report`."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.report = Report()
+        self.used: set[str] = set()
+        self._repository = repository
+        self._store = repository.store
+        self._records: dict[str, VersionRecord | VersioningError] = {}
+        self._states: dict[str, str | None] = {}
+
+    def names(self, prefix: str) -> set[str]:
+        """Every name that begins with `prefix`."""
+        return {entry.name for entry in self._store.list(prefix)}
+
+    def versions(self, ids: Iterable[str]) -> Report:
+        """Check versions, their bytes, and that what they read is there."""
+        asked = sorted(ids)
+        with ThreadPoolExecutor(READERS) as readers:
+            self._records.update(zip(asked, readers.map(self._read, asked), strict=True))
+            found = [record for i in asked if isinstance(record := self._records[i], VersionRecord)]
+            stored = {str(b.name): b for record in found for b in record.manifest if b.name}
+            states = readers.map(self._state, stored.values())
+            self._states.update(zip(stored, states, strict=True))
+        for record in found:
+            self._check_record(record)
+            self._check_bytes(record)
+        for version_id in asked:
+            if isinstance(error := self._records[version_id], FormatError):
+                self._damaged(version_id, None, str(error))
+        # What was revoked never was a version.
+        self.report.checked = sum(not isinstance(self._records[i], NotFoundError) for i in asked)
+        self.used |= {layout.blob(name) for name in stored} | {layout.intent(r.id) for r in found}
+        return self.report
+
+    def bindings(self, keys: Iterable[Key]) -> None:
+        """Check that bindings say what the versions that they name say."""
+        for key in keys:
+            name = layout.binding(key)
+            try:
+                bound = records.parse_version(self._store.get(name), name=name)
+            except NotFoundError:
+                continue
+            except FormatError as error:
+                self._dangling(name, "", str(error))
+                continue
+            self._check_binding(name, key, bound)
+
+    def _check_binding(self, name: str, key: Key, bound: VersionRecord) -> None:
+        record = self._record(bound.id)
+        if bound.key != key:
+            self._dangling(name, bound.id, "it binds a version of another key")
+        elif not isinstance(record, VersionRecord):
+            self._dangling(name, bound.id, f"it binds a version that is not there: {record}")
+        elif bound != record:
+            self._damaged(bound.id, None, f"its record and its copy in {name} differ")
+
+    def _check_record(self, record: VersionRecord) -> None:
+        try:
+            is_own = root_key(record.leaves) == record.key
+        except ValueError:
+            is_own = False
+        if not is_own:
+            self._damaged(record.id, None, "its leaves do not make its key")
+        for item in record.inputs:
+            source = self._record(item.id)
+            if not isinstance(source, VersionRecord):
+                self._dangling(layout.version(record.id), item.id, f"input {item.name}: {source}")
+            elif source.digest != item.digest:
+                self._damaged(record.id, None, f"input {item.name} had another digest when read")
+
+    def _check_bytes(self, record: VersionRecord) -> None:
+        for blob in record.manifest:
+            self.report.checked_bytes += blob.size_bytes
+            if blob.inline is None:
+                self._check_stored(record, str(blob.name))
+            elif digest_bytes(blob.inline) != blob.digest or len(blob.inline) != blob.size_bytes:
+                self._damaged(record.id, blob.part, "its bytes in the record are not those written")
+
+    def _check_stored(self, record: VersionRecord, name: str) -> None:
+        state = self._states[name]
+        if state is None:
+            return
+        if state == WRONG:
+            self._damaged(record.id, name, state)
+        elif self._is_replaced(record):
+            self.report.replaced.append(record.id)
+        elif state == ASIDE:
+            self._damaged(record.id, name, state)
+        else:
+            self._dangling(layout.version(record.id), name, state)
+
+    def _is_replaced(self, record: VersionRecord) -> bool:
+        now = self._repository.lookup(record.key)
+        return now is not None and now.id != record.id
+
+    def _state(self, blob: Blob) -> str | None:
+        """What is wrong with a stored blob; None when nothing is."""
+        name = str(blob.name)
+        try:
+            with self._store.stream(layout.blob(name)) as stream:
+                found = digest_stream(stream)
+        except NotFoundError:
+            return ASIDE if self._store.exists(layout.quarantined(name)) else GONE
+        return None if found == (blob.digest, blob.size_bytes) else WRONG
+
+    def _record(self, version_id: str) -> VersionRecord | VersioningError:
+        if version_id not in self._records:
+            self._records[version_id] = self._read(version_id)
+        return self._records[version_id]
+
+    def _read(self, version_id: str) -> VersionRecord | VersioningError:
+        try:
+            return self._repository.record(version_id)
+        except (NotFoundError, FormatError) as error:
+            return error
+
+    def _damaged(self, version_id: str, blob: str | None, reason: str) -> None:
+        self.report.damaged.append(Damage(version_id, blob, reason))
+
+    def _dangling(self, name: str, target: str, reason: str) -> None:
+        self.report.dangling.append(Dangling(name, target, reason))
