@@ -21,23 +21,20 @@ if TYPE_CHECKING:
 @encodes(tuple, tag="tuple")
 def _tuple(value: tuple[object, ...], to: Encoder) -> None:
     to.integer(tuple.__len__(value))
-    for position, member in enumerate(tuple.__iter__(value)):
-        to.item(position, member)
+    to.sequence(tuple.__iter__(value))
 
 
 @encodes(list, tag="list")
 def _list(value: list[object], to: Encoder) -> None:
     to.integer(list.__len__(value))
-    for position, member in enumerate(list.__iter__(value)):
-        to.item(position, member)
+    to.sequence(list.__iter__(value))
 
 
 @encodes(deque, tag="deque")
 def _deque(value: deque[object], to: Encoder) -> None:
     to.value(value.maxlen)
     to.integer(deque.__len__(value))
-    for position, member in enumerate(deque.__iter__(value)):
-        to.item(position, member)
+    to.sequence(deque.__iter__(value))
 
 
 @encodes(dict, tag="dict")

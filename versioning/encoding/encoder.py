@@ -89,6 +89,7 @@ class Encoder:
             rule.encode(value, self)
             self.trail.active.discard(id(value))
         self._buffer += b")"
+        self._flush_if_full()
 
     def apply(self, rule: Rule, value: object) -> None:
         """Write the current value by another rule."""
@@ -108,6 +109,15 @@ class Encoder:
         self.trail.labels.append(key)
         yield
         self.trail.labels.pop()
+
+    def sequence(self, values: Iterable[object]) -> None:
+        """Write members in their order; how many there are is for the caller to write."""
+        labels = self.trail.labels
+        labels.append(None)
+        for position, value in enumerate(values):
+            labels[-1] = position
+            self.value(value)
+        labels.pop()
 
     def attribute(self, name: str, value: object) -> None:
         """Write an attribute of the current value: its name, then its value."""
@@ -141,16 +151,19 @@ class Encoder:
 
     def text(self, text: str) -> None:
         """Write text; any code point, surrogates included."""
-        self._item(b"s", str.encode(text, "utf-8", "surrogatepass"))
+        data = str.encode(text, "utf-8", "surrogatepass")
+        self._buffer += ITEM.pack(b"s", len(data))
+        self._feed(data)
 
     def integer(self, number: int) -> None:
         """Write an integer of any size."""
         size = (int.bit_length(number) + 8) // 8
-        self._item(b"i", int.to_bytes(number, size, "little", signed=True))
+        self._buffer += ITEM.pack(b"i", size) + int.to_bytes(number, size, "little", signed=True)
 
     def data(self, data: bytes | bytearray | memoryview) -> None:
         """Write bytes; a memoryview must be contiguous."""
-        self._item(b"b", data)
+        self._buffer += ITEM.pack(b"b", len(data))
+        self._feed(data)
 
     def stream(self, size_bytes: int, chunks: Iterable[Any]) -> None:
         """Write `size_bytes` bytes that arrive as buffers; where one ends does not show.
@@ -189,19 +202,18 @@ class Encoder:
             raise self.refusal(value, f"it is nested more than {MAX_DEPTH} deep; flatten it")
         self.trail.active.add(id(value))
 
-    def _item(self, kind: bytes, data: bytes | bytearray | memoryview) -> None:
-        self._buffer += ITEM.pack(kind, len(data))
-        self._feed(data)
-
     def _feed(self, data: bytes | bytearray | memoryview) -> None:
         if len(data) < _FLUSH_BYTES:
             self._buffer += data
-            if len(self._buffer) >= _FLUSH_BYTES:
-                self._flush()
+            self._flush_if_full()
         else:
             self._flush(threaded=len(data) >= _THREADED_BYTES)
             assert self._hasher is not None
             self._hasher.update(data)
+
+    def _flush_if_full(self) -> None:
+        if len(self._buffer) >= _FLUSH_BYTES:
+            self._flush()
 
     def _flush(self, *, threaded: bool = False) -> None:
         # Threads cost more than they bring on small pieces, so the first large one decides.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 # Of the 16 bytes of an x87 long double, 10 have meaning.
 _LONG_BYTES = 10 if np.finfo(np.longdouble).nmant == 63 else np.dtype("g").itemsize
 
@@ -131,8 +131,7 @@ def write_elements(array: Array, to: Encoder) -> None:
 def write_objects(array: Array, to: Encoder) -> None:
     """Write a flat array of objects one by one."""
     to.integer(len(array))
-    for position, member in enumerate(array.tolist()):
-        to.item(position, member)
+    to.sequence(array.tolist())
 
 
 def _chunks(array: Array) -> Iterator[Array]:
@@ -169,9 +168,20 @@ def _one_nan(run: Array) -> Array:
         parts = run.reshape(-1).view(run.real.dtype)
         return _one_nan(parts)
     missing = np.isnan(run)
-    return (
-        np.where(missing, run.dtype.type(np.nan), run).astype(run.dtype) if missing.any() else run
-    )
+    count = np.count_nonzero(missing)
+    if not count or count == _count_canonical(run):
+        return run
+    run = run.copy()
+    np.copyto(run, np.nan, where=missing)
+    return run
+
+
+def _count_canonical(run: Array) -> int:
+    """How many NaNs have the usual bits already, which spares most arrays a copy; -1 if unknown."""
+    if run.dtype.itemsize > 8:
+        return -1
+    bits = np.dtype(f"{run.dtype.str[0]}u{run.dtype.itemsize}")
+    return int(np.count_nonzero(run.view(bits) == np.array(np.nan, run.dtype).view(bits)))
 
 
 def _without_padding(run: Array) -> Array:
