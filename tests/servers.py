@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 START_SECONDS = 60.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 3.0
 AZURE_ACCOUNT = "devstoreaccount1"
 # The emulator's published key; it opens nothing else.
 AZURE_KEY = (

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 READ_AHEAD_BYTES = 16 * 1024 * 1024
 CALLERS = 16
 CONFLICTS = 3
+TRIES = 3
 
 # A service that is away is an error within seconds, one that is silent within a minute or two.
 _S3 = {"config_kwargs": {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 1}}}
@@ -44,8 +45,11 @@ class RemoteStore(Store):
         self.url = url.rstrip("/")
         chosen = {**_DEFAULTS.get(url.partition("://")[0], {}), **(options or {})}
         try:
-            # A listing is never answered from memory: others write too.
-            self._fs, root = url_to_fs(self.url, use_listings_cache=False, **chosen)
+            # A listing is never answered from memory, as others write too; nor is the filesystem
+            # that of another endpoint, which the environment named before.
+            self._fs, root = url_to_fs(
+                self.url, use_listings_cache=False, skip_instance_cache=True, **chosen
+            )
             if self._fs.protocol == LocalFileSystem.protocol:
                 # What fsspec makes of a URL that it cannot read.
                 raise ValueError("nothing is known of its protocol")  # noqa: TRY301
@@ -55,6 +59,8 @@ class RemoteStore(Store):
                 "(as `prefect-versioning[s3]`, `[gcs]` or `[azure]`) or choose another URL",
                 url=url,
             ) from error
+        if url.startswith(("s3:", "s3a:")):
+            self._fs.retries = TRIES
         self._prefix: str = root.rstrip("/") + "/"
 
     def get(self, name: str) -> bytes:
@@ -115,7 +121,8 @@ class RemoteStore(Store):
             found = self._fs.find(path.rstrip("/"), prefix=start, detail=True)
         for path, info in found.items():
             name = path.removeprefix(self._prefix)
-            if name.startswith(prefix):
+            # Some servers list folders, even those that were emptied.
+            if info["type"] == "file" and name.startswith(prefix):
                 yield Entry(name, info["size"], _modified(info))
 
     def delete(self, name: str) -> None:
@@ -154,11 +161,9 @@ class RemoteStore(Store):
     def _read(self, name: str) -> bytes:
         try:
             data = self._fs.cat_file(self._path(name), start=0, end=MAX_RECORD_BYTES + 1)
-        except FileNotFoundError:
-            raise
-        except Exception:
-            # Some services refuse any range of an empty object.
-            if self._size(name) == 0:
+        except Exception as error:
+            # Services refuse any range of an empty object.
+            if _is_range_refused(error) and self._size(name) == 0:
                 return b""
             raise
         return cast("bytes", data)
@@ -196,6 +201,11 @@ class _Translated(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _is_range_refused(error: Exception) -> bool:
+    codes = {getattr(error, name, None) for name in ("errno", "code", "status_code")}
+    return bool(codes & {errno.EINVAL, 416, "416"})
 
 
 def _is_conflict(error: BaseException | None) -> bool:
