@@ -114,6 +114,13 @@ def read_array(data: bytes) -> NDArray[Any]:
         raise ValueError(f"{len(data)} bytes claim to be a larger array: {error}") from None
 
 
+def mapped(reader: Reader, part: str) -> NDArray[np.uint8]:
+    """The bytes of a part, which may be changed freely: mapped and copied on write when large."""
+    if reader.size(part) < MAP_BYTES:
+        return np.frombuffer(bytearray(reader.read(part)), np.uint8)
+    return np.memmap(reader.path(part), np.uint8, mode="c")
+
+
 def write_all(chunks: Iterable[bytes | memoryview], stream: BinaryIO) -> None:
     """Write one chunk after another; a part's stream has `write` and no more."""
     for chunk in chunks:  # noqa: FURB122

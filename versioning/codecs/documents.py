@@ -22,6 +22,8 @@ from versioning.errors import FormatError, UnkeyableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from versioning.codecs.protocol import Codec
+
 # A longer run of bytes is a part: base64 is slow to read, a third longer, and cannot be mapped.
 INLINE_BYTES = 4096
 
@@ -138,12 +140,20 @@ class _Packer:
         if id(value) not in self._stored:
             prefix = str(len(self._stored))
             try:
-                codec = codec_for(value)
+                codec = _codec_inside(value)
                 codec.write(value, writer_below(self._writer, prefix))
             except UnkeyableError as error:
                 raise UnkeyableError(f"{where}: {error.message}") from error
             self._stored[id(value)] = (value, [recorded_name(codec), prefix])
         return {"part": self._stored[id(value)][1]}
+
+
+def _codec_inside(value: object) -> Codec:
+    codec = codec_for(value)
+    if codec.name in {"file", "tree"}:
+        # Its digest would name where it lies, and it would come back elsewhere.
+        raise UnkeyableError("a path inside a value: return it alone, or in a tuple of outputs")
+    return codec
 
 
 class _Unpacker:

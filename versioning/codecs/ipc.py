@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from versioning.codecs.arrays import MAP_BYTES
+from versioning.codecs.arrays import mapped
 from versioning.codecs.documents import pack, unpack
 from versioning.errors import FormatError, UnkeyableError
 
@@ -37,9 +37,7 @@ class Memory:
     @classmethod
     def of(cls, reader: Reader, part: str) -> Memory:
         """A part, mapped when it is large."""
-        if reader.size(part) < MAP_BYTES:
-            return cls(np.frombuffer(bytearray(reader.read(part)), np.uint8))
-        return cls(np.memmap(reader.path(part), np.uint8, mode="c"))
+        return cls(mapped(reader, part))
 
     def view(self, array: Any, dtype: np.dtype[Any]) -> Any:
         """The values of a fixed-width Arrow array where they lie; what is under a null shows.
