@@ -39,6 +39,7 @@ def _settle_in(folder: Path) -> None:
     """Point Prefect, the repository and MLflow at `folder`; before any of them is imported."""
     for name in ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "MLFLOW_TRACKING_URI"):
         os.environ.pop(name, None)
+    (folder / "prefect").mkdir(parents=True, exist_ok=True)
     os.environ |= {
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",

@@ -54,7 +54,8 @@ def load(as_of: date) -> Sequence[Version]:
     """One table a day of scans made before `as_of`."""
     import sklearn
 
-    archive = Source(Path(sklearn.__file__).parent / "datasets" / "data" / "digits.csv.gz")
+    file = Path(sklearn.__file__).parent / "datasets" / "data" / "digits.csv.gz"
+    archive = Source(str(file))
     starts = range(0, min((as_of - FIRST_DAY).days * SCANS_A_DAY, SCANS), SCANS_A_DAY)
     return [scans(archive, start, start + SCANS_A_DAY) for start in starts]
 

@@ -79,7 +79,7 @@ GATES: tuple[Gate, ...] = (
 
 def load(as_of: date) -> Sequence[Version]:
     """One table a week of flights before `as_of`; the last may be shorter."""
-    flights = read_flights(Source(nycflights.data_file("flights.csv.zip")))
+    flights = read_flights(Source(str(nycflights.data_file("flights.csv.zip"))))
     end = min(as_of, LAST_DAY + timedelta(days=1))
     starts = [FIRST_DAY + WEEK * number for number in range(-(-(end - FIRST_DAY).days // 7))]
     return [week(flights, start, min(start + WEEK, end)) for start in starts]
@@ -87,8 +87,8 @@ def load(as_of: date) -> Sequence[Version]:
 
 def features(portions: Sequence[Version]) -> Sequence[Version]:
     """One table a week of what was known before each departure, and how it went."""
-    weather = read_weather(Source(nycflights.data_file("weather.csv")))
-    planes = read_planes(Source(nycflights.data_file("planes.csv")))
+    weather = read_weather(Source(str(nycflights.data_file("weather.csv"))))
+    planes = read_planes(Source(str(nycflights.data_file("planes.csv"))))
     tallies = [tally(portion) for portion in portions]
     return [
         before_departure(portion, tallies[max(0, last - PAST_WEEKS) : last + 1], weather, planes)

@@ -63,6 +63,17 @@ def champion(problem: Problem) -> Version | None:
         ) from error
 
 
+def champion_before(problem: Problem, model: Version) -> Version | None:
+    """The champion that `model` took over from, or None when it was the first."""
+    repository = model.repository
+    named = [
+        str(entry["version"])
+        for entry in repository.name_history(problem.model)
+        if entry.get("alias") == CHAMPION and entry.get("version") != model.id
+    ]
+    return repository.get(named[-1]) if named else None
+
+
 def served_by(problem: Problem) -> str:
     """The function that serves a problem's models, as `module:function`."""
     return f"{problem.module}:{problem.predict.__name__}"

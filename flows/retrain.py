@@ -13,7 +13,7 @@ from flows import problem as problems
 from flows.evaluate import Evaluation, comparable, judged
 from flows.quality import Tolerance  # noqa: TC001  # Likewise.
 from flows.register import champion as champion_of
-from flows.register import registered, served_by
+from flows.register import champion_before, registered, served_by
 from flows.runs import first_unknown_day, run_name
 from flows.train import fitted, prepared
 
@@ -78,9 +78,12 @@ def retrain(
     log.info("train on %d portions, hold out %d", len(tables.training), len(tables.held_out))
     model = fitted(found, tables.training, seed=seed, parameters=parameters or {})
     champion = champion_of(found)
-    log.info("evaluate against %s", "no champion" if champion is None else champion.id[:12])
-    evaluation = judged(found, model, tables.held_out, champion)
-    promote = _is_better(model, champion, tables.held_out, evaluation, on_drift)
+    reigns = champion is not None and champion.id == model.id
+    # Compared with itself a model has nothing to fear: the one before it is the measure.
+    rival = champion_before(found, model) if reigns else champion
+    log.info("evaluate against %s", "no champion" if rival is None else rival.id[:12])
+    evaluation = judged(found, model, tables.held_out, rival)
+    promote = reigns or _is_better(rival, tables.held_out, evaluation, on_drift)
     tags = {f"metric.{name}": f"{value:.6g}" for name, value in evaluation.metrics.items()}
     tags |= {"problem": found.module, "as_of": day.isoformat()}
     entry = registered(found.model, served_by(found), model, tags=tags, promote=promote)
@@ -88,7 +91,6 @@ def retrain(
 
 
 def _is_better(
-    model: Version,
     champion: Version | None,
     held_out: Sequence[Version],
     evaluation: Evaluation,
@@ -99,5 +101,4 @@ def _is_better(
     if on_drift == "hold" and not evaluation.passed("drift"):
         return False
     # A champion that was trained on these rows is newer: an old day does not dethrone it.
-    rival, _ = comparable(champion, held_out)
-    return champion is None or rival is not None or champion.id == model.id
+    return champion is None or comparable(champion, held_out)[0] is not None

@@ -66,7 +66,7 @@ def _table(cases: pd.DataFrame, index: pd.Index) -> pd.DataFrame:
     return table.reset_index(drop=True).astype(COLUMNS)
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     return "" if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
 
 

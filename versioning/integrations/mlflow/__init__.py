@@ -3,8 +3,8 @@
 `mlflow.pyfunc.load_model("models:/flight-delays@champion")` reads the version where it lies;
 MLflow's own artifact folders hold no copy of it.
 
-Names are imported when they are first used: MLflow asks for `VersionArtifactRepository` in the midst
-of its own import, which a module that imports MLflow would have begun.
+Names are imported when they are first used: MLflow asks for `VersionArtifactRepository` in the
+midst of its own import, which a module that imports MLflow would have begun.
 """
 
 from importlib import import_module
