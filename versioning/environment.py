@@ -1,8 +1,8 @@
 """The environment: the few facts that are keyed, and the many that are written down.
 
 Keyed are the minor version of Python and the versions of the distributions that a step's code uses.
-Everything else (platform, processors, commit) is recorded with a version, so that a rerun that differs
-has suspects, and changes no key.
+Everything else (platform, processors, commit) is recorded with a version, so that a rerun that
+differs has suspects, and changes no key.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def environment_leaves(
 
     Args:
         distributions: Versions of what the code uses, by name.
-        keyed: Names to key instead: distributions, installed or not, and `python`. None for Python and
-            all of `distributions`; empty for no leaf at all.
+        keyed: Names to key instead: installed distributions and `python`. None for Python and all
+            of `distributions`; empty for no leaf at all.
 
     Raises:
         FormatError: If a name to key is neither.
@@ -63,7 +63,7 @@ def _installed(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError as error:
         raise FormatError(
-            f"env= names {name!r}, which is not installed; name installed distributions or 'python'",
+            f"env= names {name!r}, which is not installed; name distributions or 'python'",
             name=name,
         ) from error
 

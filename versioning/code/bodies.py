@@ -69,7 +69,7 @@ def module_parts(walk: Walk, module: ModuleType, name: str) -> list[bytes]:
 def file_of_class(cls: type) -> str | None:
     """The file that defines a class; in a notebook or a loaded script its methods know."""
     files = [item.__code__.co_filename for item in _methods(cls)]
-    own = next((file for file in files if not file.startswith(("<string", "<frozen"))), None)
+    own = next((file for file in files if not file.startswith("<string")), None)
     return own or file_of_module(sys.modules.get(cls.__module__))
 
 
@@ -105,8 +105,9 @@ def _hints(walk: Walk, definition: Definition, scope: Scope) -> None:
     for hint in definition.hints:
         found = walk.lookup.find(hint, scope)
         module = getattr(found.value, "__module__", None)
-        is_there = found.value is not MISSING and isinstance(module, str)
-        if is_there and not is_first_party(module, None):
+        if found.value is MISSING or not isinstance(module, str):
+            continue
+        if not is_first_party(module, None):
             walk.uses(module)
 
 
@@ -172,11 +173,13 @@ def _is_magic(name: str) -> bool:
 
 
 def _methods(cls: type) -> list[Any]:
+    """The functions of a class that were written in its module, not made for it elsewhere."""
     functions = (item for held in vars(cls).values() for item in functions_in(held))
     return [
         item
         for item in functions
-        if hasattr(item, "__code__") and item.__qualname__.startswith(f"{cls.__qualname__}.")
+        if getattr(item, "__globals__", {}).get("__name__") == cls.__module__
+        and item.__code__.co_qualname.startswith(f"{cls.__qualname__}.")
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from versioning.code.bytecode import code_form, code_refs
 from versioning.code.names import Ref, attribute_path, references
@@ -90,11 +90,21 @@ def definition_of(function: FunctionType) -> Definition:
     known = _functions.get(id(code))
     # The code object is kept, so that its identity stays its own.
     if known is None or known[0] is not code:
-        source = source_of(code.co_filename, function.__globals__)
-        node = source and source.node_of(code)
+        source, node = _source_and_node(code, function.__globals__)
         made = _definition_of_node(node) if node else _compiled(code, has_source=bool(source))
         known = _functions[id(code)] = (code, made)
     return known[1]
+
+
+def _source_and_node(
+    code: CodeType, namespace: dict[str, Any]
+) -> tuple[Source | None, Node | None]:
+    for again in (False, True):
+        source = source_of(code.co_filename, namespace, again=again)
+        node = source.node_of(code) if source else None
+        if node or not source:
+            break
+    return source, node
 
 
 def class_definition(cls: type, source: Source) -> Definition | None:

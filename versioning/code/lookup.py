@@ -11,11 +11,12 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass, replace
-from types import FunctionType, ModuleType
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from versioning.code.definitions import import_of
 from versioning.code.log import MISSING, Log
+from versioning.code.objects import is_ours
 from versioning.code.places import file_of_module, is_first_party, module_name
 from versioning.code.sources import Source, source_of
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from versioning.code.names import Ref
 
+_PLAIN: Any = object.__getattribute__
 # Facts about where a module lies, which must not count.
 _PLACES = frozenset(
     {"__name__", "__file__", "__path__", "__spec__", "__loader__", "__package__", "__doc__"}
@@ -158,20 +160,25 @@ class Lookup:
         return getattr(module, name, MISSING) if "__getattr__" in vars(module) else MISSING
 
     def _class_data(self, cls: type, name: str, found: Found) -> Found | None:
-        if not is_first_party(cls.__module__, None):
+        """An attribute of a class that is data, found as the class would find it."""
+        module = sys.modules.get(cls.__module__)
+        if module is None or not is_ours(cls):
             return None
         for base in cls.__mro__:
             value = self.log.read(vars(base), name)
             if value is not MISSING:
+                scope = Scope.of_module(module)
+                label = f"{scope.module}:{cls.__qualname__}.{name}"
                 is_data = not hasattr(type(value), "__get__")
-                return found.with_attribute(name, value) if is_data else None
+                top = cls.__qualname__.partition(".")[0]
+                return Found(value, label, scope, top) if is_data else None
         return None
 
     def _state(self, value: Any, name: str, found: Found) -> Found | None:
         """An attribute that an instance itself holds, unless its class answers in its place."""
         held = getattr(value, "__dict__", None)
         cls = type(value)
-        is_plain = getattr(cls, "__getattribute__", None) is object.__getattribute__
+        is_plain = cls is SimpleNamespace or cls.__getattribute__ is _PLAIN
         if not isinstance(held, dict) or not is_plain or name not in held:
             return None
         if hasattr(getattr(cls, name, None), "__set__"):

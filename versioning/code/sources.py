@@ -80,19 +80,30 @@ class Source:
 _sources: dict[str, tuple[object, Source | None]] = {}
 
 
-def source_of(file: str, namespace: dict[str, Any] | None = None) -> Source | None:
-    """The parsed file, parsed again when it changed; None when there is no Python source."""
-    stamp: object = None
-    if not file.startswith("<") and (path := Path(file)).is_file():
-        stat = path.stat()
-        stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-    else:
-        # Cells of notebooks, modules in archives: `linecache` knows their text.
-        stamp = "".join(linecache.getlines(file, namespace))
+def source_of(
+    file: str, namespace: dict[str, Any] | None = None, *, again: bool = False
+) -> Source | None:
+    """The parsed file; None when there is no Python source.
+
+    Args:
+        file: Name of the file, or of a notebook's cell.
+        namespace: Globals of the module, whose loader may have the source.
+        again: Read it even when it looks as it did: two edits can share a tick of the file system.
+    """
+    stamp = _stamp(file, namespace)
     known = _sources.get(file)
-    if known is None or known[0] != stamp:
+    if known is None or known[0] != stamp or again:
         known = _sources[file] = (stamp, _parsed(file, stamp))
     return known[1]
+
+
+def _stamp(file: str, namespace: dict[str, Any] | None) -> object:
+    path = Path(file)
+    if not file.startswith("<") and path.is_file():
+        stat = path.stat()
+        return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    # Cells of notebooks, modules in archives: `linecache` knows their text.
+    return "".join(linecache.getlines(file, namespace))
 
 
 def _parsed(file: str, stamp: object) -> Source | None:

@@ -80,6 +80,7 @@ class Walk:
         self.lookup = Lookup(self.log, uses=self.uses, warn=self.warn)
         self._queue: deque[Callable[[], None]] = deque()
         self._taken: dict[str, int] = {}
+        self._labelled: dict[str, Any] = {}
 
     def run(self) -> None:
         """Follow all that was reached, and what that reaches."""
@@ -237,7 +238,10 @@ class Walk:
             self.leaves[name] = Leaf(name, file_digest(Path(file)))
 
     def _value(self, value: Any, label: str, found: Found | None) -> str:
-        if value is MISSING or f"code/{label}" in self.leaves:
+        if self._labelled.setdefault(label, value) is not value:
+            self._taken.setdefault(label, 1)
+            label = self._unique(label)
+        elif f"code/{label}" in self.leaves:
             return label
         file = found.scope.file if found else None
         root = root_of(found.scope.module, file) if found and file else None
