@@ -89,19 +89,23 @@ def _numpy() -> dict[str, object]:
 
 
 def _tables() -> dict[str, object]:
-    frame = pd.DataFrame({
-        "int": np.array([1, 2, 3], "i8"),
-        "float": [0.5, np.nan, -0.0],
-        "text": pd.array(["a", None, "ü"], dtype="string"),
-        "nullable": pd.array([1, None, 3], dtype="Int64"),
-        "kind": pd.Categorical(["x", "y", "x"]),
-        "moment": pd.date_range("2013-01-01", periods=3, tz="UTC", unit="us"),
-    })
-    table = pa.table({
-        "list": pa.array([[1], None, []], pa.list_(pa.int64())),
-        "struct": pa.array([{"a": 1}, None, {"a": None}], pa.struct([("a", pa.int32())])),
-        "text": pa.array(["a", None, "c"]),
-    })
+    frame = pd.DataFrame(
+        {
+            "int": np.array([1, 2, 3], "i8"),
+            "float": [0.5, np.nan, -0.0],
+            "text": pd.array(["a", None, "ü"], dtype="string"),
+            "nullable": pd.array([1, None, 3], dtype="Int64"),
+            "kind": pd.Categorical(["x", "y", "x"]),
+            "moment": pd.date_range("2013-01-01", periods=3, tz="UTC", unit="us"),
+        }
+    )
+    table = pa.table(
+        {
+            "list": pa.array([[1], None, []], pa.list_(pa.int64())),
+            "struct": pa.array([{"a": 1}, None, {"a": None}], pa.struct([("a", pa.int32())])),
+            "text": pa.array(["a", None, "c"]),
+        }
+    )
     return {
         "frame": frame,
         "frame, other index": frame.set_index(pd.Index([3, 1, 2], name="id")),

@@ -82,16 +82,14 @@ def _write_labels(columns: pd.Index[Any], to: Encoder) -> None:
 @encodes(pd.api.extensions.ExtensionArray, tag="pandas.array", family=True)
 def _write_column(values: Any, to: Encoder) -> None:
     """Write dtype and values of a column."""
-    dtype = values.dtype
-    if isinstance(dtype, np.dtype) or isinstance(values, pd.arrays.NumpyExtensionArray):
-        _write_numpy(values.to_numpy(), to)
-        return
-    for classes, write in _WRITERS:
-        if isinstance(dtype, classes):
-            to.text(write.__name__)
-            write(values, dtype, to)
+    for tag, dtypes, write in _WRITERS:
+        if isinstance(values.dtype, dtypes):
+            to.text(tag)
+            write(values, values.dtype, to)
             return
-    raise to.refusal(values, "its dtype is not known; convert the column to another dtype")
+    if not isinstance(values.dtype, np.dtype) and type(values) is not pd.arrays.NumpyExtensionArray:
+        raise to.refusal(values, "its dtype is not known; convert the column to another dtype")
+    _write_numpy(values.to_numpy(), to)
 
 
 def _write_numpy(values: Any, to: Encoder) -> None:
@@ -115,7 +113,7 @@ def _write_objects(values: Any, to: Encoder) -> None:
             to.item(position, members[position])
 
 
-def strings(values: Any, dtype: pd.StringDtype, to: Encoder) -> None:
+def _strings(values: Any, dtype: pd.StringDtype, to: Encoder) -> None:
     """Text; which of its two storages holds it does not count, which missing value it has does."""
     to.value(dtype.na_value is pd.NA)
     try:
@@ -124,27 +122,27 @@ def strings(values: Any, dtype: pd.StringDtype, to: Encoder) -> None:
         _write_objects(values.to_numpy(object), to)  # Arrow has no lone surrogates.
 
 
-def arrow(values: Any, dtype: pd.ArrowDtype, to: Encoder) -> None:
+def _arrow(values: Any, dtype: pd.ArrowDtype, to: Encoder) -> None:
     """Columns backed by Arrow, of any Arrow type."""
     write_type(dtype.pyarrow_dtype, to)
     write_values(values.__arrow_array__(), to)
 
 
-def categorical(values: Any, dtype: pd.CategoricalDtype, to: Encoder) -> None:
+def _categorical(values: Any, dtype: pd.CategoricalDtype, to: Encoder) -> None:
     """Categories in their order, which models see as codes even when it means nothing."""
     to.value(bool(dtype.ordered))
     _write_index(dtype.categories, to)
     write_array(values.codes.astype(np.int32), to)
 
 
-def zoned(values: Any, dtype: pd.DatetimeTZDtype, to: Encoder) -> None:
+def _zoned(values: Any, dtype: pd.DatetimeTZDtype, to: Encoder) -> None:
     """Moments with a zone."""
     to.text(dtype.unit)
     to.text(_zone_name(dtype.tz, to))
     write_array(values.asi8, to)
 
 
-def masked(values: Any, dtype: Any, to: Encoder) -> None:
+def _masked(values: Any, dtype: Any, to: Encoder) -> None:
     """Nullable numbers and booleans: a mask, and values with zeros under it."""
     mask = np.asarray(values.isna())
     write_dtype(dtype.numpy_dtype, to)
@@ -152,42 +150,40 @@ def masked(values: Any, dtype: Any, to: Encoder) -> None:
     write_array(values.to_numpy(dtype.numpy_dtype, na_value=dtype.type(0)), to)
 
 
-def period(values: Any, dtype: pd.PeriodDtype, to: Encoder) -> None:
+def _period(values: Any, dtype: pd.PeriodDtype, to: Encoder) -> None:
     """Spans of a frequency."""
     to.text(dtype.freq.freqstr)
     write_array(values.asi8, to)
 
 
-def interval(values: Any, dtype: Any, to: Encoder) -> None:
+def _interval(values: Any, dtype: Any, to: Encoder) -> None:
     """Intervals by both ends, and which of them belong."""
     to.text(values.closed)
     _write_column(values.left.array, to)
     _write_column(values.right.array, to)
 
 
-def sparse(values: Any, dtype: pd.SparseDtype, to: Encoder) -> None:
+def _sparse(values: Any, dtype: pd.SparseDtype, to: Encoder) -> None:
     """Sparse values, spread out: which of them are stored means nothing."""
     to.value(dtype.fill_value)
     write_array(np.asarray(values), to)
 
 
-_WRITERS: tuple[tuple[Any, Any], ...] = (
-    (pd.StringDtype, strings),
-    (pd.ArrowDtype, arrow),
-    (pd.CategoricalDtype, categorical),
-    (pd.DatetimeTZDtype, zoned),
-    (
-        (
-            pd.BooleanDtype,
-            *(pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype),
-            *(pd.UInt8Dtype, pd.UInt16Dtype, pd.UInt32Dtype, pd.UInt64Dtype),
-            *(pd.Float32Dtype, pd.Float64Dtype),
-        ),
-        masked,
-    ),
-    (pd.PeriodDtype, period),
-    (pd.IntervalDtype, interval),
-    (pd.SparseDtype, sparse),
+_NULLABLE = (
+    pd.BooleanDtype,
+    *(pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype),
+    *(pd.UInt8Dtype, pd.UInt16Dtype, pd.UInt32Dtype, pd.UInt64Dtype),
+    *(pd.Float32Dtype, pd.Float64Dtype),
+)
+_WRITERS: tuple[tuple[str, Any, Any], ...] = (
+    ("string", pd.StringDtype, _strings),
+    ("arrow", pd.ArrowDtype, _arrow),
+    ("categorical", pd.CategoricalDtype, _categorical),
+    ("zoned", pd.DatetimeTZDtype, _zoned),
+    ("nullable", _NULLABLE, _masked),
+    ("period", pd.PeriodDtype, _period),
+    ("interval", pd.IntervalDtype, _interval),
+    ("sparse", pd.SparseDtype, _sparse),
 )
 
 
@@ -219,13 +215,13 @@ def _timedelta(value: pd.Timedelta, to: Encoder) -> None:
 
 
 @encodes(pd.Period, tag="pandas.period")
-def _period(value: pd.Period, to: Encoder) -> None:
+def _period_scalar(value: pd.Period, to: Encoder) -> None:
     to.text(value.freqstr)
     to.integer(value.ordinal)
 
 
 @encodes(pd.Interval, tag="pandas.interval")
-def _interval(value: pd.Interval[Any], to: Encoder) -> None:
+def _interval_scalar(value: pd.Interval[Any], to: Encoder) -> None:
     to.text(value.closed)
     to.attribute("left", value.left)
     to.attribute("right", value.right)
