@@ -212,6 +212,10 @@ class Lookup:
                 loaded = self._load(name)
             else:
                 self.uses(name)
+        elif isinstance(loaded, ModuleType) and not is_first_party(name, file_of_module(loaded)):
+            # Whether another step has loaded a distribution's module already must not show.
+            self.uses(name)
+            loaded = MISSING
         return Found(loaded, name, scope)
 
     def _spec(self, name: str) -> Any:
