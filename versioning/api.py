@@ -125,11 +125,16 @@ class Repository(base.Repository):
 
         return diff(self, *(self.record(self.resolve(name)) for name in (before, after)))
 
-    def verify(self, name: str | Version | None = None) -> Report:
-        """Digest stored bytes again; find what is damaged, dangling or left over."""
+    def verify(self, name: str | Version | None = None, *, set_aside: bool = False) -> Report:
+        """Digest stored bytes again; find what is damaged, dangling or left over.
+
+        Args:
+            name: Only this version; everything when None.
+            set_aside: Move damaged blobs out of the way, so that steps that need them run again.
+        """
         from versioning.verify import verify
 
-        return verify(self, None if name is None else self.resolve(name))
+        return verify(self, None if name is None else self.resolve(name), set_aside=set_aside)
 
 
 _opened: dict[str, Repository] = {}

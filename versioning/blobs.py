@@ -113,6 +113,10 @@ class Blobs:
         with self._store.stream(_name(blob)) as source:
             return _copy_digest(source, None)
 
+    def set_aside(self, blob: Blob) -> None:
+        """Move a blob that was found damaged out of the way, and tell."""
+        self._set_aside(blob, "has other bytes than were written")
+
     def _added(self, part: Part) -> Blob:
         if (name := self._reusable(part)) is None:
             name = f"{part.digest[:2]}/{part.digest}-{secrets.token_hex(8)}"

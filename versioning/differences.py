@@ -52,8 +52,8 @@ def diff(repository: Repository, before: VersionRecord, after: VersionRecord) ->
 
     Returns:
         `code`, `parameters`, `inputs` and `environment` as lists of what differs, each with
-        `before` and `after`; `files`, `data`, `metrics` or `model` where the values differ, or `unreadable`
-        with the reason when one of them cannot be loaded.
+        `before` and `after`; `files`, `data`, `metrics` or `model` where the values differ, or
+        `unreadable` with the reason when one of them cannot be loaded.
     """
     found: dict[str, Any] = {
         "before": before.id,

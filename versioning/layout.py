@@ -89,6 +89,11 @@ def name_entry(name: str, position: int) -> str:
     return f"{NAMES}{_safe(name)}/{position:08d}"
 
 
+def is_name(text: str) -> bool:
+    """Whether `text` can have a history."""
+    return _SAFE.fullmatch(text) is not None
+
+
 def pin(version_id: str, position: int) -> str:
     """Of the entry `position` (from 0) in the history of a version's pin."""
     return f"{PINS}{_checked_id(version_id)}/{position:08d}"

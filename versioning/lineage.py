@@ -44,7 +44,7 @@ class Lineage:
         """The graph as Mermaid source, for pages and notebooks."""
         lines = ["graph LR"]
         for version_id in self.nodes:
-            label = f"{self._step(version_id)}<br/>{version_id[:12]}"
+            label = f"{self.step(version_id)}<br/>{version_id[:12]}"
             lines.append(f'  v{version_id[:16]}["{_escaped(label)}"]')
         for read in self.reads:
             edge = f'-- "{_escaped(read.name)}" -->'
@@ -75,7 +75,8 @@ class Lineage:
                 further = sorted(below[version_id], reverse=True)
                 rest += [(depth + 1, reading, there) for reading, there in further]
 
-    def _step(self, version_id: str) -> str:
+    def step(self, version_id: str) -> str:
+        """Name of the step that made a version of the graph."""
         row = self.nodes[version_id]
         return "unknown" if row is None else row.step
 

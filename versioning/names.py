@@ -9,20 +9,24 @@ delays@champion  what an alias of a model names now
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from versioning import layout
 from versioning.errors import NotFoundError
 from versioning.records import ID_PATTERN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from versioning.catalog import Catalog
     from versioning.repository import Repository
 
 MIN_PREFIX = 4
 CANDIDATES = 8
 _PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},32}}")
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _BEFORE = re.compile(r"(.+)~(\d{1,9})")
 
 
@@ -36,7 +40,7 @@ def resolve(repository: Repository, catalog: Catalog, text: str) -> str:
     """
     if ID_PATTERN.fullmatch(text):
         return text
-    if "@" in text and (named := aliases(repository, text.rpartition("@")[0]).get(_alias(text))):
+    if "@" in text and (named := _aliased(repository, text)):
         return named
     step, back = (found[1], int(found[2])) if (found := _BEFORE.fullmatch(text)) else (text, 0)
     if version_id := catalog.latest(step, back=back):
@@ -46,14 +50,19 @@ def resolve(repository: Repository, catalog: Catalog, text: str) -> str:
     raise NotFoundError(f"no version is named {text!r}: {_advice(catalog, step)}", name=text)
 
 
-def aliases(repository: Repository, name: str) -> dict[str, str]:
-    """What each alias of a name names now, as its history says; the last entry counts."""
-    now = {
+def aliases(history: Iterable[Mapping[str, Any]], at: datetime | None = None) -> dict[str, str]:
+    """What each alias of a name names, as the name's history says; the last entry counts.
+
+    Args:
+        history: Entries of the name, oldest first, each with `alias`, `version` and `at`.
+        at: Only what was said up to this moment, itself included; None for now.
+    """
+    named = {
         str(entry["alias"]): entry.get("version")
-        for entry in repository.name_history(name)
-        if "alias" in entry
+        for entry in history
+        if "alias" in entry and (at is None or _said(entry) <= at)
     }
-    return {alias: str(version_id) for alias, version_id in now.items() if version_id}
+    return {alias: str(version_id) for alias, version_id in named.items() if version_id}
 
 
 def names_of(repository: Repository, version_id: str) -> list[str]:
@@ -62,13 +71,21 @@ def names_of(repository: Repository, version_id: str) -> list[str]:
     return sorted(
         f"{name}@{alias}"
         for name in listed
-        for alias, named in aliases(repository, name).items()
+        for alias, named in aliases(repository.name_history(name)).items()
         if named == version_id
     )
 
 
-def _alias(text: str) -> str:
-    return text.rpartition("@")[2]
+def _aliased(repository: Repository, text: str) -> str | None:
+    name, _, alias = text.rpartition("@")
+    return aliases(repository.name_history(name)).get(alias) if layout.is_name(name) else None
+
+
+def _said(entry: Mapping[str, Any]) -> datetime:
+    try:
+        return datetime.fromisoformat(str(entry.get("at")))
+    except ValueError:
+        return _NEVER
 
 
 def _one_of(repository: Repository, prefix: str) -> str:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from versioning.codecs import Codec
     from versioning.digest import Digest, Key
     from versioning.keys import Leaf
+    from versioning.records import Blob
     from versioning.settings import Settings
 
 ATTEMPTS = 5
@@ -241,6 +242,15 @@ class Repository(Notes):
     def is_live(self, record: VersionRecord) -> bool:
         """Whether every byte of the version is there, by name and length."""
         return self._blobs.are_live(record.manifest)
+
+    def set_aside(self, blob: Blob) -> None:
+        """Move a blob that was found damaged out of the way: versions that need it become misses.
+
+        Raises:
+            ReadOnlyError: If the repository cannot be written.
+        """
+        self.check_writable()
+        self._blobs.set_aside(blob)
 
     def ids(self) -> Iterator[str]:
         """Ids of all versions, in no order; a few may be of writers that were revoked."""

@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING
 from versioning import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
-    from versioning.catalog import Catalog
     from versioning.storage import Store
 
 LIVE, EXPIRED, CORRUPT = "live", "expired", "corrupt"
 MANY = 200
 
 
-def statuses(store: Store, catalog: Catalog, ids: Iterable[str]) -> dict[str, str]:
-    """The status of each version that is not `live`; the catalog knows their blobs."""
-    blobs = catalog.blobs(ids)
+def statuses(store: Store, blobs: Mapping[str, Sequence[tuple[str, int]]]) -> dict[str, str]:
+    """The status of each version that is not `live`.
+
+    Args:
+        store: Where the blobs are.
+        blobs: Name and size in bytes of the blobs that each version needs, by its id; versions
+            that lie in their records need none.
+    """
     sizes = _sizes(store, {name for needed in blobs.values() for name, _ in needed})
     lost = {
         version_id: [name for name, size_bytes in needed if sizes[name] != size_bytes]

@@ -1,6 +1,6 @@
 """Verify: digest every stored byte again, and follow every reference.
 
-Nothing is changed. `damaged` and `dangling` are what no crash can leave behind, so they make a
+`damaged` and `dangling` are what no crash can leave behind, so they make a
 repository unsound; `orphans` are what interrupted writers left, and harm nobody.
 """
 
@@ -70,6 +70,7 @@ class Report:
         dangling: References to what is not there.
         replaced: Versions whose lost or damaged bytes a later version of the same key holds.
         orphans: Names that nothing refers to: blobs and intents of interrupted writers.
+        set_aside: Damaged blobs that were moved out of the way now.
     """
 
     checked: int = 0
@@ -78,6 +79,7 @@ class Report:
     dangling: list[Dangling] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
+    set_aside: list[str] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
@@ -85,22 +87,27 @@ class Report:
         return not (self.damaged or self.dangling)
 
 
-def verify(repository: Repository, version_id: str | None = None) -> Report:
-    """Check one version, or everything in a repository.
+def verify(
+    repository: Repository, version_id: str | None = None, *, set_aside: bool = False
+) -> Report:
+    """Check one version, or everything in a repository; nothing is changed unless asked.
 
     Safe beside running writers: what they have not finished shows as orphans at most.
 
     Args:
         repository: Which one.
-        version_id: Check only this version, without the bindings and orphans of others.
+        version_id: Check only this version, without bindings and orphans.
+        set_aside: Move damaged blobs out of the way, so that steps that need them run again.
 
     Raises:
+        ReadOnlyError: If damage is to be set aside where nothing can be written.
         NotFoundError: If there is no version of that id.
         StorageError: If the store cannot be reached.
     """
-    check = _Check(repository)
+    check = _Check(repository, set_aside=set_aside)
     if version_id is not None:
-        repository.record(version_id)
+        if not repository.store.exists(layout.version(version_id)):
+            raise NotFoundError(f"there is no version {version_id}; name another", id=version_id)
         return check.versions([version_id])
     # What refers is listed before what it refers to, so that a commit in between breaks nothing.
     keys = list(repository.bindings())
@@ -114,11 +121,12 @@ def verify(repository: Repository, version_id: str | None = None) -> Report:
 class _Check:
     """One pass over a repository, noting what it finds in `report`."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, *, set_aside: bool) -> None:
         self.report = Report()
         self.used: set[str] = set()
         self._repository = repository
         self._store = repository.store
+        self._sets_aside = set_aside
         self._records: dict[str, VersionRecord | VersioningError] = {}
         self._states: dict[str, str | None] = {}
 
@@ -143,6 +151,10 @@ class _Check:
                 self._damaged(version_id, None, str(error))
         # What was revoked never was a version.
         self.report.checked = sum(not isinstance(self._records[i], NotFoundError) for i in asked)
+        if self._sets_aside:
+            for name in (name for name in stored if self._states[name] == WRONG):
+                self._repository.set_aside(stored[name])
+                self.report.set_aside.append(name)
         self.used |= {layout.blob(name) for name in stored} | {layout.intent(r.id) for r in found}
         return self.report
 

@@ -1,0 +1,218 @@
+"""What is there: `list`, `show` and `get`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from versioning.cli.output import (
+    PLAIN,
+    Options,
+    add,
+    duration,
+    line,
+    moment,
+    pairs,
+    parse_moment,
+    short,
+    size,
+    table,
+)
+from versioning.names import names_of
+from versioning.status import LIVE, statuses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from versioning.api import Repository
+    from versioning.records import VersionRecord
+
+ROWS = 50
+
+
+def list_(
+    *,
+    step: str | None = None,
+    flow: str | None = None,
+    since: str | None = None,
+    limit: int | None = None,
+    options: Options = PLAIN,
+) -> None:
+    """Versions, newest first.
+
+    Args:
+        step: Only of this step.
+        flow: Only made in this flow.
+        since: Only those from this moment on: 36h, 7d, 2w ago, or an ISO date or time.
+        limit: At most so many; 50 by default, all with --json.
+    """
+    now = datetime.now(UTC)
+    repository = options.open()
+    rows = repository.catalog.versions(
+        step=step, flow=flow, since=parse_moment(since, now) if since else None, limit=limit
+    )
+    shown = rows if options.json or limit is not None else rows[:ROWS]
+    blobs = repository.catalog.blobs(row.id for row in shown)
+    status = statuses(repository.store, blobs)
+    document = [{**row._asdict(), "status": status.get(row.id, LIVE)} for row in shown]
+    options.answer(document, lambda: _listing(document, len(rows) - len(shown), now))
+
+
+def show(version: str, /, *, options: Options = PLAIN) -> None:
+    """One version, whole.
+
+    Args:
+        version: Which one.
+    """
+    repository = options.open()
+    record = repository.record(repository.resolve(version))
+    document = _description(repository, record)
+    options.answer(document, lambda: _page(document, datetime.now(UTC)))
+
+
+def get(
+    version: str,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    options: Options = PLAIN,
+) -> None:
+    """The value, or its files; every byte is checked.
+
+    Args:
+        version: Which one.
+        output: Where to put it: a table as .csv, .json or .parquet by its ending, anything else as
+            the file or folder stored. Without it, the value is printed.
+    """
+    repository = options.open(write=True)
+    record = repository.record(repository.resolve(version))
+    document: dict[str, Any] = {"id": record.id, "codec": record.codec}
+    if output is not None:
+        document["path"] = str(_written(repository, record, output))
+        options.answer(document, lambda: [line(f"{short(record.id)} is at {output}")])
+        return
+    value = repository.load(record)
+    if isinstance(value, bytes) and not options.json:
+        sys.stdout.buffer.write(value)
+        return
+    document["value"] = value if _is_json(value) else repr(value)
+    options.answer(document, lambda: [line(value)])
+
+
+def _written(repository: Repository, record: VersionRecord, output: Path) -> Path:
+    is_table = record.codec.partition("/")[0] in {"arrow", "polars"}
+    writer = {".csv": "to_csv", ".json": "to_json", ".parquet": "to_parquet"}.get(output.suffix)
+    if not (is_table and writer) or output.exists():
+        return repository.path(record, output)
+    frame = repository.load(record)
+    frame = frame if hasattr(frame, writer) else frame.to_pandas()
+    index = {"index": False} if writer == "to_csv" and frame.index.name is None else {}
+    getattr(frame, writer)(output, **index)
+    return output
+
+
+def _is_json(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_json(item) for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_json, value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _listing(rows: Sequence[dict[str, Any]], more: int, now: datetime) -> Iterator[RenderableType]:
+    made = table(
+        "version", "step", "flow", "created", "size", "seconds", "status", right=("size", "seconds")
+    )
+    for row in rows:
+        add(
+            made,
+            short(row["id"]),
+            row["step"],
+            row["flow"],
+            moment(row["created"], now),
+            size(row["size_bytes"]),
+            duration(row["seconds"]),
+            row["status"],
+        )
+    yield made
+    if more:
+        yield line(f"{more} more; --limit {len(rows) + more} shows them")
+
+
+def _description(repository: Repository, record: VersionRecord) -> dict[str, Any]:
+    """Everything that is known of a version, as `show --json` says it."""
+    blobs = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
+    status = statuses(repository.store, {record.id: blobs})
+    meta = dict(record.meta)
+    return {
+        "id": record.id,
+        "key": record.key,
+        "digest": record.digest,
+        "step": record.step,
+        "function": record.function,
+        "flow": record.flow,
+        "created": record.created,
+        "size_bytes": record.size_bytes,
+        "seconds": record.seconds,
+        "status": status.get(record.id, LIVE),
+        "codec": record.codec,
+        "manifest": [
+            {"part": b.part, "digest": b.digest, "size_bytes": b.size_bytes, "name": b.name}
+            for b in record.manifest
+        ],
+        "leaves": [
+            {"name": leaf.name, "digest": leaf.digest}
+            | ({} if leaf.value is None else {"value": leaf.value})
+            for leaf in record.leaves
+        ],
+        "inputs": [{"name": i.name, "id": i.id, "digest": i.digest} for i in record.inputs],
+        "environment": meta.pop("environment", {}),
+        "code": {
+            "function": record.function,
+            "leaves": [leaf.name for leaf in record.leaves if leaf.name.startswith("code/")],
+            "warnings": meta.pop("warnings", []),
+        },
+        "run": meta.pop("run", {}),
+        "names": names_of(repository, record.id),
+        "pin": repository.pins().get(record.id),
+        "meta": meta,
+    }
+
+
+def _page(document: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
+    run = document["run"]
+    yield pairs(
+        {
+            "version": document["id"],
+            "step": f"{document['step']}  ({document['function'] or 'no code'})",
+            "status": document["status"],
+            "value": document["meta"].get("value"),
+            "names": ", ".join(document["names"]) or None,
+            "pin": document["pin"],
+            "flow": " / ".join(filter(None, [document["flow"], run.get("flow_run_name")])) or None,
+            "created": moment(document["created"], now),
+            "took": duration(document["seconds"]),
+            "size": f"{size(document['size_bytes'])} as {document['codec']}",
+            "digest": document["digest"],
+            "key": document["key"],
+        }
+    )
+    leaves = table("depends on", "value", "digest")
+    for leaf in document["leaves"]:
+        add(leaves, leaf["name"], leaf.get("value"), short(leaf["digest"]))
+    yield leaves
+    if document["inputs"]:
+        inputs = table("read", "version", "digest")
+        for item in document["inputs"]:
+            add(inputs, item["name"], short(item["id"]), short(item["digest"]))
+        yield inputs
+    environment = {k: v for k, v in document["environment"].items() if v not in (None, "", {})}
+    yield pairs({"environment": ", ".join(f"{name} {fact}" for name, fact in environment.items())})
+    for warning in document["code"]["warnings"]:
+        yield line(f"warning: {warning}")

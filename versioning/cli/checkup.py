@@ -1,0 +1,151 @@
+"""The examination that `doctor` makes: one function a check, each an answer and never an error."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from versioning.api import Repository
+from versioning.cli.output import size
+from versioning.errors import NotFoundError, VersioningError
+from versioning.records import FORMAT_VERSION
+from versioning.storage import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from versioning.settings import Settings
+
+OK, NOTE, BAD, UNREACHABLE = "ok", "note", "bad", "unreachable"
+HTTP_SECONDS = 5.0
+LITTLE_BYTES = 5_000_000_000
+PACKAGES = (
+    "prefect-versioning",
+    "prefect",
+    "fastapi",
+    "fsspec",
+    "s3fs",
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "pandera",
+    "mlflow-skinny",
+    "lightgbm",
+    "scikit-learn",
+    "torch",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: What.
+        state: `ok`, `note` (no harm), `bad`, or `unreachable` for a store that cannot be used.
+        found: What was found.
+        advice: What to do; empty when nothing is to be done.
+    """
+
+    name: str
+    state: str
+    found: str
+    advice: str = ""
+
+
+def checkup(url: str | None, settings: Settings, environ: Mapping[str, str]) -> list[Check]:
+    """Every check, in the order in which one would look.
+
+    Args:
+        url: Repository to examine; the one that `settings` name when None.
+        settings: Settings in force.
+        environ: Variables that say where Prefect and MLflow are.
+    """
+    url = url or settings.repository_url(environ)
+    return [
+        *_software(),
+        *_store(url),
+        *_repository(url, settings),
+        _cache(settings),
+        _service("Prefect", environ.get("PREFECT_API_URL"), "/health", "PREFECT_API_URL"),
+        _service("MLflow", environ.get("MLFLOW_TRACKING_URI"), "/health", "MLFLOW_TRACKING_URI"),
+    ]
+
+
+def _software() -> Iterator[Check]:
+    is_new = sys.version_info >= (3, 11)
+    advice = "" if is_new else "use Python 3.11 or later"
+    yield Check("python", OK if is_new else BAD, platform.python_version(), advice)
+    found = {name: version for name in PACKAGES if (version := _version(name))}
+    yield Check("packages", OK, ", ".join(f"{name} {v}" for name, v in found.items()))
+    fastapi, prefect = found.get("fastapi"), found.get("prefect")
+    if prefect is None:
+        yield Check("prefect", NOTE, "not installed", "versioned tasks need it: install prefect")
+    elif fastapi and _numbers(fastapi) >= (0, 155) and _numbers(prefect) < (3, 9):
+        advice = "install 'fastapi<0.155', or its server fails at import"
+        yield Check("prefect", BAD, f"{prefect} beside fastapi {fastapi}", advice)
+
+
+def _store(url: str) -> Iterator[Check]:
+    try:
+        store = Store.open(url)
+        store.self_test()
+    except VersioningError as error:
+        yield Check("store", UNREACHABLE, f"{url}: {error}", "see its message")
+        return
+    yield Check("store", OK, f"{store.url}: of many who write one name, one wins")
+
+
+def _repository(url: str, settings: Settings) -> Iterator[Check]:
+    try:
+        repository = Repository.open(url, settings=settings, read_only=True)
+        count = sum(1 for _ in repository.ids())
+    except NotFoundError:
+        yield Check("repository", NOTE, f"none at {url} yet", "the first run creates it")
+    except VersioningError as error:
+        yield Check("repository", UNREACHABLE, str(error), "see its message")
+    else:
+        found = f"{repository.id}, format {FORMAT_VERSION}, {count} versions"
+        yield Check("repository", OK, found)
+
+
+def _cache(settings: Settings) -> Check:
+    folder = next(path for path in (settings.cache, *settings.cache.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    found = f"{settings.cache}, {size(free)} free"
+    if free < LITTLE_BYTES:
+        return Check("cache", NOTE, found, "free space, or set VERSIONING_CACHE to a larger disk")
+    return Check("cache", OK, found)
+
+
+def _service(name: str, url: str | None, path: str, variable: str) -> Check:
+    if not url:
+        return Check(name, NOTE, f"{variable} is not set", "")
+    if not url.startswith(("http://", "https://")):
+        return Check(name, OK, f"{url}, which is no server")
+    try:
+        with urlopen(url.rstrip("/") + path, timeout=HTTP_SECONDS) as answer:  # noqa: S310
+            return Check(name, OK, f"{url} answers {answer.status}")
+    except HTTPError as error:
+        state = BAD if error.code >= 500 else NOTE
+        return Check(name, state, f"{url} answers {error.code}", "check address and credentials")
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        return Check(name, BAD, f"{url}: {reason}", f"start it, or correct {variable}")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

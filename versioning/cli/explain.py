@@ -1,0 +1,223 @@
+"""Why it is so: `why`, `lineage`, `diff` and `history`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from versioning.cli.output import (
+    PLAIN,
+    Options,
+    add,
+    duration,
+    line,
+    moment,
+    parse_moment,
+    short,
+    table,
+)
+from versioning.errors import FormatError, NotFoundError
+from versioning.lineage import BOTH, DOWN, UP
+from versioning.names import aliases
+from versioning.runs import last_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from versioning.differences import Why
+    from versioning.lineage import Lineage
+
+_Flag = Annotated[bool, Parameter(negative="")]
+_VERDICTS = {
+    "first": "it is the first version of its step",
+    "same-key": "nothing it depends on changed: it was run again as asked, or bytes were lost",
+}
+
+
+def why(
+    version: str | None = None,
+    /,
+    *,
+    against: str | None = None,
+    miss: _Flag = False,
+    options: Options = PLAIN,
+) -> None:
+    """Why a version was computed, or what the last run of a flow computed and why.
+
+    Args:
+        version: Which one; with --miss, the name of a flow, or nothing for whichever ran last.
+        against: Compare with this version, not with the nearest earlier one of its step.
+        miss: Tell the misses of the last run of a flow.
+    """
+    repository = options.open()
+    if miss:
+        run = last_run(repository, version)
+        options.answer(run, lambda: _misses(run))
+        return
+    if version is None:
+        raise FormatError("name a version, or ask for the last run with --miss")
+    record = repository.record(repository.resolve(version))
+    found = repository.why(record.id, against)
+    document = {"id": record.id, "step": record.step, **asdict(found)}
+    options.answer(document, lambda: _reasons(record.step, record.id, found))
+
+
+def lineage(
+    version: str, /, *, up: _Flag = False, down: _Flag = False, mermaid: _Flag = False,
+    options: Options = PLAIN,
+) -> None:  # fmt: skip
+    """What a version was made from, and what was made from it.
+
+    Args:
+        version: Which one.
+        up: Only what it was made from.
+        down: Only what was made from it.
+        mermaid: Write a Mermaid graph instead of a tree.
+    """
+    direction = BOTH if up == down else UP if up else DOWN
+    graph = options.open().lineage(version, direction)
+    options.answer(_graph(graph), lambda: _drawing(graph, direction, mermaid=mermaid))
+
+
+def diff(before: str, after: str, /, *, options: Options = PLAIN) -> None:
+    """How two versions differ: data, metrics, model, parameters, inputs, code, environment.
+
+    Args:
+        before: The version to compare with.
+        after: The version that is asked about.
+    """
+    document = options.open().diff(before, after)
+    options.answer(document, lambda: _differences(document))
+
+
+def history(name: str, /, *, at: str | None = None, options: Options = PLAIN) -> None:
+    """Which version a name named when.
+
+    Args:
+        name: Of a model, as `delays`; an alias behind it, as `delays@champion`, is enough too.
+        at: Tell what was true at this moment: 36h, 7d, 2w ago, or an ISO date or time.
+    """
+    name, _, alias = name.partition("@")
+    moment_asked = parse_moment(at, datetime.now(UTC)) if at else None
+    entries = options.open().name_history(name)
+    if not entries:
+        raise NotFoundError(f"nothing was ever named {name!r}; names appear when models register")
+    if alias:
+        entries = [entry for entry in entries if entry.get("alias") == alias]
+    document = {"name": name, "aliases": aliases(entries, moment_asked), "entries": entries}
+    options.answer(document, lambda: _told(document, at))
+
+
+def _misses(run: Mapping[str, Any]) -> Iterator[RenderableType]:
+    steps: Sequence[Mapping[str, Any]] = run["steps"]
+    missed = [step for step in steps if step["status"] == "miss"]
+    yield line(f"{run['flow']} / {run['name']}: {len(missed)} of {len(steps)} computed")
+    made = table("step", "version", "why", "took", right=("took",))
+    for step in missed:
+        add(made, step["step"], short(step["version"]), step["why"], duration(step["seconds"]))
+    if missed:
+        yield made
+
+
+def _reasons(step: str, version_id: str, found: Why) -> Iterator[RenderableType]:
+    if not found.changed:
+        yield line(f"{step} {short(version_id)}: {_VERDICTS[found.verdict]}")
+        return
+    yield line(f"{step} {short(version_id)}: changed since {short(found.against)}")
+    yield _changes([asdict(change) for change in found.changed])
+    if found.same_value:
+        yield line("Its value is the same all the same, so nothing below it is computed again.")
+
+
+def _changes(changes: Sequence[Mapping[str, Any]]) -> Table:
+    made = table("what", "before", "after")
+    for change in changes:
+        add(made, change["leaf"], change["before"], change["after"])
+    return made
+
+
+def _graph(graph: Lineage) -> dict[str, Any]:
+    nodes = [
+        {"id": i, "step": row and row.step, "digest": row and row.digest}
+        | {"created": row and row.created, "size_bytes": row and row.size_bytes}
+        for i, row in graph.nodes.items()
+    ]
+    edges = [{"from": r.source, "to": r.reader, "name": r.name} for r in graph.reads]
+    return {"root": graph.root, "nodes": nodes, "edges": edges}
+
+
+def _drawing(graph: Lineage, direction: str, *, mermaid: bool) -> Iterator[RenderableType]:
+    if mermaid:
+        yield line(graph.mermaid())
+        return
+    if direction != DOWN:
+        yield line("made from" if direction == BOTH else "")
+        yield line(_tree(graph, down=False))
+    if direction != UP:
+        yield line("used by" if direction == BOTH else "")
+        yield line(_tree(graph, down=True))
+
+
+def _tree(graph: Lineage, *, down: bool) -> str:
+    return "\n".join(
+        f"{'    ' * depth}{graph.step(version_id)} {short(version_id)}"
+        + (f"  as {name}" if name else "")
+        + ("  (see above)" if is_repeated else "")
+        for depth, version_id, name, is_repeated in graph.tree(down=down)
+    )
+
+
+def _differences(document: Mapping[str, Any]) -> Iterator[RenderableType]:
+    yield line(f"{short(document['before'])} -> {short(document['after'])}")
+    if document["same_value"]:
+        yield line("The values are the same.")
+    for kind, found in document.items():
+        if kind in {"before", "after", "same_value"} or not found:
+            continue
+        yield line(f"\n{kind}")
+        yield _changes(list(_flat(found, "")))
+
+
+def _flat(found: object, path: str) -> Iterator[dict[str, Any]]:
+    """Nested differences as rows of what, before, after."""
+    if isinstance(found, dict) and {"before", "after"} <= found.keys():
+        name = found.get("leaf") or found.get("name") or found.get("column") or ""
+        yield {"before": found["before"], "after": found["after"], "leaf": f"{path}{name}"}
+    elif isinstance(found, dict):
+        own = f"{path}{found['column']}." if "column" in found else path
+        for name, item in found.items():
+            if name != "column":
+                yield from _flat(
+                    item, f"{own}{name}" if not isinstance(item, list) else f"{own}{name} "
+                )
+    elif isinstance(found, list):
+        for item in found:
+            yield from _flat(item, path)
+    elif found not in (None, ""):
+        yield {"leaf": path.strip(), "before": None, "after": found}
+
+
+def _told(document: Mapping[str, Any], at: str | None) -> Iterator[RenderableType]:
+    now = datetime.now(UTC)
+    for alias, version_id in document["aliases"].items():
+        when = f"at {at}" if at else "now"
+        yield line(f"{document['name']}@{alias} {when}: {short(version_id)}")
+    made = table("when", "alias", "version", "note")
+    for entry in document["entries"]:
+        known = {"kind", "format", "nonce", "alias", "version", "at"}
+        note = ", ".join(f"{name} {fact}" for name, fact in entry.items() if name not in known)
+        add(made, _when(entry, now), entry.get("alias"), short(entry.get("version")), note)
+    yield made
+
+
+def _when(entry: Mapping[str, Any], now: datetime) -> str:
+    try:
+        return moment(datetime.fromisoformat(entry["at"]), now)
+    except (KeyError, TypeError, ValueError):
+        return "-"

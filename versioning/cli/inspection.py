@@ -1,0 +1,85 @@
+"""Whether all is well: `verify` and `doctor`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from versioning.cli.checkup import BAD, UNREACHABLE, checkup
+from versioning.cli.output import PLAIN, Options, add, line, short, size, table
+from versioning.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from versioning.cli.checkup import Check
+    from versioning.verify import Report
+
+SHOWN = 20
+
+
+def verify(
+    version: str | None = None,
+    /,
+    *,
+    set_aside: Annotated[bool, Parameter(negative="")] = False,
+    options: Options = PLAIN,
+) -> int:
+    """Digest every stored byte again, and follow every reference; 1 when something is wrong.
+
+    Args:
+        version: Only this one; everything by default.
+        set_aside: Move damaged blobs out of the way, so that steps that need them run again.
+    """
+    report = options.open(write=set_aside).verify(version, set_aside=set_aside)
+    options.answer(asdict(report), lambda: _findings(report))
+    return 0 if report.is_sound else 1
+
+
+def doctor(*, options: Options = PLAIN) -> int:
+    """Look at the environment, the store, Prefect and MLflow, and say what to do.
+
+    Exit code 3 when the store cannot be used, 1 when something else is wrong.
+    """
+    checks = checkup(options.repository, Settings.load(), os.environ)
+    states = {check.state for check in checks}
+    document = {"ok": not states & {BAD, UNREACHABLE}, "checks": [asdict(c) for c in checks]}
+    options.answer(document, lambda: _checks(checks))
+    return 3 if UNREACHABLE in states else 1 if BAD in states else 0
+
+
+def _findings(report: Report) -> Iterator[RenderableType]:
+    yield line(f"{report.checked} versions checked, {size(report.checked_bytes)}")
+    damaged = table("damaged", "blob", "reason")
+    for item in report.damaged:
+        add(damaged, short(item.id), item.blob or "the record", item.reason)
+    dangling = table("dangling", "refers to", "reason")
+    for reference in report.dangling:
+        add(dangling, reference.name, reference.target, reference.reason)
+    yield from (found for found in (damaged, dangling) if found.row_count)
+    yield from _notes(report)
+    yield line("All is sound." if report.is_sound else "Something is wrong: see above.")
+
+
+def _notes(report: Report) -> Iterator[RenderableType]:
+    if report.replaced:
+        yield line(f"{len(report.replaced)} lost their bytes and were made again since")
+    if report.set_aside:
+        yield line(f"{len(report.set_aside)} blobs set aside: run their steps again")
+    elif any(item.blob for item in report.damaged):
+        yield line("`versioning verify --set-aside` makes the next run compute them again")
+    if report.orphans:
+        yield line(f"{len(report.orphans)} leftovers of interrupted or running writers: harmless")
+        yield from (line(f"  {name}") for name in report.orphans[:SHOWN])
+
+
+def _checks(checks: Sequence[Check]) -> Iterator[RenderableType]:
+    made: Any = table("", "check", "found", "advice")
+    for check in checks:
+        add(made, check.state, check.name, check.found, check.advice)
+    yield made
