@@ -1,4 +1,4 @@
-"""`npy/1`: NumPy arrays, in NumPy's own format. `bytes/1`: bytes as they are.
+"""`npy/1`: NumPy arrays, in NumPy's own format.
 
 Arrays are stored in C order whatever their layout in memory: two equal arrays have one digest, so
 they must also load as one, or the order of a sum downstream would depend on who stored first.
@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from versioning.codecs.octets import CHUNK_BYTES, write_all
 from versioning.codecs.protocol import Reader, Writer, refuse_damage
 from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from numpy.typing import NDArray
 
 # Below this a file is read: a mapping costs a page fault and a file handle for nothing.
 MAP_BYTES = 64 * 1024
-CHUNK_BYTES = 8 * 1024 * 1024
 
 
 class _NpyCodec:
@@ -43,23 +41,6 @@ class _NpyCodec:
                 return read_array(reader.read("data.npy"))
             mapped = np.lib.format.open_memmap(reader.path("data.npy"), mode="c")
             return mapped.view(np.ndarray)
-
-
-class _BytesCodec:
-    """Bytes; streamed in chunks, so that no second copy is made of a large value."""
-
-    name = "bytes"
-    version = 1
-
-    def accepts(self, value: object) -> bool:
-        return type(value) is bytes
-
-    def write(self, value: bytes, writer: Writer) -> None:
-        with writer.part("data.bin") as stream:
-            write_all(chunked(memoryview(value)), stream)
-
-    def read(self, reader: Reader) -> bytes:
-        return reader.read("data.bin")
 
 
 def write_array(array: NDArray[Any], stream: BinaryIO) -> None:
@@ -121,15 +102,4 @@ def mapped(reader: Reader, part: str) -> NDArray[np.uint8]:
     return np.memmap(reader.path(part), np.uint8, mode="c")
 
 
-def write_all(chunks: Iterable[bytes | memoryview], stream: BinaryIO) -> None:
-    """Write one chunk after another; a part's stream has `write` and no more."""
-    for chunk in chunks:  # noqa: FURB122
-        stream.write(chunk)
-
-
-def chunked(data: memoryview) -> Iterator[memoryview]:
-    """Views of `data` small enough that whoever copies or compresses them needs little memory."""
-    return (data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES))
-
-
-CODECS = (_NpyCodec(), _BytesCodec())
+CODECS = (_NpyCodec(),)

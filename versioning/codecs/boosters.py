@@ -11,6 +11,7 @@ import orjson
 
 from versioning.codecs.documents import pack, unpack
 from versioning.codecs.protocol import Reader, Writer, refuse_damage
+from versioning.errors import FormatError
 
 # What training leaves on a LightGBM booster beside the model text.
 _FACTS = ("params", "best_iteration", "best_score")
@@ -64,8 +65,11 @@ class _XgboostCodec:
         import xgboost
 
         with refuse_damage(self):
+            data = bytearray(reader.read("model.ubj"))
+            if not data:
+                raise FormatError("an empty model, over which XGBoost would end the process")
             booster = xgboost.Booster()
-            booster.load_model(bytearray(reader.read("model.ubj")))
+            booster.load_model(data)
             return booster
 
 

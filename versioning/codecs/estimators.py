@@ -15,7 +15,7 @@ import skops.io  # type: ignore[import-untyped]
 from sklearn.base import BaseEstimator
 from skops.io.exceptions import UnsupportedTypeException  # type: ignore[import-untyped]
 
-from versioning.codecs.arrays import chunked, write_all
+from versioning.codecs.octets import chunked, write_all
 from versioning.codecs.protocol import Reader, Writer, refuse_damage
 from versioning.errors import FormatError, UnkeyableError
 

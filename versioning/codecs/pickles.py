@@ -10,7 +10,8 @@ from __future__ import annotations
 import pickle  # noqa: TID251
 from typing import Any
 
-from versioning.codecs.arrays import chunked, mapped, write_all
+from versioning.codecs.arrays import mapped
+from versioning.codecs.octets import chunked, write_all
 from versioning.codecs.protocol import Reader, Writer, refuse_damage
 from versioning.errors import UnkeyableError
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Codec name -> the module below this package whose CODECS holds it.
 _HOMES = {
     "json": "documents",
-    "bytes": "arrays",
+    "bytes": "octets",
     "npy": "arrays",
     "arrow": "tables",
     "safetensors": "tensors",
@@ -154,6 +154,8 @@ def _advice(value: object) -> str:
         return "return its `._asdict()`, "
     if hasattr(type(value), "state_dict"):
         return "return its `.state_dict()`, "
+    if hasattr(type(value), "detach"):
+        return "return its `.detach()`, "
     if isinstance(value, Enum):
         return "return its `.value`, "
     if hasattr(type(value), "collect") and type(value).__module__.startswith("polars"):

@@ -11,7 +11,8 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from versioning.codecs.arrays import MAP_BYTES, chunked, write_all
+from versioning.codecs.arrays import MAP_BYTES
+from versioning.codecs.octets import chunked, write_all
 from versioning.codecs.protocol import Reader, Writer, refuse_damage
 from versioning.errors import UnkeyableError
 
