@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
@@ -23,6 +22,8 @@ NO, WRONG_USE, UNREACHABLE = 1, 2, 3
 
 
 def _version() -> str:
+    from importlib import metadata  # 30 ms, which every other command can do without
+
     try:
         return metadata.version("prefect-versioning")
     except metadata.PackageNotFoundError:

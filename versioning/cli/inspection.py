@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from versioning.cli.checkup import BAD, UNREACHABLE, checkup
 from versioning.cli.output import PLAIN, Options, add, line, short, size, table
 from versioning.settings import Settings
 
@@ -46,6 +45,8 @@ def doctor(*, options: Options = PLAIN) -> int:
 
     Exit code 3 when the store cannot be used, 1 when something else is wrong.
     """
+    from versioning.cli.checkup import BAD, UNREACHABLE, checkup  # imports what speaks HTTP
+
     checks = checkup(options.repository, Settings.load(), os.environ)
     states = {check.state for check in checks}
     document = {"ok": not states & {BAD, UNREACHABLE}, "checks": [asdict(c) for c in checks]}
