@@ -1,6 +1,7 @@
 """`lightgbm/1` and `xgboost/1`: boosters in the formats of their libraries.
 
-Models in the style of scikit-learn (`LGBMClassifier`, `XGBRegressor`) are estimators.
+Both libraries trust what they parse: a model made by an attacker runs no code of theirs by design,
+but it may crash the process. Models in the style of scikit-learn (`LGBMClassifier`) are estimators.
 """
 
 from __future__ import annotations
