@@ -2,6 +2,7 @@
 
 import array
 import functools
+import io
 import ipaddress
 import operator
 import re
@@ -254,29 +255,28 @@ def test_nesting_is_accepted_to_200_and_refused_beyond():
         value_digest(nested(100_000))
 
 
-class Point:
-    def __init__(self, x, y):
-        self.x, self.y = x, y
+class Recording(io.BytesIO):
+    """What it holds is out of Python's sight."""
 
 
-class Pixel(Point):
+class Stereo(Recording):
     pass
 
 
 def test_a_third_party_type_can_be_registered():
     with pytest.raises(UnkeyableError):
-        value_digest(Point(1, 2))
-    register_encoder(Point, "test.point", lambda point, to: to.value((point.x, point.y)))
-    assert value_digest([Point(1, 2)]) == value_digest([Point(1, 2)])
-    assert value_digest(Point(1, 2)) != value_digest(Point(2, 1))
-    assert value_digest(Point(1, 2)) != value_digest((1, 2))
+        value_digest(Recording(b"a"))
+    register_encoder(Recording, "test.recording", lambda value, to: to.data(value.getvalue()))
+    assert value_digest([Recording(b"a")]) == value_digest([Recording(b"a")])
+    assert value_digest(Recording(b"a")) != value_digest(Recording(b"b"))
+    assert value_digest(Recording(b"a")) != value_digest(b"a")
     with pytest.raises(UnkeyableError):
-        value_digest(Pixel(1, 2))
+        value_digest(Stereo(b"a"))
 
 
 def test_a_tag_belongs_to_one_class():
     with pytest.raises(ValueError, match="belongs to"):
-        register_encoder(Pixel, "int", lambda value, to: None)
+        register_encoder(Stereo, "int", lambda value, to: None)
 
 
 def test_a_registered_family_includes_subclasses_under_their_own_names():

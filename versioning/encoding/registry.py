@@ -64,6 +64,7 @@ class Rule:
 
 _rules: dict[type, Rule] = {}
 _structures: list[tuple[Callable[[type], bool], Rule]] = []
+_rest: list[Rule] = []
 _owners: dict[str, str] = {}
 
 
@@ -114,6 +115,13 @@ def encodes_structure(predicate: Callable[[type], bool], *, tag: str) -> Callabl
     return register
 
 
+def encodes_rest(encode: Encode, *, tag: str) -> None:
+    """Let `encode` serve, or refuse, every class that nothing else serves, each under its name."""
+    _owners[tag] = "versioning"
+    _rest[:] = [Rule(tag, encode)]
+    rule_for.cache_clear()
+
+
 def add_rule(cls: type, rule: Rule) -> None:
     """Serve `cls` by `rule`."""
     _rules[cls] = rule
@@ -130,6 +138,8 @@ def rule_for(cls: type) -> Rule | None:
     """The rule that encodes instances of `cls`, or None when nothing does."""
     _load_libraries(cls)
     rule = _rules.get(cls) or _stand_in(cls) or _inherited(cls) or _structural(cls)
+    if rule is None and _rest:
+        rule = _named(_rest[0], cls)
     return _by_name_or(rule) if issubclass(cls, named.KINDS) else rule
 
 
