@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Decorators of these say how a step is run and kept, which is not what it computes.
 _RUNNERS = frozenset({"versioning", "prefect"})
+# Of a class that was made by a call (`namedtuple`), these know its fields and their defaults.
+_MAKERS = frozenset({"__new__", "__init__"})
 
 
 def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]:
@@ -51,7 +53,8 @@ def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
     parts = [walk.reach(base, name).encode() for base in (*cls.__bases__, type(cls))]
     if definition is None:
         walk.warn(f"{name} has no source, so it is keyed by its attributes")
-        return parts + [part for _, part in _members(walk, cls, name, frozenset())]
+        written = frozenset(item for item in vars(cls) if not _is_magic(item)) | _MAKERS
+        return parts + [part for _, part in _members(walk, cls, name, written)]
     written = frozenset(bound for item in definition.statements for bound in item.names)
     members = list(_members(walk, cls, name, written))
     parts += [part for _, part in members]

@@ -7,6 +7,7 @@ are written as the key of their whole closure.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from contextvars import ContextVar
@@ -14,10 +15,11 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from versioning.code.log import NAMES
-from versioning.code.objects import BUILTINS, qualified_name
-from versioning.code.places import file_of_module, is_first_party
+from versioning.code.objects import BUILTINS, is_offered, is_ours, qualified_name
+from versioning.code.places import file_of_module
 from versioning.encoding import register_encoder
 from versioning.encoding.objects import state_of
+from versioning.encoding.registry import encodes_rest, registered
 from versioning.keys import root_key
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from versioning.encoding import Encoder
 
 _HEAP_TYPE = 1 << 9
-_STATELESS = (type(threading.Lock()), type(threading.RLock()), threading.local)
+# The environment is an input of the run, not code: what is read of it is noticed when it is read.
+_STATELESS = (type(threading.Lock()), type(threading.RLock()), threading.local, type(os.environ))
 
 
 def register(close: Callable[[Any], CodeClosure]) -> None:
@@ -53,33 +56,42 @@ def register(close: Callable[[Any], CodeClosure]) -> None:
         register_encoder(kind, f"builtin {kind.__name__}", _builtin)
     register_encoder(logging.Logger, "logger", lambda value, to: to.text(value.name))
     register_encoder(ContextVar, "context variable", lambda value, to: to.text(value.name))
-    register_encoder(object, "object", _instance, subclasses=True)
+    encodes_rest(_instance, tag="object")
 
 
 def _builtin(value: Any, to: Encoder) -> None:
+    """A function written in C is its name; a method of a value is one only where code holds it."""
     owner = getattr(value, "__self__", None)
+    is_free = owner is None or isinstance(owner, ModuleType | type)
+    if not is_free and NAMES.get() is None:
+        raise to.refusal(value, "code is not data; call it outside and pass what it returns")
     to.text(qualified_name(value))
     to.attribute("__self__", None if isinstance(owner, ModuleType) else owner)
 
 
 def _instance(value: object, to: Encoder) -> None:
-    """An object of a class written in Python is its class and its attributes."""
+    """What else code may hold; as a value that is passed, all of it is refused.
+
+    An object of a class written in Python is its class and its attributes. What a library offers by
+    name is that name. What only serves to run code, such as a lock, is the same as any other.
+    """
     cls = type(value)
-    if NAMES.get() is not None and (cls is object or isinstance(value, _STATELESS)):
-        return
-    if not all(_holds_attributes_only(base) for base in cls.__mro__[:-1]) or cls is object:
+    if NAMES.get() is None:
         raise to.refusal(value)
-    to.attributes(state_of(value))
+    if cls is object or isinstance(value, _STATELESS):
+        return
+    if is_offered(value, sys.modules.get(str(getattr(value, "__module__", None)))):
+        to.text(qualified_name(value))
+    elif all(map(_holds_attributes_only, cls.__mro__[:-1])):
+        to.attributes(state_of(value))
+    else:
+        raise to.refusal(value)
 
 
 def _holds_attributes_only(cls: type) -> bool:
-    if not cls.__flags__ & _HEAP_TYPE:
+    """Whether `cls` was written in Python, by the project or for the standard library."""
+    if not cls.__flags__ & _HEAP_TYPE or registered(cls):
         return False
-    if is_first_party(cls.__module__, None):
-        return True
-    file = file_of_module(sys.modules.get(cls.__module__))
-    return cls.__module__ in {"abc", "typing", "collections.abc"} or bool(
-        file
-        and file.endswith(".py")
-        and cls.__module__.partition(".")[0] in sys.stdlib_module_names
-    )
+    file = file_of_module(sys.modules.get(cls.__module__)) or ""
+    is_standard = cls.__module__.partition(".")[0] in sys.stdlib_module_names
+    return is_ours(cls) or (is_standard and file.endswith(".py"))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import types
-import typing
-from pathlib import PurePath
+from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from versioning.code.places import is_first_party
 from versioning.encoding import file_digest
@@ -109,20 +108,34 @@ def qualified_name(value: Any) -> str:
 
 def is_offered(value: Any, module: ModuleType | None) -> bool:
     """Whether `module` has `value` under its own qualified name."""
+    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+    if module is None or not isinstance(name, str):
+        return False
     found: object = module
-    for name in getattr(value, "__qualname__", "").split("."):
-        found = getattr(found, name, None)
+    for part in name.split("."):
+        found = getattr(found, part, None)
     return found is value
 
 
+class Place(NamedTuple):
+    """A path as a constant of code: where it is below the root of its package, and what is there.
+
+    Attributes:
+        text: The path, `/`-separated; below the root it begins with a dot.
+        content: Digest of the file, None for a folder or what is not there.
+    """
+
+    text: str
+    content: str | None
+
+
 def portable(value: Any, root: str | None) -> Any:
-    """`value`; of a path, what is the same in another checkout: place below `root`, and content."""
-    if isinstance(value, PurePath):
-        path = typing.cast("Any", value)
-        place = ("path", _below(path.as_posix(), root))
-        return (*place, file_digest(path)) if hasattr(path, "is_file") and path.is_file() else place
+    """`value`; of a path, what is the same in another checkout."""
+    if isinstance(value, Path):
+        content = file_digest(value) if value.is_file() else None
+        return Place(_below(value.as_posix(), root), content)
     if type(value) is str and root is not None and _below(value, root) != value:
-        return ("path", _below(value, root))
+        return Place(_below(value, root), None)
     return value
 
 

@@ -23,6 +23,7 @@ from versioning.code.lookup import Found, Lookup
 from versioning.code.objects import (
     ATOMS,
     BUILTINS,
+    Place,
     inner_function,
     is_offered,
     is_ours,
@@ -261,7 +262,8 @@ class Walk:
     def _add_value(self, label: str, look: Callable[[], Any], *, fixed: bool = False) -> None:
         value = look()
         digest = digest_with(self, value, path=label)
-        self.leaves[f"code/{label}"] = Leaf(f"code/{label}", digest, preview(value))
+        shown = value.text if isinstance(value, Place) else preview(value)
+        self.leaves[f"code/{label}"] = Leaf(f"code/{label}", digest, shown)
         if not fixed:
             self.log.values.append((look, label, digest))
 
