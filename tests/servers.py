@@ -187,8 +187,14 @@ def s3_server() -> Iterator[Server]:
         command = [weed, "server", f"-dir={folder}", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
                    "-master.volumeSizeLimitMB=256", "-volume.max=100", "-master.telemetry=false",
                    *(f"-{name}={port}" for name, port in ports.items())]  # fmt: skip
-        with running(command, lambda: answers(url)) as process:
-            yield _s3(url, process)
+        try:
+            with running(command, lambda: answers(url)) as process:
+                yield _s3(url, process)
+        finally:
+            # It leaves its sockets behind.
+            for port in ports.values():
+                for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                    path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
