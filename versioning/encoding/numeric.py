@@ -7,7 +7,7 @@ under a mask, the bits of a NaN.
 
 from __future__ import annotations
 
-import random
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,16 +105,13 @@ def _seed_sequence(value: np.random.SeedSequence, to: Encoder) -> None:
     to.integer(value.n_children_spawned)
 
 
-@encodes(random.Random, tag="random")
-def _random(value: random.Random, to: Encoder) -> None:
-    to.value(value.getstate())
-
-
 @encodes(np.ufunc, tag="numpy.ufunc")
 def _ufunc(value: np.ufunc, to: Encoder) -> None:
-    if getattr(np, value.__name__, None) is not value:
-        raise to.refusal(value, "only functions that numpy itself offers are known by name")
-    to.text(value.__name__)
+    for module in ("numpy", "scipy.special"):
+        if getattr(sys.modules.get(module), value.__name__, None) is value:
+            to.text(f"{module}:{value.__name__}")
+            return
+    raise to.refusal(value, "only functions that numpy or scipy.special offer are known by name")
 
 
 def write_elements(array: Array, to: Encoder) -> None:

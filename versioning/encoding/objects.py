@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import random
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -103,6 +104,11 @@ def _partial(value: functools.partial[Any], to: Encoder) -> None:
     to.attribute("args", value.args)
     to.attribute("keywords", value.keywords)
     to.attributes(state_of(value))
+
+
+@encodes(random.Random, tag="random")
+def _random(value: random.Random, to: Encoder) -> None:
+    to.value(value.getstate())
 
 
 @encodes(MethodType, tag="method")
