@@ -25,24 +25,31 @@ _STANDARD = tuple(
     for name in ("stdlib", "platstdlib")
     if (folder := sysconfig.get_path(name))
 )
+# What is typed in a notebook or shell is the user's, whichever program it was typed into.
+_MAIN = frozenset({"__main__", "__mp_main__"})
 _INSTALLED = ("/site-packages/", "/dist-packages/")
 
 
-@functools.cache
 def is_first_party(module: str, file: str | None) -> bool:
     """Whether code of `module`, compiled from `file`, belongs to the project.
 
     Code without a file belongs to whoever's module it runs in; without one, to the project.
     """
-    if module.partition(".")[0] == _OURS:
-        return False
-    if file is None or file.startswith("<"):
-        loaded = getattr(sys.modules.get(module), "__file__", None)
-        is_builtin = module.partition(".")[0] in sys.stdlib_module_names and module != "__main__"
-        return is_first_party(module, loaded) if loaded else not is_builtin
+    if file is not None and not file.startswith("<"):
+        return _is_project_file(module, file)
+    if module in _MAIN:
+        return True
+    top = module.partition(".")[0]
+    loaded = file_of_module(sys.modules.get(module)) or file_of_module(sys.modules.get(top))
+    return _is_project_file(module, loaded) if loaded else top not in sys.stdlib_module_names
+
+
+@functools.cache
+def _is_project_file(module: str, file: str) -> bool:
     path = Path(file).as_posix()
-    is_standard = path.startswith(_STANDARD)
-    return not is_standard and not any(folder in path for folder in _INSTALLED)
+    is_installed = any(folder in path for folder in _INSTALLED)
+    is_ours = module.partition(".")[0] == _OURS
+    return not (is_ours or is_installed or path.startswith(_STANDARD))
 
 
 @functools.cache
@@ -132,6 +139,9 @@ def _described(name: str) -> tuple[str, str] | None:
 
 
 def file_of_module(module: ModuleType | None) -> str | None:
-    """The file a module was loaded from."""
+    """The file a module was loaded from; of a package without one, its first folder."""
     file: Any = getattr(module, "__file__", None)
-    return file if isinstance(file, str) else None
+    if isinstance(file, str):
+        return file
+    folders = list(getattr(module, "__path__", ()))
+    return f"{folders[0]}/" if folders and isinstance(folders[0], str) else None

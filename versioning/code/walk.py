@@ -175,7 +175,7 @@ class Walk:
         name = module_name(module.__name__, file)
         if not is_first_party(module.__name__, file):
             self.uses(module.__name__)
-        elif file is not None and not file.endswith(".py"):
+        elif file is not None and not file.endswith((".py", "/")):
             self._extension(name, file)
         elif id(module) not in self.log.names:
             self._enqueue(module, name, bodies.module_parts)
