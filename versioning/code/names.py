@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_BINDING = (ast.Global, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.pattern)
+_BARREN = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
 _BLIND_CALLS = frozenset({"eval", "exec", "globals", "__import__", "import_module"})
 _Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -77,6 +79,11 @@ class _Collector(ast.NodeVisitor):
     def __init__(self, scopes: list[_Scope]) -> None:
         self.scopes = scopes
         self.found = References()
+
+    def visit(self, node: ast.AST) -> None:
+        """Visit what may read a name."""
+        if not isinstance(node, _BARREN):
+            super().visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -205,12 +212,19 @@ def _scope_of(node: ast.AST) -> _Scope:
 
 def _bind(node: ast.AST, scope: _Scope) -> None:
     """Add to `scope` what `node` binds in it, nested functions and classes left out."""
+    if isinstance(node, ast.Name):
+        if not isinstance(node.ctx, ast.Load):
+            scope.bound.add(node.id)
+        return
+    if isinstance(node, _BINDING):
+        _bind_names(node, scope)
+    _bind_below(node, scope)
+
+
+def _bind_names(node: ast.AST, scope: _Scope) -> None:
     match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            scope.bound.add(name)
-        case ast.Global(names=names) | ast.Nonlocal(names=names):
-            if isinstance(node, ast.Global):
-                scope.outside.update(names)
+        case ast.Global(names=names):
+            scope.outside.update(names)
         case ast.Import() | ast.ImportFrom():
             for name, ref in _imported(node):
                 scope.bound.add(name)
@@ -219,7 +233,6 @@ def _bind(node: ast.AST, scope: _Scope) -> None:
             scope.bound.add(name)
         case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
             scope.bound.add(name)
-    _bind_below(node, scope)
 
 
 def _bind_below(node: ast.AST, scope: _Scope) -> None:
@@ -230,7 +243,8 @@ def _bind_below(node: ast.AST, scope: _Scope) -> None:
         scope.bound.update(name for item in walruses for name in _stored(item.target))
     elif not isinstance(node, ast.Lambda):
         for child in ast.iter_child_nodes(node):
-            _bind(child, scope)
+            if not isinstance(child, _BARREN):
+                _bind(child, scope)
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Ref]]:

@@ -26,17 +26,16 @@ _BLIND = frozenset(
     | {"overload", "property", "setter", "staticmethod", "task", "versioned", "wraps"}
 )
 _HANDLE = re.compile(r"\bVersion\b")
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 _SKIPPED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
 def normalise(node: ast.AST) -> None:
     """Bring `node` into normal form, in place; doing it twice is the same as once."""
-    if isinstance(node, ast.ClassDef):
-        _Normaliser().visit_ClassDef(node)
-    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        _Normaliser().visit_FunctionDef(node)
+    if isinstance(node, ast.stmt):
+        _statement(node, keeps=False)
     else:
-        _Normaliser().visit(node)
+        _blocks(node, keeps=False)
 
 
 def hints_of(node: Node) -> list[ast.expr]:
@@ -78,6 +77,11 @@ def arguments_of(arguments: ast.arguments) -> Iterator[ast.arg]:
     yield from (item for item in (arguments.vararg, arguments.kwarg) if item is not None)
 
 
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node that are written."""
+    return _FIELDS.setdefault(kind, tuple(name for name in kind._fields if name not in _SKIPPED))
+
+
 def _write(value: object, out: list[str]) -> None:
     if isinstance(value, ast.Constant):
         constant = value.value
@@ -85,10 +89,10 @@ def _write(value: object, out: list[str]) -> None:
         text = hex(constant) if type(constant) is int else repr(constant)
         out.append(f"{type(constant).__name__}={len(text)}:{text}")
     elif isinstance(value, ast.AST):
-        out.append(type(value).__name__ + "(")
-        for name in value._fields:
-            if name not in _SKIPPED:
-                _write(getattr(value, name, None), out)
+        kind = type(value)
+        out.append(kind.__name__ + "(")
+        for name in _FIELDS.get(kind) or _fields(kind):
+            _write(getattr(value, name, None), out)
         out.append(")")
     elif isinstance(value, list):
         out.append(f"[{len(value)}")
@@ -100,58 +104,53 @@ def _write(value: object, out: list[str]) -> None:
         out.append(f"{len(text)}:{text}")
 
 
-class _Normaliser(ast.NodeTransformer):
-    """Rewrites one tree; `_keeps` says of the scope at hand whether its annotations stay."""
+def _block(statements: list[ast.stmt], *, keeps: bool) -> None:
+    """Bring statements into normal form; `keeps` says whether annotations of variables stay."""
+    kept: list[ast.stmt] = []
+    for statement in statements:
+        if isinstance(statement, ast.If) and last_name(statement.test) == "TYPE_CHECKING":
+            _block(statement.orelse, keeps=keeps)
+            kept.extend(statement.orelse)
+        elif not _is_idle(statement):
+            kept.append(_statement(statement, keeps=keeps))
+    statements[:] = kept
 
-    _keeps = False
 
-    def visit_FunctionDef(self, node: FunctionNode) -> FunctionNode:
-        if not hasattr(node, "hints"):
-            hints = [argument.annotation for argument in arguments_of(node.args)]
-            node.hints = [hint for hint in [*hints, node.returns] if hint]  # type: ignore[union-attr]
-        if all(last_name(item) in _BLIND for item in node.decorator_list):
-            for argument in arguments_of(node.args):
-                argument.annotation = _read_by_us(argument.annotation)
-            node.returns = None
-        self._scope(node, keeps=False)
-        return node
-
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
-        self._scope(node, keeps=bool(node.bases or node.keywords or node.decorator_list))
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
-        self.generic_visit(node)
-        if self._keeps:
-            return node
+def _statement(node: ast.stmt, *, keeps: bool) -> ast.stmt:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        _strip_hints(node)
+        keeps = False
+    elif isinstance(node, ast.ClassDef):
+        keeps = bool(node.bases or node.keywords or node.decorator_list)
+    elif isinstance(node, ast.AnnAssign) and not keeps:
         if node.value is not None:
             return ast.copy_location(ast.Assign([node.target], node.value), node)
         node.annotation = ast.Constant(None)
-        return node
+    _blocks(node, keeps=keeps)
+    return node
 
-    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
-        if last_name(node.test) == "TYPE_CHECKING":
-            kept = (self.visit(item) for item in node.orelse)
-            return [item for part in kept for item in (part if isinstance(part, list) else [part])]
-        self.generic_visit(node)
-        return node
 
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        for name in ("body", "orelse", "finalbody"):
-            statements = getattr(node, name, None)
-            if isinstance(statements, list):
-                statements[:] = [item for item in statements if not _is_idle(item)]
-                if not statements and name == "body":
-                    statements.append(ast.Pass())
-        return node
+def _blocks(node: ast.AST, *, keeps: bool) -> None:
+    """Expressions hold nothing to normalise, so only the statements below `node` are looked at."""
+    for name in ("body", "orelse", "finalbody"):
+        statements = getattr(node, name, None)
+        if isinstance(statements, list):
+            _block(statements, keeps=keeps)
+            if not statements and name == "body":
+                statements.append(ast.Pass())
+    for name in ("handlers", "cases"):
+        for part in getattr(node, name, ()):
+            _blocks(part, keeps=keeps)
 
-    def _scope(self, node: ast.AST, *, keeps: bool) -> None:
-        outer, self._keeps = self._keeps, keeps
-        self.generic_visit(node)
-        self._keeps = outer
+
+def _strip_hints(node: FunctionNode) -> None:
+    if not hasattr(node, "hints"):
+        hints = [argument.annotation for argument in arguments_of(node.args)]
+        node.hints = [hint for hint in [*hints, node.returns] if hint]  # type: ignore[union-attr]
+    if all(last_name(item) in _BLIND for item in node.decorator_list):
+        for argument in arguments_of(node.args):
+            argument.annotation = _read_by_us(argument.annotation)
+        node.returns = None
 
 
 def _is_idle(statement: ast.AST) -> bool:
