@@ -158,6 +158,25 @@ def test_a_nested_task_counts(project):
     assert project.change("steps", "+ 1", "+ 2") == {"steps:inner"}
 
 
+def test_a_nested_step_counts_and_the_library_that_runs_it_does_not(project):
+    project.write(
+        steps="""
+        from versioning import versioned
+
+        @versioned
+        def inner(x):
+            return x + 1
+
+        @versioned(version="1")
+        def step(x):
+            return inner(x)
+        """
+    )
+    assert dict(project.close().distributions) == {}
+    assert project.change("steps", 'version="1"', 'version="2"') == set()
+    assert project.change("steps", "+ 1", "+ 2") == {"steps:inner"}
+
+
 def test_globals_are_read_at_each_call(project):
     project.write(steps="SCALE = 3\nTABLE = {'a': [1]}\n\ndef step(x):\n    return TABLE, SCALE\n")
     module = project.load()

@@ -10,7 +10,7 @@ from versioning.code.log import MISSING
 from versioning.code.lookup import Scope
 from versioning.code.names import Ref
 from versioning.code.objects import functions_in, is_ours
-from versioning.code.places import file_of_module, is_first_party
+from versioning.code.places import file_of_module, is_first_party, is_runner
 from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from versioning.code.definitions import Definition
     from versioning.code.walk import Walk
 
-# Decorators of these say how a step is run and kept, which is not what it computes.
-_RUNNERS = frozenset({"versioning", "prefect"})
 # Of a class that was made by a call (`namedtuple`), these know its fields and their defaults.
 _MAKERS = frozenset({"__new__", "__init__"})
 
@@ -88,7 +86,7 @@ def _decorators(walk: Walk, definition: Definition, scope: Scope) -> list[bytes]
     for decorator in definition.decorators:
         head = decorator.head and walk.lookup.find(decorator.head, scope)
         module = head and (getattr(head.value, "__module__", None) or head.label)
-        if str(module).replace(":", ".").partition(".")[0] not in _RUNNERS:
+        if not is_runner(str(module).replace(":", ".")):
             parts += walk.piece(decorator.piece, scope)
     return parts
 

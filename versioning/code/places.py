@@ -25,6 +25,7 @@ _STANDARD = tuple(
     for name in ("stdlib", "platstdlib")
     if (folder := sysconfig.get_path(name))
 )
+_RUNNERS = frozenset({_OURS, "prefect"})
 # What is typed in a notebook or shell is the user's, whichever program it was typed into.
 _MAIN = frozenset({"__main__", "__mp_main__"})
 _INSTALLED = ("/site-packages/", "/dist-packages/")
@@ -50,6 +51,11 @@ def _is_project_file(module: str, file: str) -> bool:
     is_installed = any(folder in path for folder in _INSTALLED)
     is_ours = module.partition(".")[0] == _OURS
     return not (is_ours or is_installed or path.startswith(_STANDARD))
+
+
+def is_runner(module: str) -> bool:
+    """Whether `module` says how steps are run and kept, which is not what they compute."""
+    return module.partition(".")[0] in _RUNNERS
 
 
 @functools.cache

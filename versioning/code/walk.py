@@ -38,6 +38,7 @@ from versioning.code.places import (
     distribution_of,
     file_of_module,
     is_first_party,
+    is_runner,
     module_name,
     root_of,
 )
@@ -202,12 +203,14 @@ class Walk:
 
     def _foreign(self, function: FunctionType, module: str) -> str:
         """Of a library: its version, and what of ours it wraps."""
-        self.uses(module)
+        wrapped = getattr(function, "__wrapped__", None)
+        if wrapped is None or not is_runner(module):
+            self.uses(module)
         name = qualified_name(function)
         self.log.name(function, name)
         self.log.function(function)
         inside: list[str] = []
-        if (wrapped := getattr(function, "__wrapped__", None)) is not None:
+        if wrapped is not None:
             inside.append(self.reach(wrapped, name))
         elif not is_offered(function, sys.modules.get(module)):
             inside.extend(self._foreign_cells(function, name))
