@@ -153,7 +153,9 @@ class Catalog:
 
     def previous(self, record: VersionRecord) -> Row | None:
         """The nearest version of the same step that was created before `record`."""
-        self.refresh()
+        # Once the catalog has a version, it has those before it.
+        if record.id not in self.rows([record.id]):
+            self.refresh()
         values = [record.step, _stamp(record.created), record.id]
         return next((_row(cells) for cells in self._ask(_PREVIOUS, values)), None)
 

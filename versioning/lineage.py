@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from versioning.catalog import Catalog, Row
 
 UP, DOWN, BOTH = "up", "down", "both"
-_MARKDOWN = str.maketrans({'"': "#quot;", "<": "#lt;", ">": "#gt;"})
+_MARKDOWN = str.maketrans({'"': "#quot;", "<": "#lt;", ">": "#gt;", "\n": " "})
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,23 +184,23 @@ def _differences(document: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield _changes(list(_flat(found, "")))
 
 
-def _flat(found: object, path: str) -> Iterator[dict[str, Any]]:
-    """Nested differences as rows of what, before, after."""
-    if isinstance(found, dict) and {"before", "after"} <= found.keys():
-        name = found.get("leaf") or found.get("name") or found.get("column") or ""
-        yield {"before": found["before"], "after": found["after"], "leaf": f"{path}{name}"}
-    elif isinstance(found, dict):
-        own = f"{path}{found['column']}." if "column" in found else path
-        for name, item in found.items():
-            if name != "column":
-                yield from _flat(
-                    item, f"{own}{name}" if not isinstance(item, list) else f"{own}{name} "
-                )
-    elif isinstance(found, list):
+def _flat(found: Any, path: str) -> Iterator[dict[str, Any]]:
+    """Nested differences as rows of what, before and after."""
+    if isinstance(found, list) and not any(isinstance(item, dict) for item in found):
+        found = ", ".join(map(str, found))
+    if isinstance(found, list):
         for item in found:
             yield from _flat(item, path)
+    elif isinstance(found, dict):
+        name = next((found[key] for key in ("leaf", "name", "column") if key in found), "")
+        here = ".".join(filter(None, [path, name]))
+        if {"before", "after"} <= found.keys():
+            yield {**found, "leaf": here}
+            return
+        for key in (key for key in found if key != "column"):
+            yield from _flat(found[key], ".".join(filter(None, [here, key])))
     elif found not in (None, ""):
-        yield {"leaf": path.strip(), "before": None, "after": found}
+        yield {"leaf": path, "before": None, "after": found}
 
 
 def _told(document: Mapping[str, Any], at: str | None) -> Iterator[RenderableType]:

@@ -127,9 +127,9 @@ def parse_moment(text: str, now: datetime) -> datetime:
     Raises:
         FormatError: If it is neither; a time without zone is local.
     """
-    if found := _AGO.fullmatch(text.strip()):
-        return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
     try:
+        if found := _AGO.fullmatch(text.strip()):
+            return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise FormatError(

@@ -1,0 +1,498 @@
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.repositories import LARGE, NOW
+from tests.steps import blob_path, commit, opened, overwrite
+from versioning import layout
+from versioning.api import Repository
+from versioning.cli.app import app, run
+from versioning.cli.output import duration, moment, parse_moment, size
+from versioning.errors import FormatError
+from versioning.handles import Version
+
+COMMANDS = [
+    "diff", "doctor", "get", "history", "lineage", "list", "pin", "show", "unpin", "verify", "why",
+]  # fmt: skip
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    repository = opened(tmp_path)
+    monkeypatch.setenv("VERSIONING_REPOSITORY", repository.url)
+    monkeypatch.setenv("VERSIONING_CACHE", str(repository.settings.cache))
+    for name in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    return repository
+
+
+@pytest.fixture
+def flights(repository: Repository) -> dict[str, Version]:
+    """load -> clean -> train, twice for clean and train."""
+    load = commit(repository, {"rows": 1}, "load")
+    made = {"load": load}
+    for n in range(2):
+        clean = commit(
+            repository, LARGE + bytes([n]), "clean", minute=n, reads={"raw": load}, max=n
+        )
+        auc = {"auc": n / 4}
+        train = commit(repository, auc, "train", minute=n, reads={"flights": clean}, seed=7)
+        made |= {f"clean{n}": clean, f"train{n}": train}
+    return made
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
+    """The JSON answer to a command, which writes nothing else."""
+
+    def asked(*arguments: str, code: int = 0) -> Any:
+        assert run([*arguments, "--json"]) == code
+        out, err = capsys.readouterr()
+        assert err == ""
+        return json.loads(out)
+
+    return asked
+
+
+@pytest.fixture
+def read(capsys: pytest.CaptureFixture[str]) -> Ask:
+    """The answer to a command for people."""
+
+    def asked(*arguments: str, code: int = 0) -> str:
+        assert run(arguments) == code
+        out, err = capsys.readouterr()
+        assert err == ""
+        return out
+
+    return asked
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Ask:
+    """The one message of a command that fails, which writes nothing to stdout."""
+
+    def asked(*arguments: str, code: int) -> str:
+        assert run(arguments) == code
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        return err
+
+    return asked
+
+
+def test_list_gives_the_facts_of_versions_newest_first(
+    flights: dict[str, Version], ask: Ask
+) -> None:
+    rows = ask("list", "--step", "clean")
+    assert [row["id"] for row in rows] == [flights["clean1"].id, flights["clean0"].id]
+    version = flights["clean1"]
+    assert rows[0] == {
+        "id": version.id, "key": version.key, "digest": version.digest, "step": "clean",
+        "flow": "retrain", "created": version.created.isoformat(), "size_bytes": len(LARGE) + 1,
+        "seconds": 1.5, "status": "live",
+    }  # fmt: skip
+
+
+def test_list_chooses_by_flow_moment_and_count(flights: dict[str, Version], ask: Ask) -> None:
+    assert ask("list", "--flow", "other") == []
+    assert len(ask("list", "--limit", "3")) == 3
+    since = (NOW + timedelta(minutes=1)).isoformat()
+    assert {row["step"] for row in ask("list", "--since", since)} == {"clean", "train"}
+
+
+def test_list_tells_what_is_lost(
+    flights: dict[str, Version], repository: Repository, ask: Ask
+) -> None:
+    blob_path(repository, flights["clean0"]).unlink()
+    overwrite(blob_path(repository, flights["clean1"]), b"")
+    status = {row["id"]: row["status"] for row in ask("list")}
+    assert status[flights["clean0"].id] == ask("show", "clean~1")["status"] == "expired"
+    assert status[flights["clean1"].id] == ask("show", flights["clean1"].id)["status"] == "corrupt"
+    assert status[flights["train0"].id] == "live"
+
+
+def test_list_is_a_table_for_people(flights: dict[str, Version], read: Ask) -> None:
+    text = read("list", "--step", "clean")
+    assert "102.4 kB" in text
+    assert "1.50 s" in text
+    assert flights["clean1"].id[:12] in text
+
+
+def test_a_long_list_is_cut_for_people_and_says_so(
+    repository: Repository, read: Ask, ask: Ask
+) -> None:
+    for n in range(60):
+        commit(repository, n, n=n)
+    assert "10 more; --limit 60 shows them" in read("list")
+    assert len(read("list", "--limit", "60").splitlines()) >= 60
+    assert len(ask("list")) == 60
+
+
+def test_show_gives_a_version_whole(
+    flights: dict[str, Version], repository: Repository, ask: Ask
+) -> None:
+    version = flights["train1"]
+    repository.append_name("delays", {"alias": "champion", "version": version.id})
+    repository.pin(version, "audit")
+    found = ask("show", "delays@champion")
+    assert found["id"] == version.id
+    assert {leaf["name"]: leaf.get("value") for leaf in found["leaves"]}["params/seed"] == "7"
+    assert found["inputs"] == [
+        {"name": "flights", "id": flights["clean1"].id, "digest": flights["clean1"].digest}
+    ]
+    assert found["environment"] == {"python": "3.11.7"}
+    assert found["run"] == {"flow_run": "r1"}
+    assert found["code"]["function"] == "flows:train"
+    assert (found["names"], found["pin"]) == (["delays@champion"], "audit")
+
+
+def test_show_is_a_page_for_people(flights: dict[str, Version], read: Ask) -> None:
+    text = read("show", "train")
+    for part in (flights["train1"].id, "params/seed", "python 3.11.7", "flights"):
+        assert part in text
+
+
+def test_get_writes_the_stored_file(
+    flights: dict[str, Version], tmp_path: Path, ask: Ask, refused: Ask
+) -> None:
+    target = tmp_path / "out" / "clean"
+    assert ask("get", "clean", "-o", str(target))["path"] == str(target)
+    assert target.read_bytes() == LARGE + b"\1"
+    assert "exists" in refused("get", "clean", "-o", str(target), code=2)
+
+
+def test_get_prints_a_value(flights: dict[str, Version], ask: Ask, read: Ask) -> None:
+    assert ask("get", "train")["value"] == {"auc": 0.25}
+    assert read("get", "train") == "{'auc': 0.25}\n"
+
+
+def test_get_writes_a_table_as_its_ending_says(
+    repository: Repository, tmp_path: Path, ask: Ask
+) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    commit(repository, frame, "table")
+    for ending, reader in [("csv", pd.read_csv), ("parquet", pd.read_parquet)]:
+        target = tmp_path / f"table.{ending}"
+        ask("get", "table", "-o", str(target))
+        assert reader(target).to_dict() == frame.to_dict()
+    assert "a" in ask("get", "table")["value"]
+
+
+def test_get_of_damaged_bytes_says_no_and_sets_them_aside(
+    flights: dict[str, Version], repository: Repository, refused: Ask
+) -> None:
+    overwrite(blob_path(repository, flights["clean1"]), b"x" * (len(LARGE) + 1))
+    assert "run the step again" in refused("get", "clean", code=1)
+    assert list(repository.store.list(layout.QUARANTINE))
+    assert "run the step again" in refused("get", "clean", code=2)
+
+
+def test_why_names_what_changed(flights: dict[str, Version], ask: Ask, read: Ask) -> None:
+    found = ask("why", "clean")
+    assert (found["verdict"], found["against"]) == ("changed", flights["clean0"].id)
+    assert found["changed"] == [{"leaf": "params/max", "before": "0", "after": "1"}]
+    assert ask("why", "load")["verdict"] == "first"
+    assert "params/max" in read("why", "clean")
+    assert "first version" in read("why", "load")
+
+
+def test_why_compares_with_the_version_asked_for(flights: dict[str, Version], ask: Ask) -> None:
+    found = ask("why", "clean", "--against", "clean")
+    assert (found["verdict"], found["changed"]) == ("same-key", [])
+
+
+def test_why_tells_the_misses_of_the_last_run(
+    flights: dict[str, Version], repository: Repository, ask: Ask, read: Ask, refused: Ask
+) -> None:
+    assert "no run" in refused("why", "--miss", code=2)
+    steps = [
+        {"step": "load", "version": "1" * 32, "status": "hit", "why": "unchanged", "seconds": 0},
+        {"step": "clean", "version": "2" * 32, "status": "miss", "why": "max 0 -> 1", "seconds": 2},
+    ]
+    facts = {"run": "r1", "flow": "retrain", "name": "eager-owl", "ended": "2026-01-01"}
+    repository.write_run("r1", "flow", {**facts, "steps": steps})
+    assert ask("why", "--miss", "retrain")["steps"] == steps
+    text = read("why", "--miss")
+    assert "retrain / eager-owl: 1 of 2 computed" in text
+    assert "max 0 -> 1" in text
+    assert "unchanged" not in text
+    assert "nightly" in refused("why", "--miss", "nightly", code=2)
+
+
+def test_lineage_goes_up_down_or_both(flights: dict[str, Version], ask: Ask) -> None:
+    def steps(*flags: str) -> list[str]:
+        return sorted(node["step"] for node in ask("lineage", "clean", *flags)["nodes"])
+
+    assert steps() == ["clean", "load", "train"]
+    assert steps("--up") == ["clean", "load"]
+    assert steps("--down") == ["clean", "train"]
+    edge = {"from": flights["load"].id, "to": flights["clean1"].id, "name": "raw"}
+    assert edge in ask("lineage", "clean", "--up")["edges"]
+
+
+def test_lineage_is_a_tree_or_a_mermaid_graph(flights: dict[str, Version], read: Ask) -> None:
+    tree = read("lineage", "train", "--up")
+    assert f"    clean {flights['clean1'].id[:12]}  as flights" in tree.splitlines()
+    assert read("lineage", "train", "--mermaid").startswith("graph LR\n")
+    assert "used by" in read("lineage", "clean")
+
+
+def test_diff_tells_differences_by_kind(flights: dict[str, Version], ask: Ask, read: Ask) -> None:
+    found = ask("diff", "train~1", "train")
+    assert found["metrics"] == [{"name": "auc", "before": 0.0, "after": 0.25, "change": 0.25}]
+    assert found["parameters"] == []
+    assert "auc" in read("diff", "train~1", "train")
+    assert "The values are the same." in read("diff", "train", "train")
+
+
+def test_diff_of_tables_is_readable(repository: Repository, read: Ask) -> None:
+    for n in range(2):
+        frame = pd.DataFrame({"late": [n, 2, 3], f"only{n}": 1})
+        commit(repository, frame, "table", minute=n, n=n)
+    text = read("diff", "table~1", "table")
+    for part in ("schema.added", "only1", "late.mean", "late.psi"):
+        assert part in text
+
+
+def test_verify_says_yes_or_no(
+    flights: dict[str, Version], repository: Repository, ask: Ask, read: Ask
+) -> None:
+    assert ask("verify")["checked"] == 5
+    assert "All is sound." in read("verify")
+    overwrite(blob_path(repository, flights["clean0"]), b"x")
+    found = ask("verify", code=1)
+    assert [damage["id"] for damage in found["damaged"]] == [flights["clean0"].id]
+    assert found["damaged"][0]["blob"]
+    assert found["dangling"] == []
+    assert ask("verify", flights["clean1"].id)["checked"] == 1
+    ask("verify", flights["clean0"].id[:8], code=1)
+    assert "--set-aside" in read("verify", code=1)
+    assert ask("verify", "--set-aside", code=1)["set_aside"]
+
+
+def test_a_version_is_pinned_and_unpinned(
+    flights: dict[str, Version], repository: Repository, ask: Ask, refused: Ask
+) -> None:
+    version = flights["train1"]
+    assert "--reason" in refused("pin", "train", code=2)
+    assert ask("pin", "train", "--reason", "audit") == {
+        "id": version.id, "pinned": True, "reason": "audit",
+    }  # fmt: skip
+    assert repository.pins() == {version.id: "audit"}
+    assert ask("unpin", version.id) == {"id": version.id, "pinned": False}
+    assert repository.pins() == {}
+
+
+def test_history_tells_who_was_what_when(
+    flights: dict[str, Version], repository: Repository, ask: Ask, read: Ask, refused: Ask
+) -> None:
+    for day, name in enumerate(["train0", "train1"], start=1):
+        entry = {"alias": "champion", "version": flights[name].id, "at": f"2026-01-0{day}T00:00Z"}
+        repository.append_name("delays", entry)
+    assert ask("history", "delays")["aliases"] == {"champion": flights["train1"].id}
+    then = ask("history", "delays@champion", "--at", "2026-01-01T12:00+00:00")
+    assert then["aliases"] == {"champion": flights["train0"].id}
+    assert flights["train0"].id[:12] in read("history", "delays")
+    assert "nothing was ever named" in refused("history", "nobody", code=2)
+
+
+def test_doctor_examines_store_and_repository(repository: Repository, ask: Ask, read: Ask) -> None:
+    found = ask("doctor")
+    assert found["ok"]
+    checks = {check["name"]: check for check in found["checks"]}
+    assert checks["store"]["state"] == checks["repository"]["state"] == "ok"
+    assert repository.id in checks["repository"]["found"]
+    assert "pandas" in checks["packages"]["found"]
+    assert "not set" in checks["Prefect"]["found"]
+    assert "store" in read("doctor")
+
+
+class Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/api/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/api"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_doctor_asks_services_that_are_named(
+    repository: Repository, ask: Ask, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", service)
+    assert {"Prefect": "ok"}.items() <= {
+        c["name"]: c["state"] for c in ask("doctor")["checks"]
+    }.items()
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    checks = {check["name"]: check for check in ask("doctor", code=1)["checks"]}
+    assert checks["Prefect"]["state"] == "bad"
+    assert "PREFECT_API_URL" in checks["Prefect"]["advice"]
+
+
+def test_doctor_says_when_the_store_cannot_be_used(
+    repository: Repository, ask: Ask, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    found = ask("doctor", "--repository", str(tmp_path / "file" / "below"), code=3)
+    assert not found["ok"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show"],
+        ["show", "nothing"],
+        ["why"],
+        ["list", "--limit", "many"],
+        ["list", "--since", "whenever"],
+        ["list", "--unknown"],
+        ["nonsense"],
+        ["show", "a", "b"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_one_message_and_code_2(
+    repository: Repository, refused: Ask, arguments: list[str]
+) -> None:
+    refused(*arguments, code=2)
+
+
+def test_asking_where_no_repository_is_creates_none(
+    repository: Repository, refused: Ask, tmp_path: Path
+) -> None:
+    target = tmp_path / "nowhere"
+    assert "no repository" in refused("list", "--repository", str(target), code=2)
+    assert "no repository" in refused(
+        "pin", "x", "--reason", "y", "--repository", str(target), code=2
+    )
+    assert not target.exists()
+
+
+def test_a_store_that_cannot_be_reached_is_code_3(
+    repository: Repository, refused: Ask, tmp_path: Path
+) -> None:
+    assert "bogus" in refused("list", "--repository", "bogus://x/y", code=3)
+
+
+def test_what_others_wrote_is_neither_markup_nor_an_escape(
+    repository: Repository, read: Ask
+) -> None:
+    commit(repository, 1, "[red]evil\x1b[31m")
+    assert "[red]evil\ufffd[31m" in read("list")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert f"Example: versioning {command}" in out
+    assert "--repository" in out
+    assert "--json" in out
+
+
+def test_every_command_is_tested() -> None:
+    assert sorted(name for name in app if not name.startswith("-")) == COMMANDS
+
+
+def versioning(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "versioning", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+    )
+
+
+def test_the_command_ends_with_its_code(
+    flights: dict[str, Version], repository: Repository
+) -> None:
+    done = versioning("list", "--json", "--limit", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(json.loads(done.stdout)) == 1
+    overwrite(blob_path(repository, flights["clean0"]), b"x")
+    assert versioning("verify").returncode == 1
+    wrong = versioning("show", "nothing")
+    assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
+    away = versioning("list", VERSIONING_REPOSITORY="bogus://x/y")
+    assert (away.returncode, away.stderr.count("\n")) == (3, 1)
+
+
+def test_a_reader_that_stops_early_is_no_error(flights: dict[str, Version]) -> None:
+    code = f"{sys.executable} -m versioning list --json | head -c 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[", "")
+
+
+@pytest.mark.parametrize("command", ["list", "show", "why"])
+def test_questions_import_nothing_heavy(flights: dict[str, Version], command: str) -> None:
+    names = [] if command == "list" else ["clean"]
+    code = (
+        "import sys; from versioning.cli.app import run; "
+        f"run({[command, *names]!r}); "
+        "sys.exit(bool({'pandas', 'numpy', 'prefect', 'mlflow', 'fsspec'} & set(sys.modules)))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode
+        == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2_340_000, "2.3 MB"), (5e15, "5000.0 TB")],
+)
+def test_bytes_are_told_in_units(number: float, text: str) -> None:
+    assert size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.04, "0.04 s"), (12.34, "12.3 s"), (125, "2 min 5 s"), (11_520, "3 h 12 min")],
+)
+def test_seconds_are_told_in_units(number: float, text: str) -> None:
+    assert duration(number) == text
+
+
+def test_moments_are_told_by_age() -> None:
+    assert moment(NOW - timedelta(seconds=5), NOW) == "5 s ago"
+    assert moment(NOW - timedelta(hours=3), NOW) == "3 h ago"
+    assert moment(NOW - timedelta(days=3), NOW).startswith("20")
+    assert moment(NOW + timedelta(days=3), NOW).startswith("2026")
+
+
+def test_moments_are_read_as_ages_and_dates() -> None:
+    assert parse_moment("36h", NOW) == NOW - timedelta(hours=36)
+    assert parse_moment("2 w", NOW) == NOW - timedelta(weeks=2)
+    assert parse_moment("2026-01-31T18:00+02:00", NOW) == datetime(2026, 1, 31, 16, tzinfo=UTC)
+    for nonsense in ("", "soon", "12", "9999999999999w"):
+        with pytest.raises(FormatError):
+            parse_moment(nonsense, NOW)
