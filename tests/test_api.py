@@ -162,6 +162,16 @@ def test_a_repository_opens_once_a_process(
     assert open_repository().id == repository.id
 
 
+def test_a_relative_folder_is_of_the_working_folder_at_the_time(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert open_repository("repository").id == repository.id
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert open_repository("repository").id != repository.id
+
+
 def test_a_repository_opened_for_reading_does_not_become_the_one_of_the_process(
     repository: Repository,
 ) -> None:

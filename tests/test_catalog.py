@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
+import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -127,6 +129,20 @@ def test_many_threads_may_ask_at_once(repository: Repository) -> None:
     for thread in asking:
         thread.join()
     assert answers == 8 * [made]
+
+
+def test_a_fork_opens_the_catalog_for_itself(repository: Repository) -> None:
+    version = commit(repository, 1)
+    assert ids(repository) == [version.id]
+
+    def ask() -> None:
+        sys.exit(ids(repository) != [version.id])
+
+    child = multiprocessing.get_context("fork").Process(target=ask)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    assert ids(repository) == [version.id]
 
 
 def test_two_processes_may_build_the_same_catalog(tmp_path: Path) -> None:

@@ -181,6 +181,17 @@ def test_get_prints_a_value(flights: dict[str, Version], ask: Ask, read: Ask) ->
     assert read("get", "train") == "{'auc': 0.25}\n"
 
 
+def test_get_writes_bytes_and_text_as_they_are(
+    repository: Repository, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    for minute, value in enumerate([b"\x00\x1b\xff", "a\r\n\x1b[0mb " * 100]):
+        commit(repository, value, minute=minute, n=minute)
+        assert run(["get", "step", "--repository", repository.url]) == 0
+        sys.stdout.flush()
+        expected = value if isinstance(value, bytes) else value.encode()
+        assert capfdbinary.readouterr().out == expected
+
+
 def test_get_writes_a_table_as_its_ending_says(
     repository: Repository, tmp_path: Path, ask: Ask
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from versioning import repository as base
@@ -150,6 +151,8 @@ def open_repository(url: str | None = None) -> Repository:
     """
     settings = None if url else Settings.load()
     url = url or (settings or Settings.load()).repository_url()
+    if "://" not in url:
+        url = str(Path(url).expanduser().absolute())
     if url not in _opened:
         repository = Repository.open(url, settings=settings)
         # Two threads may both open it; the one that is kept serves every handle from here on.

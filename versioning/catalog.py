@@ -8,6 +8,7 @@ again. What it says selects records; it never stands in for one.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -101,7 +102,9 @@ class Catalog:
         self._path = repository.settings.cache / repository.id / "catalog.sqlite"
         self._lock = RLock()
         self._db: sqlite3.Connection | None = None
+        self._inherited: sqlite3.Connection | None = None
         self._is_healing = False
+        self._process = os.getpid()
 
     def refresh(self) -> None:
         """Make the catalog say what the records in the repository say now."""
@@ -260,6 +263,9 @@ class Catalog:
             self._is_healing = False
 
     def _opened(self) -> sqlite3.Connection:
+        if self._process != os.getpid():
+            # SQLite forbids that a fork uses, or closes, what its parent opened.
+            self._inherited, self._db, self._process = self._db, None, os.getpid()
         if self._db is None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -98,8 +98,9 @@ def get(
         options.answer(document, lambda: [line(f"{short(record.id)} is at {output}")])
         return
     value = repository.load(record)
-    if isinstance(value, bytes) and not options.json:
-        sys.stdout.buffer.write(value)
+    if isinstance(value, bytes | str) and not (options.json or sys.stdout.isatty()):
+        # Into a pipe or file goes what is stored, not what suits a terminal.
+        sys.stdout.buffer.write(value if isinstance(value, bytes) else value.encode())
         return
     document["value"] = value if _is_json(value) else repr(value)
     options.answer(document, lambda: [line(value)])

@@ -56,10 +56,11 @@ class Options:
             sys.stdout.buffer.write(data + b"\n")
             return
         from rich.console import Console
+        from rich.text import Text
 
         console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
         for part in render():
-            console.print(part)
+            console.print(part, soft_wrap=isinstance(part, Text))
 
 
 PLAIN = Options()
@@ -86,7 +87,7 @@ def line(*parts: object) -> RenderableType:
     from rich.text import Text
 
     text = " ".join("-" if part is None else str(part) for part in parts)
-    return Text("".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text))
+    return Text("".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text))
 
 
 def size(size_bytes: float) -> str:
