@@ -492,6 +492,31 @@ def test_damage_behind_a_remote_store_is_set_aside_there(tmp_path: Path) -> None
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
+def test_blobs_behind_an_s3_server_are_shared_cached_and_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests import servers
+
+    with servers.s3_server() as server:
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        repository = opened(f"s3://{server.bucket()}/repository", tmp_path)
+        value = np.arange(5_000_000)
+        record = repository.commit(value, draft("a"))
+        assert repository.commit(value, draft("b")).manifest == record.manifest
+        np.testing.assert_equal(repository.load(record), value)
+        assert repository.path(record).is_relative_to(tmp_path / "cache")
+        elsewhere = opened(repository.url, tmp_path / "elsewhere")
+        blob = layout.blob(str(record.manifest[0].name))
+        repository.store.put(blob, damaged("flipped", value.tobytes()))
+        with pytest.raises(IntegrityError):
+            elsewhere.load(record)
+        assert elsewhere.lookup(key("a")) is None
+        again = elsewhere.commit(value, draft("a"))
+        np.testing.assert_equal(elsewhere.load(again), value)
+
+
 # Hostile records ------------------------------------------------------------------------------
 
 

@@ -120,7 +120,7 @@ class Repository(Notes):
     def lookup(self, key: Key) -> VersionRecord | None:
         """The version that answers `key`, or None when there is none that can be loaded.
 
-        A binding that cannot be read, belongs to another key or names bytes that are gone is a miss.
+        A binding that cannot be read, is of another key or names bytes that are gone is a miss.
         """
         name = layout.binding(key)
         try:
