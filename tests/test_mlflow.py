@@ -6,6 +6,13 @@ import logging
 import multiprocessing
 import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -183,12 +190,12 @@ def test_loading_copies_no_bytes(champion: Version, tmp_path: Path) -> None:
     assert beside <= {"cwd", "cache", "versioning", "mlflow.db", "mlflow.db.lock", "download"}
 
 
-def test_the_source_itself_can_be_loaded_in_both_spellings(champion: Version) -> None:
+def test_the_source_itself_can_be_loaded_in_every_spelling(champion: Version) -> None:
     import mlflow
 
     table = pd.DataFrame({"a": [1.0], "b": [10.0]})
     source = ours.source_uri(champion, predict=f"{__name__}:predict")
-    for spelled in (source, source.replace("://", ":/")):
+    for spelled in (source, source.replace(":///", ":/"), source.replace(":///", "://")):
         assert mlflow.pyfunc.load_model(spelled).predict(table).tolist() == [33.0]
 
 
@@ -216,7 +223,7 @@ def test_a_version_that_is_gone_is_named(champion: Version, repository: Reposito
     import mlflow
 
     with pytest.raises(NotFoundError, match="a" * 12):
-        mlflow.pyfunc.load_model(f"versioning://{'a' * 32}?repository={repository.url}")
+        mlflow.pyfunc.load_model(f"versioning:///{'a' * 32}?repository={repository.url}")
 
 
 def test_a_function_that_cannot_be_imported_is_named(champion: Version) -> None:
@@ -252,3 +259,56 @@ def test_six_processes_register_each_version_once(repository: Repository) -> Non
     assert [worker.exitcode for worker in workers] == [0] * 6
     assert len(answers) == len(versions), "everybody got the same number for the same version"
     assert sorted(number for _, number in answers) == numbers(uri)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """MLflow's own server, which checks what it is told more strictly than its database does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path / "server"
+    folder.mkdir()
+    command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    store = ["--backend-store-uri", f"sqlite:///{folder}/db", "--artifacts-destination", "./files"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command, *store],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield wait_for(f"http://127.0.0.1:{port}", process)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> str:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=1).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return url
+    pytest.fail("mlflow server did not start")
+
+
+@pytest.mark.slow
+def test_a_server_registers_and_serves_as_a_file_does(
+    server: str, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    version = commit(repository, WEIGHTS)
+    entry = ours.register(version, "m", uri=server, predict=f"{__name__}:predict")
+    assert ours.registered_as("m", ours.CHAMPION, uri=server) is None
+    ours.set_alias("m", ours.CHAMPION, entry.number, uri=server)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    mlflow.set_tracking_uri(server)
+    mlflow.set_registry_uri(server)
+    model = mlflow.pyfunc.load_model("models:/m@champion")
+    assert model.predict(pd.DataFrame({"a": [1.0], "b": [10.0]})).tolist() == [33.0]

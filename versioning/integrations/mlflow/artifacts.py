@@ -24,8 +24,8 @@ from versioning.records import ID_PATTERN
 class VersionArtifactRepository(ArtifactRepository):  # type: ignore[misc]
     """Artifact repository of MLflow over one version; read only.
 
-    MLflow splits a URI in two ways: `versioning://<id>` keeps the id, `versioning:/<id>` makes it
-    the first part of the path. Both are understood.
+    MLflow hands over the whole URI, or the URI without its last part and that part as a path below
+    it, so the id is looked for in both together.
     """
 
     def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
@@ -64,7 +64,7 @@ class VersionArtifactRepository(ArtifactRepository):  # type: ignore[misc]
         parts = [part for part in f"{uri.netloc}/{uri.path}/{path or ''}".split("/") if part]
         if not parts or not ID_PATTERN.fullmatch(parts[0]):
             raise MlflowException(
-                f"{self.artifact_uri} names no version: it should be {SCHEME}://<version id>"
+                f"{self.artifact_uri} names no version: it should be {SCHEME}:///<version id>"
             )
         return parts[0], "/".join(parts[1:])
 

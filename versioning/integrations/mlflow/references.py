@@ -1,4 +1,4 @@
-"""How a version is named to MLflow: `versioning://<id>?repository=<url>&predict=<module:function>`."""
+"""How a version is named to MLflow: `versioning:///<id>?repository=<url>&predict=<module:function>`."""
 
 from __future__ import annotations
 
@@ -22,4 +22,5 @@ def source_uri(version: Version, *, predict: str | None = None) -> str:
             `model.predict(data)`.
     """
     facts = {"repository": version.repository_url, **({"predict": predict} if predict else {})}
-    return f"{SCHEME}://{version.id}?{urlencode(facts, quote_via=quote)}"
+    # MLflow's server wants an absolute path in a source, and nothing that is a path of its own.
+    return f"{SCHEME}:///{version.id}?{urlencode(facts, quote_via=quote)}"
