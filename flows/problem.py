@@ -82,20 +82,20 @@ class Problem:
 
 
 def find(name: str) -> Problem:
-    """The problem in the module `name`, or `flows.<name>` when the name has no dot.
+    """The problem in the module `flows.<name>`, or else in the module `name`.
 
     Raises:
         NotFoundError: If there is no such module.
         FormatError: If the module lacks something or says something that a problem may not.
     """
-    path = name if "." in name else f"flows.{name}"
-    if not _exists(path):
-        raise NotFoundError(
-            f"there is no problem {name!r}: no module {path} can be imported; "
-            "name a module of `flows`, or give its full dotted path",
-            problem=name,
-        )
-    return describe(import_module(path))
+    for path in (f"flows.{name}", name):
+        if _exists(path):
+            return describe(import_module(path))
+    raise NotFoundError(
+        f"there is no problem {name!r}: neither flows.{name} nor {name} can be imported; "
+        "name a module of `flows`, or one that is on the Python path",
+        problem=name,
+    )
 
 
 def describe(module: ModuleType) -> Problem:
