@@ -61,7 +61,7 @@ def _run(folder: Path) -> None:
     began = time.monotonic()
     _speak(console, began)
     console.print(f"[bold]Late flights out of New York, 2013[/]; everything goes to {folder}")
-    console.print("starting a temporary Prefect server ...")
+    console.print("starting a temporary Prefect server, which takes a quarter of a minute ...")
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
