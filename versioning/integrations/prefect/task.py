@@ -60,7 +60,8 @@ class VersionedTask(Task[..., Any]):
         """This task with other options; what is not given stays."""
         own = {name: options.pop(name) for name in tuple(options) if name in _STEP_OPTIONS}
         _refuse_ours(options)
-        plain = super().with_options(**options)
+        # Prefect would refuse our storage here, since no server has saved it; it is set again below.
+        plain = super().with_options(result_storage=None, **options)
         kept = {name: getattr(plain, name) for name in _KEPT}
         kept |= {f"on_{event}": getattr(plain, f"on_{event}_hooks") for event in _EVENTS}
         step = _changed(self.step, name=plain.name, **own)

@@ -1,0 +1,80 @@
+"""What people see of a run: one table artifact, one event a version, one run record."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+from tests.surface import steps
+from versioning.integrations.prefect import run_table
+
+
+@flow
+def pipeline(by: int = 2) -> str:
+    from prefect.runtime import flow_run
+
+    steps.double(steps.numbers(), by=by)
+    return str(flow_run.id)
+
+
+def _artifacts(run_id: str) -> list:
+    with get_client(sync_client=True) as client:
+        wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+        return client.read_artifacts(artifact_filter=wanted)
+
+
+def test_a_run_has_one_table_that_says_why() -> None:
+    pipeline()
+    run_id = pipeline(by=3)
+    (artifact,) = _artifacts(run_id)
+    rows = orjson.loads(artifact.data)
+    assert [(row["step"], row["result"], row["why"]) for row in rows] == [
+        ("numbers", "hit", "unchanged"),
+        ("double", "miss", "params/by 2 -> 3"),
+    ]
+    assert "1 reused, 1 computed" in artifact.description
+
+
+def test_the_table_can_be_read_later() -> None:
+    run_id = pipeline()
+    table = run_table(run_id)
+    assert [(row.step, row.status, row.why) for row in table.rows] == [
+        ("numbers", "miss", "first version of this step"),
+        ("double", "miss", "first version of this step"),
+    ]
+    assert run_table().run == run_id
+
+
+def test_mapped_items_share_a_line() -> None:
+    @flow
+    def mapped() -> None:
+        steps.double.map([[1], [2], [3]]).wait()
+
+    mapped()
+    (line,) = run_table().cells()
+    assert line["result"] == "miss x3"
+
+
+def test_each_version_has_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, dict]] = []
+    from versioning.integrations.prefect import runs
+
+    monkeypatch.setattr(runs, "emit_event", lambda **event: sent.append((event["event"], event["payload"])))
+    pipeline()
+    pipeline()
+    assert [event for event, _ in sent] == ["versioning.committed"] * 2 + ["versioning.reused"] * 2
+    assert all(len(payload["version"]) == 32 for _, payload in sent)
+
+
+def test_a_failed_run_reports_what_it_made() -> None:
+    @flow
+    def failing() -> None:
+        steps.numbers()
+        raise RuntimeError("after the first step")
+
+    with pytest.raises(RuntimeError):
+        failing()
+    assert [row.step for row in run_table().rows] == ["numbers"]
