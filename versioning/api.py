@@ -11,6 +11,9 @@ from versioning import repository as base
 from versioning.handles import Version
 from versioning.settings import Settings
 
+# How many former versions of a step are asked which one is nearest.
+EARLIER = 32
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from versioning.catalog import Catalog
     from versioning.differences import Why
     from versioning.lineage import Lineage
+    from versioning.records import VersionRecord
     from versioning.verify import Report
 
 __all__ = ["Repository", "Version", "open_repository"]
@@ -112,13 +116,19 @@ class Repository(base.Repository):
 
     def why(self, name: str | Version, against: str | Version | None = None) -> Why:
         """Which leaves differ from `against`, or from the nearest earlier version of its step."""
-        from versioning.differences import why
+        from versioning.differences import nearest, why
 
         record = self.record(self.resolve(name))
         if against is not None:
             return why(record, self.record(self.resolve(against)))
-        previous = self.catalog.previous(record)
-        return why(record, None if previous is None else self.record(previous.id))
+        return why(record, nearest(record, self.earlier(record)))
+
+    def earlier(
+        self, record: VersionRecord, *, before: datetime | None = None
+    ) -> list[VersionRecord]:
+        """The last versions of the step of `record` before it, or before a moment; newest first."""
+        rows = self.catalog.earlier(record, before=before, limit=EARLIER)
+        return [self.record(row.id) for row in rows]
 
     def diff(self, before: str | Version, after: str | Version) -> dict[str, Any]:
         """How two versions differ: data, metrics, model, parameters, inputs, code, environment."""

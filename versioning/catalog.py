@@ -61,9 +61,9 @@ SELECT * FROM versions
 WHERE (:step IS NULL OR step = :step) AND (:flow IS NULL OR flow = :flow) AND created >= :since
 ORDER BY created DESC, id DESC LIMIT :limit
 """
-_PREVIOUS = """
+_EARLIER = """
 SELECT * FROM versions WHERE step = ? AND (created, id) < (?, ?)
-ORDER BY created DESC, id DESC LIMIT 1
+ORDER BY created DESC, id DESC LIMIT ?
 """
 _NEWEST = """
 SELECT id FROM versions WHERE step = ? ORDER BY created DESC, id DESC LIMIT 1 OFFSET ?
@@ -154,13 +154,22 @@ class Catalog:
         self.refresh()
         return dict(self._ask("SELECT step, count(*) FROM versions GROUP BY step ORDER BY step"))
 
-    def previous(self, record: VersionRecord) -> Row | None:
-        """The nearest version of the same step that was created before `record`."""
+    def earlier(
+        self, record: VersionRecord, *, before: datetime | None = None, limit: int = 1
+    ) -> list[Row]:
+        """Versions of the same step that were created before `record`, newest first.
+
+        Args:
+            record: The version to look back from.
+            before: Look back from this moment instead, when it is earlier; timezone-aware.
+            limit: At most so many.
+        """
         # Once the catalog has a version, it has those before it.
         if record.id not in self.rows([record.id]):
             self.refresh()
-        values = [record.step, _stamp(record.created), record.id]
-        return next((_row(cells) for cells in self._ask(_PREVIOUS, values)), None)
+        moment = min(record.created, before or record.created)
+        values = [record.step, _stamp(moment), record.id, limit]
+        return [_row(cells) for cells in self._ask(_EARLIER, values)]
 
     def reads(self, version_id: str, *, down: bool) -> list[tuple[str, str, str]]:
         """Who read what to make `version_id`, over all generations; with `down`, from it.

@@ -10,7 +10,7 @@ from versioning.keys import LeafChange, diff_leaves
 from versioning.profiles import value_differences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from versioning.records import VersionRecord
     from versioning.repository import Repository
@@ -45,6 +45,23 @@ def why(record: VersionRecord, against: VersionRecord | None) -> Why:
     changed = tuple(diff_leaves(against.leaves, record.leaves))
     verdict = CHANGED if changed else SAME_KEY
     return Why(verdict, against.id, changed, same_value=against.digest == record.digest)
+
+
+def nearest(
+    record: VersionRecord, earlier: Sequence[VersionRecord]
+) -> VersionRecord | None:
+    """The one that shares most with `record`; of several such, the first.
+
+    What ran in the same flow run, as the other items of a mapped step did, is nobody's former state:
+    it counts only where there is nothing else.
+    """
+    run = _run(record)
+    others = [item for item in earlier if run is None or _run(item) != run]
+    return min(
+        others or earlier,
+        key=lambda item: sum(1 for _ in diff_leaves(item.leaves, record.leaves)),
+        default=None,
+    )
 
 
 def diff(repository: Repository, before: VersionRecord, after: VersionRecord) -> dict[str, Any]:
@@ -82,6 +99,11 @@ def record_differences(before: VersionRecord, after: VersionRecord) -> dict[str,
         kind = _KINDS.get(change.leaf.partition("/")[0], "inputs")
         kinds[kind].append({"leaf": change.leaf, "before": change.before, "after": change.after})
     return kinds
+
+
+def _run(record: VersionRecord) -> str | None:
+    run = record.meta.get("run")
+    return run.get("flow_run") if isinstance(run, dict) else None
 
 
 def _values(repository: Repository, before: VersionRecord, after: VersionRecord) -> dict[str, Any]:

@@ -114,7 +114,9 @@ class Step:
             name: substitute(value, name, _pin(repository)) for name, value in parameters.items()
         }
         handles: dict[str, Version] = {}
-        code = code_leaves(self.function, deps=self.code_deps)
+        # The methods of an object that is passed are code the step can reach.
+        keyed = [value for name, value in pinned.items() if name not in self.exclude]
+        code = code_leaves(self.function, deps=self.code_deps, arguments=keyed)
         leaves = [
             _text_leaf("step", self.qualified_name),
             *([_text_leaf("salt", self.salt)] if self.salt else []),
@@ -295,11 +297,11 @@ def substitute(value: Any, path: str, visit: Visit) -> Any:
     if type(value) is dict:
         items = {key: substitute(item, f"{path}[{key!r}]", visit) for key, item in value.items()}
         return items if any(items[key] is not value[key] for key in value) else value
-    if type(value) is list or isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         parts = [substitute(item, f"{path}[{n}]", visit) for n, item in enumerate(value)]
         if all(new is old for new, old in zip(parts, value, strict=True)):
             return value
-        if type(value) is list:
+        if isinstance(value, list):
             return parts
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     return value

@@ -21,6 +21,7 @@ from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
 
 from versioning.api import Repository, Version, open_repository
+from versioning.differences import Why, nearest, why
 from versioning.errors import VersioningError
 from versioning.integrations.prefect.tables import Row, RunTable
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from prefect import Flow, Task
     from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
+    from versioning.records import VersionRecord
     from versioning.steps import Call
 
 LEAVES_SHOWN = 3
@@ -136,7 +138,7 @@ def report_versions(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
     table = RunTable(
         str(flow_run.id), flow_run.name, flow.name, _all_rows(watched, str(flow_run.id))
     )
-    _explain(watched.repository, table.rows)
+    _explain(watched, table.rows)
     ended = datetime.now(UTC)
     watched.repository.write_run(
         str(flow_run.id),
@@ -174,24 +176,29 @@ def _all_rows(watched: _Watched, run_id: str) -> list[Row]:
     return watched.rows + [Row.from_dict(row) for part in elsewhere for row in part["steps"]]
 
 
-def _explain(repository: Repository, rows: list[Row]) -> None:
+def _explain(watched: _Watched, rows: list[Row]) -> None:
+    """Say of every row why; a miss is compared with what was there before the run began."""
+    earlier: dict[str, list[VersionRecord]] = {}
     for row in rows:
         if row.status == "hit":
             row.why = "unchanged"
         elif not row.why:
-            row.why = _why(repository, row)
+            try:
+                record = watched.repository.record(row.version)
+                if row.step not in earlier:
+                    before = watched.started
+                    earlier[row.step] = watched.repository.earlier(record, before=before)
+                row.why = _why(why(record, nearest(record, earlier[row.step])))
+            except VersioningError as error:
+                row.why = f"unknown: {error}"
 
 
-def _why(repository: Repository, row: Row) -> str:
-    try:
-        why = repository.why(row.version)
-    except VersioningError as error:
-        return f"unknown: {error}"
-    if why.against is None:
+def _why(found: Why) -> str:
+    if found.against is None:
         return "first version of this step"
-    if not why.changed:
+    if not found.changed:
         return "run again as asked, or its bytes were lost"
-    shown = [_change(change.leaf, change.before, change.after) for change in why.changed]
+    shown = [_change(change.leaf, change.before, change.after) for change in found.changed]
     more = len(shown) - LEAVES_SHOWN
     return "; ".join(shown[:LEAVES_SHOWN]) + (f"; {more} more" if more > 0 else "")
 
