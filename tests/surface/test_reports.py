@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import orjson
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from rich.console import Console
 
 from tests.surface import steps
 from versioning.integrations.prefect import run_table
@@ -61,7 +64,9 @@ def test_each_version_has_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, dict]] = []
     from versioning.integrations.prefect import runs
 
-    monkeypatch.setattr(runs, "emit_event", lambda **event: sent.append((event["event"], event["payload"])))
+    monkeypatch.setattr(
+        runs, "emit_event", lambda **event: sent.append((event["event"], event["payload"]))
+    )
     pipeline()
     pipeline()
     assert [event for event, _ in sent] == ["versioning.committed"] * 2 + ["versioning.reused"] * 2
@@ -77,3 +82,25 @@ def test_a_failed_run_reports_what_it_made() -> None:
     with pytest.raises(RuntimeError):
         failing()
     assert [row.step for row in run_table().rows] == ["numbers"]
+
+
+def test_items_of_a_list_are_told_of_together() -> None:
+    @flow
+    def totals(numbers: list[int]) -> None:
+        steps.total([steps.double([number]) for number in numbers])
+
+    totals([1, 2, 3])
+    totals([4, 5, 6])
+    assert run_table().rows[-1].why == "inputs/parts x3 changed"
+    totals([4, 5, 6, 7])
+    assert run_table().rows[-1].why == "inputs/parts[3] new"
+
+
+def test_the_table_fits_a_narrow_terminal() -> None:
+    pipeline()
+    run_id = pipeline(by=3)
+    console = Console(width=80, file=io.StringIO())
+    console.print(run_table(run_id).rich())
+    lines = console.file.getvalue().splitlines()
+    assert any("params/by 2 -> 3" in line for line in lines)
+    assert max(map(len, lines)) <= 80

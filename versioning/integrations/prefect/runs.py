@@ -7,6 +7,7 @@ on another process or machine writes its row to the repository, where the flow's
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -26,14 +27,18 @@ from versioning.errors import VersioningError
 from versioning.integrations.prefect.tables import Row, RunTable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from prefect import Flow, Task
     from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
+    from versioning.keys import LeafChange
     from versioning.records import VersionRecord
     from versioning.steps import Call
 
 LEAVES_SHOWN = 3
 HOOK = "'record_versions'"
+_ITEM = re.compile(r"\[.*")
 
 
 @dataclass(slots=True)
@@ -198,19 +203,34 @@ def _why(found: Why) -> str:
         return "first version of this step"
     if not found.changed:
         return "run again as asked, or its bytes were lost"
-    shown = [_change(change.leaf, change.before, change.after) for change in found.changed]
+    shown = list(_told(found.changed))
     more = len(shown) - LEAVES_SHOWN
     return "; ".join(shown[:LEAVES_SHOWN]) + (f"; {more} more" if more > 0 else "")
 
 
-def _change(leaf: str, before: str | None, after: str | None) -> str:
-    if before is None:
-        return f"{leaf} new"
-    if after is None:
-        return f"{leaf} gone"
-    if leaf.startswith(("inputs/", "code/")):
-        return f"{leaf} changed"
-    return f"{leaf} {before} -> {after}"
+def _told(changed: Sequence[LeafChange]) -> Iterator[str]:
+    """What happened to which leaf; what happened to many items of one list is told once."""
+    told: dict[tuple[str, str], list[str]] = {}
+    resized = set()
+    for change in changed:
+        name, is_item = _ITEM.subn("", change.leaf)
+        told.setdefault((name, _change(change)), []).append(change.leaf)
+        if is_item and None in (change.before, change.after):
+            resized.add(name.replace("inputs/", "params/", 1))
+    for (name, what), leaves in told.items():
+        # That a list became longer is seen from its new items.
+        if name not in resized:
+            yield f"{leaves[0]} {what}" if len(leaves) == 1 else f"{name} x{len(leaves)} {what}"
+
+
+def _change(change: LeafChange) -> str:
+    if change.before is None:
+        return "new"
+    if change.after is None:
+        return "gone"
+    if change.leaf.startswith(("inputs/", "code/")):
+        return "changed"
+    return f"{change.before} -> {change.after}"
 
 
 def _show(table: RunTable, flow_run: FlowRun) -> None:

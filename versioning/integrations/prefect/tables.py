@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
 
 from versioning.errors import NotFoundError
+from versioning.runs import last_run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from rich.table import Table
 
     from versioning.api import Repository
@@ -72,12 +74,7 @@ class RunTable:
     @classmethod
     def read(cls, repository: Repository, run_id: str | None) -> Self:
         """The table of a recorded run; see `run_table`."""
-        facts = _latest(repository) if run_id is None else _ended(repository, run_id)
-        if facts is None:
-            raise NotFoundError(
-                f"no flow run {run_id or ''} is recorded in {repository.url}; a run is recorded when "
-                "it ends and has called a versioned step"
-            )
+        facts = last_run(repository) if run_id is None else _ended(repository, run_id)
         rows = [Row.from_dict(item) for item in facts["steps"]]
         return cls(facts["run"], facts["name"], facts["flow"], rows)
 
@@ -96,18 +93,27 @@ class RunTable:
         return [dict(zip(COLUMNS, cells, strict=True)) for cells in self._lines()][:MAX_CELLS]
 
     def rich(self) -> Table:
-        """The table for a terminal."""
+        """The table for a terminal; the narrower it is, the more lines a reason takes."""
+        from rich import box
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(
-            title=f"{self.flow} / {self.name}", caption=self.summary(), title_justify="left"
+            title=f"{self.flow} / {self.name}",
+            caption=self.summary(),
+            title_justify="left",
+            caption_justify="left",
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
         )
         for column in COLUMNS:
             right = column in {"size", "seconds"}
             table.add_column(column, justify="right" if right else "left", no_wrap=column != "why")
-        for step, result, *rest in self._lines():
+        for step, result, why, *rest in self._lines():
             style = "green" if result.startswith("hit") else "yellow"
-            table.add_row(step, f"[{style}]{result}[/]", *rest)
+            cells = map(Text, (step, why.replace("; ", "\n"), *rest))
+            table.add_row(next(cells), Text(result, style), *cells)
         return table
 
     def _lines(self) -> Iterator[tuple[str, ...]]:
@@ -116,13 +122,12 @@ class RunTable:
         rows = sorted(self.rows, key=lambda row: (order[row.step], row.status, row.why))
         for (step, status, why), group in groupby(rows, lambda r: (r.step, r.status, r.why)):
             items = list(group)
-            many = f" x{len(items)}" if len(items) > 1 else ""
             spent = sum(item.saved_seconds if status == "hit" else item.seconds for item in items)
             yield (
                 step,
-                status + many,
+                f"{status} x{len(items)}" if len(items) > 1 else status,
                 why,
-                items[0].version[:12] + (" ..." if many else ""),
+                items[0].version[:12],
                 size(sum(item.size_bytes for item in items)),
                 f"{seconds(spent)} {'saved' if status == 'hit' else 'spent'}",
             )
@@ -130,13 +135,12 @@ class RunTable:
 
 def size(size_bytes: float) -> str:
     """Bytes for people: `812 B`, `3.4 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
+    unit = "B"
+    for larger in ("kB", "MB", "GB", "TB"):
         if size_bytes < 1000:
             break
-        size_bytes /= 1000
-    else:
-        unit = "TB"
-    return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes, unit = size_bytes / 1000, larger
+    return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
 
 
 def seconds(number: float) -> str:
@@ -149,11 +153,12 @@ def seconds(number: float) -> str:
     return f"{minutes} min {rest} s"
 
 
-def _ended(repository: Repository, run_id: str) -> dict[str, Any] | None:
+def _ended(repository: Repository, run_id: str) -> dict[str, Any]:
     """What the flow's own process wrote when the run ended."""
-    return next((part for part in repository.run_parts(run_id) if "ended" in part), None)
-
-
-def _latest(repository: Repository) -> dict[str, Any] | None:
-    ended = (facts for run in repository.runs() if (facts := _ended(repository, run)))
-    return max(ended, key=lambda facts: str(facts["ended"]), default=None)
+    for part in repository.run_parts(run_id):
+        if "ended" in part:
+            return part
+    raise NotFoundError(
+        f"no flow run {run_id} is recorded in {repository.url}; a run is recorded when it ends and "
+        "has called a versioned step"
+    )
