@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -91,6 +92,14 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     """What `[tool.versioning]` sets; folders in it are relative to the file."""
     if path is None:
         return {}
+    seen = path.stat()
+    return dict(_parsed(path, (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)))
+
+
+# Every call of a step asks for the settings, and reading TOML costs as much as calling a task; what was
+# `seen` of the file tells when to read it again.
+@lru_cache
+def _parsed(path: Path, seen: tuple[int, ...]) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("versioning", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
