@@ -133,7 +133,7 @@ def test_a_killed_holder_delays_others_by_the_lease_at_most(
         assert holder.poll() is None
         time.sleep(0.05)
     holder.send_signal(signal.SIGKILL)
-    holder.wait()
+    holder.communicate()
     (tmp_path / "hold").unlink()
     began = time.monotonic()
     assert _start(script, tmp_path).communicate(timeout=120)[0] == "answer 42\n"
