@@ -68,7 +68,7 @@ class Settings:
         Raises:
             FormatError: If a setting is unknown or its value is of the wrong kind.
         """
-        chosen = _from_file(_find_project(start or Path.cwd()))
+        chosen = _from_file(_find_project(start.resolve() if start else Path.cwd()))
         for name, read in _READERS.items():
             variable = PREFIX + name.upper()
             if text := (os.environ if environ is None else environ).get(variable):
@@ -84,8 +84,8 @@ class Settings:
 
 
 def _find_project(start: Path) -> Path | None:
-    folders = (start.resolve(), *start.resolve().parents)
-    return next((path for folder in folders if (path := folder / "pyproject.toml").is_file()), None)
+    paths = (folder / "pyproject.toml" for folder in (start, *start.parents))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:
@@ -96,8 +96,8 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     return dict(_parsed(path, (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)))
 
 
-# Every call of a step asks for the settings, and reading TOML costs as much as calling a task; what was
-# `seen` of the file tells when to read it again.
+# Every call of a step asks for the settings, and reading TOML costs as much as calling a task.
+# What was `seen` of the file tells when to read it again.
 @lru_cache
 def _parsed(path: Path, seen: tuple[int, ...]) -> dict[str, Any]:
     try:
