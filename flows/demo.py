@@ -45,6 +45,8 @@ def _settle_in(folder: Path) -> None:
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
+        # The temporary server complains of the events that its own end interrupts.
+        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
         "VERSIONING_REPOSITORY": str(folder / "versioning"),
         "VERSIONING_CACHE": str(folder / "cache"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -106,20 +108,28 @@ def _retrain(console: Console, title: str, **parameters: Any) -> Retrained:
 
 
 def _conclude(console: Console, folder: Path, result: Retrained) -> None:
+    from rich import box
     from rich.table import Table
 
     console.rule("[bold]Where this leaves the model", align="left")
     champion = result.evaluation.champion or {}
-    table = Table("metric", "this model", "champion before it", title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("metric")
+    table.add_column("this model", justify="right")
+    table.add_column("champion before it", justify="right")
     for name, value in result.evaluation.metrics.items():
-        table.add_row(name, f"{value:.4f}", f"{champion[name]:.4f}" if name in champion else "")
+        table.add_row(name, _number(value), _number(champion[name]) if name in champion else "")
     console.print(table)
     signs = {True: "[green]pass[/]", False: "[red]fail[/]", None: "[dim]skip[/]"}
     for verdict in result.evaluation.verdicts:
         console.print(f"{signs[verdict.passed]}  {verdict.gate}: {verdict.reason}")
-    alias = f"{'flight-delays@champion' if result.promoted else 'flight-delays@challenger'}"
+    alias = f"flight-delays@{'champion' if result.promoted else 'challenger'}"
     console.print(f"\nThe last model is [bold]{alias}[/], version {result.model.id}. Try next:\n")
     console.print(_commands(folder, alias), soft_wrap=True)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4f}"
 
 
 def _commands(folder: Path, alias: str) -> str:
@@ -132,6 +142,7 @@ def _commands(folder: Path, alias: str) -> str:
   versioning lineage train                    what it was made from
   versioning show {alias}
   versioning get roc -o roc.png               the picture of its ROC curve
+  versioning verify                           whether every stored byte is what was written
   python -c 'import mlflow; print(mlflow.pyfunc.load_model("models:/{alias}"))'
   python -m flows.demo                        all of it again: everything is reused
 """

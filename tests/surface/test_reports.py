@@ -44,8 +44,8 @@ def test_the_table_can_be_read_later() -> None:
     run_id = pipeline()
     table = run_table(run_id)
     assert [(row.step, row.status, row.why) for row in table.rows] == [
-        ("numbers", "miss", "first version of this step"),
-        ("double", "miss", "first version of this step"),
+        ("numbers", "miss", "first version"),
+        ("double", "miss", "first version"),
     ]
     assert run_table().run == run_id
 

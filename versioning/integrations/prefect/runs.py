@@ -200,7 +200,7 @@ def _explain(watched: _Watched, rows: list[Row]) -> None:
 
 def _why(found: Why) -> str:
     if found.against is None:
-        return "first version of this step"
+        return "first version"
     if not found.changed:
         return "run again as asked, or its bytes were lost"
     shown = list(_told(found.changed))

@@ -106,10 +106,16 @@ class RunTable:
             box=box.SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
             pad_edge=False,
+            show_edge=False,
         )
         for column in COLUMNS:
             right = column in {"size", "seconds"}
-            table.add_column(column, justify="right" if right else "left", no_wrap=column != "why")
+            table.add_column(
+                column,
+                justify="right" if right else "left",
+                no_wrap=column != "why",
+                overflow="fold" if column == "why" else "crop",
+            )
         for step, result, why, *rest in self._lines():
             style = "green" if result.startswith("hit") else "yellow"
             cells = map(Text, (step, why.replace("; ", "\n"), *rest))
