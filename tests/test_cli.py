@@ -129,8 +129,13 @@ def test_list_tells_what_is_lost(
 def test_list_is_a_table_for_people(flights: dict[str, Version], read: Ask) -> None:
     text = read("list", "--step", "clean")
     assert "102.4 kB" in text
-    assert "1.50 s" in text
+    assert "1.5 s" in text
     assert flights["clean1"].id[:12] in text
+
+
+def test_a_list_of_nothing_says_so(flights: dict[str, Version], read: Ask, refused: Ask) -> None:
+    assert read("list", "--step", "missing") == "none of these\n"
+    assert "give 1 or more" in refused("list", "--limit", "0", code=2)
 
 
 def test_a_long_list_is_cut_for_people_and_says_so(
@@ -202,6 +207,20 @@ def test_get_writes_a_table_as_its_ending_says(
         ask("get", "table", "-o", str(target))
         assert reader(target).to_dict() == frame.to_dict()
     assert "a" in ask("get", "table")["value"]
+
+
+def test_get_writes_plain_json(
+    flights: dict[str, Version], tmp_path: Path, ask: Ask, refused: Ask
+) -> None:
+    target = tmp_path / "metrics.json"
+    ask("get", "train", "-o", str(target))
+    assert json.loads(target.read_text()) == {"auc": 0.25}
+    assert "exists" in refused("get", "train", "-o", str(target), code=2)
+
+
+def test_get_does_not_spill_bytes_into_json(repository: Repository, ask: Ask) -> None:
+    commit(repository, bytes(2000), "picture")
+    assert ask("get", "picture")["value"] == "2.0 kB of bytes; -o FILE writes them"
 
 
 def test_get_of_damaged_bytes_says_no_and_sets_them_aside(
@@ -487,10 +506,27 @@ def test_bytes_are_told_in_units(number: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0.04, "0.04 s"), (12.34, "12.3 s"), (125, "2 min 5 s"), (11_520, "3 h 12 min")],
+    [
+        (0.04, "40 ms"),
+        (1.5, "1.5 s"),
+        (12.34, "12.3 s"),
+        (125, "2 min 5 s"),
+        (11_520, "3 h 12 min"),
+    ],
 )
 def test_seconds_are_told_in_units(number: float, text: str) -> None:
     assert duration(number) == text
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(
+    flights: dict[str, Version], repository: Repository
+) -> None:
+    command = [sys.executable, "-m", "versioning", "list", "--repository", repository.url]
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_moments_are_told_by_age() -> None:

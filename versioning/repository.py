@@ -110,8 +110,8 @@ class Repository(Notes):
             data = store.get(layout.REPOSITORY)
         except NotFoundError as error:
             raise NotFoundError(
-                f"there is no repository at {store.url}: correct the URL, "
-                "or open it for writing to create one",
+                f"there is no repository at {store.url}: correct the URL; "
+                "the first versioned step that runs there creates one",
                 url=store.url,
             ) from error
         repository_id = records.parse_repository(data, name=f"{store.url}/{layout.REPOSITORY}")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 from cyclopts import Parameter
 
 from versioning.cli.output import (
@@ -22,6 +23,7 @@ from versioning.cli.output import (
     size,
     table,
 )
+from versioning.errors import FormatError
 from versioning.names import names_of
 from versioning.status import LIVE, statuses
 
@@ -52,6 +54,8 @@ def list_(
         since: Only those from this moment on: 36h, 7d, 2w ago, or an ISO date or time.
         limit: At most so many; 50 by default, all with --json.
     """
+    if limit is not None and limit < 1:
+        raise FormatError(f"--limit {limit} shows nothing: give 1 or more")
     now = datetime.now(UTC)
     repository = options.open()
     rows = repository.catalog.versions(
@@ -61,6 +65,11 @@ def list_(
     blobs = repository.catalog.blobs(row.id for row in shown)
     status = statuses(repository.store, blobs)
     document = [{**row._asdict(), "status": status.get(row.id, LIVE)} for row in shown]
+    if not rows:
+        chosen = any((step, flow, since))
+        nothing = "none of these" if chosen else "none yet: they appear when versioned steps run"
+        options.answer(document, lambda: [line(nothing)])
+        return
     options.answer(document, lambda: _listing(document, len(rows) - len(shown), now))
 
 
@@ -87,8 +96,9 @@ def get(
 
     Args:
         version: Which one.
-        output: Where to put it: a table as .csv, .json or .parquet by its ending, anything else as
-            the file or folder stored. Without it, the value is printed.
+        output: Where to put it: a table as .csv, .json or .parquet by its ending, numbers, text and
+            what holds them as .json, anything else as the file or folder stored. Without it, the
+            value is printed.
     """
     repository = options.open(write=True)
     record = repository.record(repository.resolve(version))
@@ -102,12 +112,19 @@ def get(
         # Into a pipe or file goes what is stored, not what suits a terminal.
         sys.stdout.buffer.write(value if isinstance(value, bytes) else value.encode())
         return
-    document["value"] = value if _is_json(value) else repr(value)
-    options.answer(document, lambda: [line(value)])
+    document["value"] = value if _is_json(value) else _shown(value)
+    shown = value if isinstance(value, str) else document["value"]
+    options.answer(document, lambda: [line(shown)])
 
 
 def _written(repository: Repository, record: VersionRecord, output: Path) -> Path:
-    is_table = record.codec.partition("/")[0] in {"arrow", "polars"}
+    codec = record.codec.partition("/")[0]
+    if codec == "json" and output.suffix == ".json" and not output.exists():
+        value = repository.load(record)
+        if _is_json(value):
+            output.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+            return output
+    is_table = codec in {"arrow", "polars"}
     writer = {".csv": "to_csv", ".json": "to_json", ".parquet": "to_parquet"}.get(output.suffix)
     if not (is_table and writer) or output.exists():
         return repository.path(record, output)
@@ -116,6 +133,12 @@ def _written(repository: Repository, record: VersionRecord, output: Path) -> Pat
     index = {"index": False} if writer == "to_csv" and frame.index.name is None else {}
     getattr(frame, writer)(output, **index)
     return output
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"{size(len(value))} of bytes; -o FILE writes them"
+    return repr(value)
 
 
 def _is_json(value: object) -> bool:

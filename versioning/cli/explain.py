@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING, Any
 
 from versioning.cli.output import (
     PLAIN,
+    Flag,
     Options,
     add,
     duration,
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from versioning.differences import Why
     from versioning.lineage import Lineage
 
-_Flag = Annotated[bool, Parameter(negative="")]
 _VERDICTS = {
     "first": "it is the first version of its step",
     "same-key": "nothing it depends on changed: it was run again as asked, or bytes were lost",
@@ -45,7 +43,7 @@ def why(
     /,
     *,
     against: str | None = None,
-    miss: _Flag = False,
+    miss: Flag = False,
     options: Options = PLAIN,
 ) -> None:
     """Why a version was computed, or what the last run of a flow computed and why.
@@ -69,7 +67,7 @@ def why(
 
 
 def lineage(
-    version: str, /, *, up: _Flag = False, down: _Flag = False, mermaid: _Flag = False,
+    version: str, /, *, up: Flag = False, down: Flag = False, mermaid: Flag = False,
     options: Options = PLAIN,
 ) -> None:  # fmt: skip
     """What a version was made from, and what was made from it.
@@ -138,8 +136,12 @@ def _reasons(step: str, version_id: str, found: Why) -> Iterator[RenderableType]
 def _changes(changes: Sequence[Mapping[str, Any]]) -> Table:
     made = table("what", "before", "after")
     for change in changes:
-        add(made, change["leaf"], change["before"], change["after"])
+        add(made, change["leaf"], _brief(change["before"]), _brief(change["after"]))
     return made
+
+
+def _brief(fact: Any) -> Any:
+    return f"{fact:.8g}" if isinstance(fact, float) else fact
 
 
 def _graph(graph: Lineage) -> dict[str, Any]:
@@ -157,11 +159,9 @@ def _drawing(graph: Lineage, direction: str, *, mermaid: bool) -> Iterator[Rende
         yield line(graph.mermaid())
         return
     if direction != DOWN:
-        yield line("made from" if direction == BOTH else "")
-        yield line(_tree(graph, down=False))
+        yield line(f"made from\n{_tree(graph, down=False)}")
     if direction != UP:
-        yield line("used by" if direction == BOTH else "")
-        yield line(_tree(graph, down=True))
+        yield line(f"used by\n{_tree(graph, down=True)}")
 
 
 def _tree(graph: Lineage, *, down: bool) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
-from versioning.cli.output import PLAIN, Options, add, line, short, size, table
+from versioning.cli.output import PLAIN, Flag, Options, add, line, short, size, table
 from versioning.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ def verify(
     version: str | None = None,
     /,
     *,
-    set_aside: Annotated[bool, Parameter(negative="")] = False,
+    set_aside: Flag = False,
     options: Options = PLAIN,
 ) -> int:
     """Digest every stored byte again, and follow every reference; 1 when something is wrong.

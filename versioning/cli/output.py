@@ -27,6 +27,9 @@ _AGO = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -38,7 +41,7 @@ class Options:
     """
 
     repository: str | None = None
-    json: Annotated[bool, Parameter(negative="")] = False
+    json: Flag = False
 
     def open(self, *, write: bool = False) -> Repository:
         """The repository, which must exist already.
@@ -59,11 +62,17 @@ class Options:
         from rich.text import Text
 
         console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+        # Rich would end the process with 1, which means that the answer is no.
+        console.on_broken_pipe = _stop  # type: ignore[method-assign]
         for part in render():
             console.print(part, soft_wrap=isinstance(part, Text))
 
 
 PLAIN = Options()
+
+
+def _stop() -> None:
+    raise BrokenPipeError
 
 
 def table(*columns: str, title: str | None = None, right: Iterable[str] = ()) -> Table:
@@ -101,9 +110,11 @@ def size(size_bytes: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: `0.04 s`, `12.3 s`, `2 min 5 s`, `3 h 12 min`."""
+    """Seconds for people: `40 ms`, `1.5 s`, `2 min 5 s`, `3 h 12 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+        return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s"
