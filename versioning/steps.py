@@ -1,7 +1,8 @@
 """Steps and calls: what a function needs to be versioned, with no orchestrator in sight.
 
-A `Step` is a function and how it is keyed. A `Call` is that step with its parameters: it knows its key,
-finds the version that answers it, hands the body its values, and commits what the body returns.
+A `Step` is a function and how it is keyed. A `Call` is that step with its parameters: it knows its
+key, finds the version that answers it, hands the body its values, and commits what the body
+returns.
 """
 
 from __future__ import annotations
@@ -9,40 +10,32 @@ from __future__ import annotations
 import inspect
 import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace as with_changes
-from datetime import UTC, date, datetime
+from collections import OrderedDict, namedtuple
+from dataclasses import dataclass, field
+from dataclasses import replace as with_changes
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from versioning.api import Repository, Version
+from versioning.arguments import is_light, keyed, loaded, pinned
 from versioning.code import CodeClosure, code_leaves
-from versioning.digest import Digest, Key, digest_bytes
-from versioning.encoding import preview, value_digest
+from versioning.digest import digest_bytes
+from versioning.encoding import preview
 from versioning.environment import environment_leaves, environment_record
 from versioning.errors import ConflictError, NotFoundError
 from versioning.keys import Leaf, root_key
-from versioning.records import Input, VersionRecord
 from versioning.repository import Draft
-from versioning.sources import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from versioning.digest import Key
+    from versioning.records import Input, VersionRecord
 
 Output = Version | tuple[Version, ...]
-Visit = Callable[[Version | Source, str], Any]
 
 _MENTIONS_HANDLE = re.compile(r"\bVersion\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """Stands for a handle in a container that is keyed: the handle is a leaf of its own."""
-
-    path: str
-
-    def __versioning_digest__(self) -> tuple[str, Digest]:
-        return "hole", digest_bytes(self.path.encode())
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ class Step:
         exclude: Parameters left out of the key.
         code_deps: Objects, modules or files the closure cannot see.
         codec: Name of the codec for its output; None to choose by type.
-        volatile: Reads the outside world: always runs, and counts as changed only when its value does.
+        volatile: Reads the outside world: always runs, and has changed only when its value has.
         effect: Acts on the outside world: a rerun takes its version instead of running it.
         env: Distributions whose versions are keyed; None for those the code imports.
     """
@@ -110,27 +103,22 @@ class Step:
             UnkeyableError: If a parameter, or something the code reads, cannot be keyed exactly.
             ConflictError: If a handle is of another repository.
         """
-        pinned = {
-            name: substitute(value, name, _pin(repository)) for name, value in parameters.items()
-        }
-        handles: dict[str, Version] = {}
+        given = {name: pinned(value, name, repository) for name, value in parameters.items()}
+        counting = {name: value for name, value in given.items() if name not in self.exclude}
         # The methods of an object that is passed are code the step can reach.
-        keyed = [value for name, value in pinned.items() if name not in self.exclude]
-        code = code_leaves(self.function, deps=self.code_deps, arguments=keyed)
+        code = code_leaves(self.function, deps=self.code_deps, arguments=list(counting.values()))
         leaves = [
             _text_leaf("step", self.qualified_name),
             *([_text_leaf("salt", self.salt)] if self.salt else []),
             *code.leaves,
             *environment_leaves(code.distributions, keyed=self.env),
-            *(
-                leaf
-                for name, value in pinned.items()
-                if name not in self.exclude and (leaf := _parameter_leaf(name, value, handles))
-            ),
         ]
-        leaves += [_input_leaf(path, handle) for path, handle in handles.items()]
-        inputs = tuple(Input(path, h.id, h.digest) for path, h in handles.items())
-        return Call(self, repository, pinned, tuple(leaves), inputs, code)
+        inputs: list[Input] = []
+        for name, value in counting.items():
+            more_leaves, more_inputs = keyed(name, value)
+            leaves += more_leaves
+            inputs += more_inputs
+        return Call(self, repository, given, tuple(leaves), tuple(inputs), code)
 
 
 @dataclass
@@ -174,20 +162,16 @@ class Call:
         assert self.found is not None
         # Holding the parameters of a hit is only worth it where they hold no data.
         can_run = not inspect.iscoroutinefunction(self.step.function) and not self.step.effect
-        again = self.recompute if can_run and all(map(_is_light, self.parameters.values())) else None
-        return self._output(self.found, again)
+        can_run = can_run and all(map(is_light, self.parameters.values()))
+        return self._output(self.found, self.recompute if can_run else None)
 
     def arguments(self) -> tuple[list[Any], dict[str, Any]]:
         """What the body is called with: values instead of handles, loaded now."""
-        bound = inspect.BoundArguments(
-            self.step.signature,
-            {  # type: ignore[arg-type]
-                name: value
-                if name in self.step.handle_parameters
-                else substitute(value, name, lambda handle, _: handle.load())
-                for name, value in self.parameters.items()
-            },
-        )
+        values = {
+            name: value if name in self.step.handle_parameters else loaded(value)
+            for name, value in self.parameters.items()
+        }
+        bound = inspect.BoundArguments(self.step.signature, OrderedDict(values))
         return list(bound.args), bound.kwargs
 
     def commit(
@@ -214,7 +198,7 @@ class Call:
             UnkeyableError: If the value cannot be digested or stored exactly.
             StorageError: If it cannot be written; nothing answers the call then.
         """
-        value = substitute(value, "return", lambda handle, _: handle.load())
+        value = loaded(value)
         draft = self._draft(value, seconds, flow, run or {})
         replace = replace or self.step.volatile
         if isinstance(value, tuple) and value:
@@ -237,9 +221,7 @@ class Call:
         draft = self._draft(value, time.perf_counter() - began, None, {"recomputed": True})
         return self.repository.commit(value, draft, replace=True, codec=self.step.codec)
 
-    def _draft(
-        self, value: Any, seconds: float, flow: str | None, run: Mapping[str, Any]
-    ) -> Draft:
+    def _draft(self, value: Any, seconds: float, flow: str | None, run: Mapping[str, Any]) -> Draft:
         meta: dict[str, Any] = {"value": preview(value), "environment": environment_record()}
         if run:
             meta["run"] = dict(run)
@@ -287,70 +269,8 @@ class Call:
             return False
 
 
-def substitute(value: Any, path: str, visit: Visit) -> Any:
-    """`value` with every handle and source in it, at any depth, replaced by what `visit` returns.
-
-    Looks into lists, tuples, named tuples and dicts. What holds none comes back as the same object.
-    """
-    if isinstance(value, Version | Source):
-        return visit(value, path)
-    if type(value) is dict:
-        items = {key: substitute(item, f"{path}[{key!r}]", visit) for key, item in value.items()}
-        return items if any(items[key] is not value[key] for key in value) else value
-    if isinstance(value, list | tuple):
-        parts = [substitute(item, f"{path}[{n}]", visit) for n, item in enumerate(value)]
-        if all(new is old for new, old in zip(parts, value, strict=True)):
-            return value
-        if isinstance(value, list):
-            return parts
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    return value
-
-
-def _pin(repository: Repository) -> Visit:
-    def pin(handle: Version | Source, path: str) -> Version:
-        if isinstance(handle, Source):
-            return handle.version(repository)
-        if handle.repository_url != repository.url and handle.repository.id != repository.id:
-            raise ConflictError(
-                f"argument {path} is a version of {handle.repository_url}, but this step writes to "
-                f"{repository.url}: set VERSIONING_REPOSITORY once for the whole flow, or pass "
-                f"{path}.load()",
-                path=path,
-            )
-        return handle
-
-    return pin
-
-
-def _parameter_leaf(name: str, value: Any, handles: dict[str, Version]) -> Leaf | None:
-    """The leaf of one parameter; handles in it go to `handles`, each to become a leaf of its own."""
-
-    def take(handle: Version | Source, path: str) -> Hole:
-        assert isinstance(handle, Version)
-        handles[path] = handle
-        return Hole(path)
-
-    if isinstance(skeleton := substitute(value, name, take), Hole):
-        return None
-    digest = value_digest(skeleton, path=name)
-    return Leaf("seed" if name == "seed" else f"params/{name}", digest, preview(value))
-
-
-def _input_leaf(path: str, handle: Version) -> Leaf:
-    return Leaf(f"inputs/{path}", handle.digest, f"{handle.step} {handle.digest[:12]}")
-
-
 def _text_leaf(name: str, text: str) -> Leaf:
     return Leaf(name, digest_bytes(text.encode()), text[:80])
-
-
-def _is_light(value: object) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_light, value))
-    if isinstance(value, dict):
-        return all(map(_is_light, value.values()))
-    return value is None or isinstance(value, Version | str | int | float | date)
 
 
 def _annotation(annotation: object) -> str:
@@ -371,6 +291,4 @@ def _tuple_type(function: Callable[..., Any], meta: Mapping[str, Any]) -> type[A
     found: Any = getattr(function, "__globals__", {}).get(meta["type"])
     if isinstance(found, type) and list(getattr(found, "_fields", ())) == meta["fields"]:
         return found
-    from collections import namedtuple
-
-    return namedtuple(meta["type"].rpartition(".")[2], meta["fields"])  # type: ignore[misc]  # noqa: PYI024
+    return namedtuple(str(meta["type"]).rpartition(".")[2], meta["fields"])

@@ -1,8 +1,8 @@
 """What Prefect's engine asks of a versioned task: a key, a lock, a place for result records.
 
-Prefect computes a key, takes its lock, looks for a result record, and reads it or calls the body. All of
-that happens in one context, so the call that the key was computed for is handed on by a context variable:
-the closure is walked once and the binding is read once.
+Prefect computes a key, takes its lock, looks for a result record, and reads it or calls the body.
+All of that happens in one context, so the call that the key was computed for is handed on by a
+context variable: the closure is walked once and the binding is read once.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from prefect._internal.result_records import ResultRecord, ResultRecordMetadata
 from prefect.cache_policies import CachePolicy
 from prefect.filesystems import WritableFileSystem
-from prefect.results import ResultRecord, ResultRecordMetadata
 from prefect.serializers import Serializer
 from prefect.transactions import IsolationLevel
 
@@ -23,12 +23,12 @@ from versioning.api import Repository, Version, open_repository
 from versioning.digest import Key, is_digest
 from versioning.errors import FormatError, NotFoundError
 from versioning.leases import Lease, Leases
-from versioning.steps import Call, Output
 
 if TYPE_CHECKING:
     from prefect.context import TaskRunContext
 
     from versioning.records import VersionRecord
+    from versioning.steps import Call, Output
 
 _call: ContextVar[Call | None] = ContextVar("versioning_call", default=None)
 _unbound: dict[str, tuple[Repository, VersionRecord]] = {}
@@ -41,7 +41,7 @@ def current_call(key: str | None) -> Call | None:
 
 
 def bind_on_commit(call: Call) -> None:
-    """Bind what `call` committed when the transaction around its task commits; not if it rolls back."""
+    """Bind what `call` committed when the transaction around it commits; not if it rolls back."""
     assert call.committed is not None
     _unbound[call.key] = call.repository, call.committed
 
@@ -61,8 +61,8 @@ class VersionPolicy(CachePolicy):
         self,
         task_ctx: TaskRunContext,
         inputs: dict[str, Any],
-        flow_parameters: dict[str, Any],  # noqa: ARG002 - Prefect's signature
-        **kwargs: Any,  # noqa: ARG002
+        flow_parameters: dict[str, Any],
+        **kwargs: Any,
     ) -> str | None:
         """The key of a step called with `inputs`."""
         _call.set(None)
@@ -71,7 +71,7 @@ class VersionPolicy(CachePolicy):
         except Exception:  # noqa: BLE001 - the body computes the key again, and raises what this was
             return None
         _call.set(call)
-        return call.key
+        return str(call.key)
 
 
 @dataclass
@@ -85,9 +85,9 @@ class LeaseLocks:
     def acquire_lock(
         self,
         key: str,
-        holder: str,  # noqa: ARG002 - Prefect's protocol
+        holder: str,
         acquire_timeout: float | None = None,
-        hold_timeout: float | None = None,  # noqa: ARG002
+        hold_timeout: float | None = None,
     ) -> bool:
         """Wait until the key is answered or the lease is ours."""
         call = current_call(key)
@@ -119,25 +119,25 @@ class LeaseLocks:
             work.add_done_callback(lambda _: self.release_lock(key, holder))
             raise
 
-    def release_lock(self, key: str, holder: str) -> None:  # noqa: ARG002
+    def release_lock(self, key: str, holder: str) -> None:
         """Let others at the key; nothing happens when no lease is held."""
         if found := _held.pop(key, None):
             leases, lease = found
             leases.release(lease)
 
-    def is_locked(self, key: str) -> bool:  # noqa: ARG002
+    def is_locked(self, key: str) -> bool:
         """Never, to Prefect: our reads and writes need no lock, bindings are atomic."""
         return False
 
-    def is_lock_holder(self, key: str, holder: str) -> bool:  # noqa: ARG002
+    def is_lock_holder(self, key: str, holder: str) -> bool:
         """Always, for the same reason."""
         return True
 
-    def wait_for_lock(self, key: str, timeout: float | None = None) -> bool:  # noqa: ARG002
+    def wait_for_lock(self, key: str, timeout: float | None = None) -> bool:
         """Nothing to wait for."""
         return True
 
-    async def await_for_lock(self, key: str, timeout: float | None = None) -> bool:  # noqa: ARG002, ASYNC109
+    async def await_for_lock(self, key: str, timeout: float | None = None) -> bool:
         """Nothing to wait for."""
         return True
 
@@ -156,7 +156,7 @@ def _leases_of(repository: Repository) -> Leases:
     return _leases.setdefault(repository.url, Leases(repository.store, ttl_seconds=ttl))
 
 
-class VersionSerializer(Serializer):  # type: ignore[type-arg]
+class VersionSerializer(Serializer):
     """Prefect's result record holds handles, never values."""
 
     type: str = "version"
@@ -181,7 +181,7 @@ class VersionSerializer(Serializer):  # type: ignore[type-arg]
 
 
 class VersionStorage(WritableFileSystem):
-    """Prefect's result storage: a result record is made from the binding, so there is but one truth.
+    """Prefect's result storage: result records are made from bindings, so there is but one truth.
 
     A binding whose version is gone or damaged reads as absent, which Prefect takes for a miss.
     """
@@ -192,7 +192,7 @@ class VersionStorage(WritableFileSystem):
     def _resolve_path(self, path: str) -> None:
         """Keys are opaque: there is no path to resolve."""
 
-    def read_path(self, path: str, _sync: bool | None = None) -> bytes:  # type: ignore[override] # noqa: FBT001
+    def read_path(self, path: str, _sync: bool | None = None) -> bytes:  # type: ignore[override]
         """The result record of a key."""
         call = current_call(path)
         if call is not None:
@@ -207,7 +207,7 @@ class VersionStorage(WritableFileSystem):
         )
         return record.serialize()
 
-    def write_path(self, path: str, content: bytes, _sync: bool | None = None) -> None:  # type: ignore[override] # noqa: FBT001, ARG002
+    def write_path(self, path: str, content: bytes, _sync: bool | None = None) -> None:  # type: ignore[override]
         """Bind what a transaction held back; everything else is bound by the body already."""
         if found := _unbound.pop(path, None):
             repository, record = found

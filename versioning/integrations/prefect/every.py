@@ -1,8 +1,8 @@
 """`versioned(flow)`: version every task of a flow that somebody else wrote.
 
-While such a flow runs, its tasks are called through versioned twins. The flow's own code was written for
-values, so direct calls and `future.result()` give it values; what passes from task to task as a future stays
-a handle.
+While such a flow runs, its tasks are called through versioned twins. The flow's own code was
+written for values, so direct calls and `future.result()` give it values; what passes from task to task as a
+future stays a handle.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from prefect import Task
 from prefect.futures import PrefectFuture, PrefectFutureList
 
+from versioning.arguments import loaded
 from versioning.integrations.prefect.task import VersionedTask, versioned
-from versioning.steps import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def _install() -> None:
         setattr(Task, name, _routed(name, getattr(Task, name)))
     for kind in _subclasses(PrefectFuture):
         if "result" in vars(kind):
-            kind.result = _valued(vars(kind)["result"])  # type: ignore[attr-defined]
+            kind.result = _valued(vars(kind)["result"])
     PrefectFutureList.result = _valued(PrefectFutureList.result)  # type: ignore[method-assign]
 
 
@@ -103,7 +103,7 @@ def _valued(original: Callable[..., Any]) -> Callable[..., Any]:
 def _values(result: Any) -> Any:
     if inspect.isawaitable(result):
         return _awaited(result)
-    return substitute(result, "result", lambda handle, _: handle.load())
+    return loaded(result)
 
 
 async def _awaited(result: Any) -> Any:

@@ -1,14 +1,13 @@
 """What people see of a flow run: one table artifact, one event a version, one run record.
 
-Every finished step becomes a row. Rows of tasks that ran in the flow's own process wait in memory; a task
-on another process or machine writes its row to the repository, where the flow's process picks it up.
+Every finished step becomes a row. Rows of tasks that ran in the flow's own process wait in memory;
+a task elsewhere writes its row to the repository, where the flow's process picks it up.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,7 @@ from versioning.errors import VersioningError
 from versioning.integrations.prefect.tables import Row, RunTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from prefect import Flow, Task
     from prefect.client.schemas.objects import FlowRun, State, TaskRun
@@ -259,7 +258,7 @@ def _emit(event: str, fields: Mapping[str, Any]) -> None:
 
 
 def _is_worth_reading(line: logging.LogRecord) -> bool:
-    # Prefect logs two lines for every hook of every task; ours says nothing that the state does not.
+    # Prefect logs two lines for every hook of every task; ours says no more than the state does.
     return HOOK not in line.getMessage()
 
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from prefect import Flow, Task
-from prefect.context import FlowRunContext, TaskRunContext
 from prefect.transactions import Transaction, get_transaction
 
-from versioning.api import Version, open_repository
+from versioning.api import open_repository
 from versioning.errors import ConflictError
 from versioning.integrations.prefect import engine, runs
 from versioning.steps import Call, Output, Step
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State, TaskRun
+    from collections.abc import Callable, Iterator, Sequence
 
 # What Prefect would do with a result is what this library does instead.
 _OURS = frozenset({
@@ -39,7 +37,9 @@ class VersionedTask(Task[..., Any]):
     """
 
     def __init__(self, fn: Callable[..., Any], *, step: Step, **options: Any) -> None:
-        options["on_completion"] = _once([runs.record_versions, *(options.get("on_completion") or [])])
+        options["on_completion"] = _once(
+            [runs.record_versions, *(options.get("on_completion") or [])]
+        )
         options["on_rollback"] = _once([_forget, *(options.get("on_rollback") or [])])
         if step.volatile:
             options["refresh_cache"] = True
@@ -56,12 +56,12 @@ class VersionedTask(Task[..., Any]):
         self.step = step
         self.__versioning_step__ = fn
 
-    def with_options(self, **options: Any) -> VersionedTask:  # type: ignore[override]
+    def with_options(self, **options: Any) -> VersionedTask:
         """This task with other options; what is not given stays."""
         own = {name: options.pop(name) for name in tuple(options) if name in _STEP_OPTIONS}
         _refuse_ours(options)
-        # Prefect would refuse our storage here, since no server has saved it; it is set again below.
-        plain = super().with_options(result_storage=None, **options)
+        # Prefect would refuse our storage, which no server has saved; __init__ sets it again.
+        plain = super().with_options(result_storage=None, **options)  # type: ignore[arg-type]
         kept = {name: getattr(plain, name) for name in _KEPT}
         kept |= {f"on_{event}": getattr(plain, f"on_{event}_hooks") for event in _EVENTS}
         step = _changed(self.step, name=plain.name, **own)
@@ -84,7 +84,7 @@ class VersionedTask(Task[..., Any]):
 
 
 @overload
-def versioned(target: Flow[..., Any], /) -> Flow[..., Any]: ...
+def versioned(target: Flow[..., Any], /) -> Flow[..., Any]: ...  # type: ignore[overload-overlap]
 @overload
 def versioned(target: Callable[..., Any] | Task[..., Any], /) -> VersionedTask: ...
 @overload
@@ -92,19 +92,19 @@ def versioned(**options: Any) -> Callable[[Callable[..., Any]], VersionedTask]: 
 def versioned(target: Any = None, /, **options: Any) -> Any:
     """Version every output of a function by the digest of its inputs.
 
-    Over a function, it makes a Prefect task; over a task, it keeps the task's options; over a flow, it
-    versions every task the flow calls, whose tasks need no change.
+    Over a function, it makes a Prefect task; over a task, it keeps the task's options; over a flow,
+    it versions every task the flow calls, and these need no change.
 
     Args:
         target: A function, a Prefect task, or a Prefect flow.
-        **options: What `prefect.task` takes, caching and result options aside, and: `version` (changing
-            it makes earlier versions misses), `exclude` (parameters left out of the key), `code_deps`
-            (objects, modules or files the closure cannot see), `codec` (name of the codec), `volatile`
-            (reads the outside world: always runs), `effect` (acts on the outside world), `env`
-            (distributions whose versions are keyed).
+        **options: What `prefect.task` takes, caching and result options aside, and: `version`
+            (changing it makes earlier versions misses), `exclude` (parameters left out of the key),
+            `code_deps` (objects, modules or files the closure cannot see), `codec` (name of the
+            codec), `volatile` (reads the outside world: always runs), `effect` (acts on the outside
+            world), `env` (distributions whose versions are keyed).
 
     Raises:
-        ConflictError: If an option is one that versioning replaces, or `exclude` names no parameter.
+        ConflictError: If versioning replaces an option, or `exclude` names no parameter.
 
     Example:
         @versioned(retries=2, exclude=["verbose"])

@@ -1,0 +1,128 @@
+"""Arguments of a step: values, and handles at any depth in them.
+
+Three passes go over the arguments of a call: sources are pinned into handles, handles are keyed by
+the digests of their values, and, should the body run, replaced by the values themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from versioning.api import Version
+from versioning.digest import Digest, digest_bytes
+from versioning.encoding import preview, value_digest
+from versioning.errors import ConflictError
+from versioning.keys import Leaf
+from versioning.records import Input
+from versioning.sources import Source
+
+if TYPE_CHECKING:
+    from versioning.api import Repository
+
+Visit = Callable[[Version | Source, str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Stands for a handle in a container that is keyed: the handle is a leaf of its own."""
+
+    path: str
+
+    def __versioning_digest__(self) -> tuple[str, Digest]:
+        return "hole", digest_bytes(self.path.encode())
+
+
+def pinned(value: Any, path: str, repository: Repository) -> Any:
+    """`value` with every source in it replaced by a handle of its content.
+
+    Args:
+        value: An argument.
+        path: What to call it in an error.
+        repository: Where the content goes, and where every handle must be from.
+
+    Raises:
+        ConflictError: If a handle is of another repository.
+        StorageError: If a source cannot be read.
+    """
+
+    def pin(handle: Version | Source, path: str) -> Version:
+        if isinstance(handle, Source):
+            return handle.version(repository)
+        if handle.repository_url != repository.url and handle.repository.id != repository.id:
+            raise ConflictError(
+                f"argument {path} is a version of {handle.repository_url}, but this step writes to "
+                f"{repository.url}: set VERSIONING_REPOSITORY once for the whole flow, or pass "
+                f"{path}.load()",
+                path=path,
+            )
+        return handle
+
+    return _substitute(value, path, pin)
+
+
+def loaded(value: Any) -> Any:
+    """`value` with every handle in it, at any depth, replaced by the value it stands for."""
+
+    def load(handle: Version | Source, _: str) -> Any:
+        return handle.load() if isinstance(handle, Version) else handle
+
+    return _substitute(value, "value", load)
+
+
+def keyed(name: str, value: Any) -> tuple[list[Leaf], list[Input]]:
+    """What one argument adds to a key: a leaf for itself and one for each handle in it.
+
+    Args:
+        name: Name of the parameter.
+        value: The argument, sources pinned.
+
+    Raises:
+        UnkeyableError: If it cannot be keyed exactly.
+    """
+    leaves: list[Leaf] = []
+    inputs: list[Input] = []
+
+    def take(handle: Version | Source, path: str) -> Hole:
+        assert isinstance(handle, Version)
+        shown = f"{handle.step} {handle.digest[:12]}"
+        leaves.append(Leaf(f"inputs/{path}", handle.digest, shown))
+        inputs.append(Input(path, handle.id, handle.digest))
+        return Hole(path)
+
+    skeleton = _substitute(value, name, take)
+    if not isinstance(skeleton, Hole):
+        digest = value_digest(skeleton, path=name)
+        leaves.append(Leaf("seed" if name == "seed" else f"params/{name}", digest, preview(value)))
+    return leaves, inputs
+
+
+def is_light(value: object) -> bool:
+    """Whether keeping `value` holds no data: handles, numbers, text, and containers of them."""
+    if isinstance(value, list | tuple):
+        return all(map(is_light, value))
+    if isinstance(value, dict):
+        return all(map(is_light, value.values()))
+    return value is None or isinstance(value, Version | str | int | float | date)
+
+
+def _substitute(value: Any, path: str, visit: Visit) -> Any:
+    """`value` with every handle and source in it, at any depth, replaced by what `visit` returns.
+
+    Looks into lists, tuples, named tuples and dicts. What holds none comes back as the same object.
+    """
+    if isinstance(value, Version | Source):
+        return visit(value, path)
+    if type(value) is dict:
+        items = {key: _substitute(item, f"{path}[{key!r}]", visit) for key, item in value.items()}
+        return items if any(items[key] is not value[key] for key in value) else value
+    if isinstance(value, list | tuple):
+        parts = [_substitute(item, f"{path}[{n}]", visit) for n, item in enumerate(value)]
+        if all(new is old for new, old in zip(parts, value, strict=True)):
+            return value
+        if isinstance(value, list):
+            return parts
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
