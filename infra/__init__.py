@@ -1,0 +1,1 @@
+"""Starts flows: deployments, schedules, images. Nothing imports it."""

@@ -47,13 +47,11 @@ def why(record: VersionRecord, against: VersionRecord | None) -> Why:
     return Why(verdict, against.id, changed, same_value=against.digest == record.digest)
 
 
-def nearest(
-    record: VersionRecord, earlier: Sequence[VersionRecord]
-) -> VersionRecord | None:
+def nearest(record: VersionRecord, earlier: Sequence[VersionRecord]) -> VersionRecord | None:
     """The one that shares most with `record`; of several such, the first.
 
-    What ran in the same flow run, as the other items of a mapped step did, is nobody's former state:
-    it counts only where there is nothing else.
+    What ran in the same flow run, as the other items of a mapped step did, is nobody's former
+    state: it counts only where there is nothing else.
     """
     run = _run(record)
     others = [item for item in earlier if run is None or _run(item) != run]

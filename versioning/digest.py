@@ -1,7 +1,7 @@
 """Digests: blake3, 256 bits, in lower-case hexadecimal.
 
-A `Key` says what was asked for, a `Digest` says which bytes or which value exist. Both are 64 characters;
-the types keep them apart.
+A `Key` says what was asked for, a `Digest` says which bytes or which value exist. Both are 64
+characters; the types keep them apart.
 """
 
 from __future__ import annotations

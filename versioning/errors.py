@@ -1,13 +1,13 @@
 """What can go wrong, one class for each thing a caller would do about it.
 
-    VersioningError
-    ├── NotFoundError    (KeyError)      name another version, or make this one
-    ├── ConflictError                    somebody else was first, or two repositories meet
-    ├── IntegrityError                   bytes are not what was written: set aside, recompute
-    ├── FormatError      (ValueError)    a record or a setting says what it may not
-    ├── UnkeyableError   (TypeError)     a value or function cannot be keyed exactly
-    ├── ReadOnlyError    (PermissionError)
-    └── StorageError     (OSError)       the store cannot be reached or cannot do what is needed
+VersioningError
+├── NotFoundError    (KeyError)      name another version, or make this one
+├── ConflictError                    somebody else was first, or two repositories meet
+├── IntegrityError                   bytes are not what was written: set aside, recompute
+├── FormatError      (ValueError)    a record or a setting says what it may not
+├── UnkeyableError   (TypeError)     a value or function cannot be keyed exactly
+├── ReadOnlyError    (PermissionError)
+└── StorageError     (OSError)       the store cannot be reached or cannot do what is needed
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class VersioningError(Exception):
 
     Args:
         message: What happened, to what, and what to do next.
-        facts: What a caller may want to act on (`key`, `digest`, `path`, ...); each is an attribute.
+        facts: What a caller may act on (`key`, `digest`, `path`, ...); each is an attribute.
     """
 
     def __init__(self, message: str, **facts: object) -> None:

@@ -1,17 +1,21 @@
 """Keys: the root of a Merkle tree of named leaves.
 
-A leaf is one thing a result depends on (`code/flows.flights:clean`, `params/max_delay`, `inputs/flights`,
-`env/pandas`, `seed`). The record of a version keeps every leaf, so that `why` is a diff of two trees.
+A leaf is one thing a result depends on (`code/flows.flights:clean`, `params/max_delay`,
+`inputs/flights`, `env/pandas`, `seed`). The record of a version keeps every leaf, so that `why` is a
+diff of two trees.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from versioning.digest import Digest, Key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 TAG = b"prefect-versioning key 1\n"
 
@@ -33,7 +37,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class LeafChange:
-    """How one leaf differs between two keys; `before` or `after` is None where the leaf is absent."""
+    """How one leaf differs between two keys; None where the leaf is absent."""
 
     leaf: str
     before: str | None

@@ -78,7 +78,9 @@ def test_submit_and_map_pass_handles(ran: Journal) -> None:
 def test_map_over_a_thousand_items(ran: Journal) -> None:
     @flow(task_runner=ThreadPoolTaskRunner(max_workers=16))
     def pipeline() -> int:
-        return sum(future.result().load()[0] for future in steps.double.map([[n] for n in range(1000)]))
+        return sum(
+            future.result().load()[0] for future in steps.double.map([[n] for n in range(1000)])
+        )
 
     assert pipeline() == 999_000
     assert len(ran.take()) == 1000
@@ -316,7 +318,9 @@ def test_a_value_that_cannot_be_stored_fails_the_step(repository: Repository) ->
     assert list(repository.ids()) == []
 
 
-def test_versions_of_two_repositories_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_of_two_repositories_do_not_mix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     elsewhere = steps.numbers()
     monkeypatch.setenv("VERSIONING_REPOSITORY", str(tmp_path / "other"))
 

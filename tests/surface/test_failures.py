@@ -92,7 +92,9 @@ def test_a_cancelled_step_gives_its_lease_back(repository: Repository, ran: Jour
     assert list(repository.ids()) == []
 
 
-def test_what_a_rolled_back_transaction_made_is_no_hit(ran: Journal, repository: Repository) -> None:
+def test_what_a_rolled_back_transaction_made_is_no_hit(
+    ran: Journal, repository: Repository
+) -> None:
     @flow
     def pipeline(fail: bool) -> None:
         with transaction():
@@ -136,7 +138,9 @@ def test_a_plain_task_inside_a_step_runs_as_usual(ran: Journal) -> None:
 
 
 def _blobs(repository: Repository) -> list[Path]:
-    return [p for p in Path(repository.url.removeprefix("file://"), "blobs").rglob("*") if p.is_file()]
+    return [
+        p for p in Path(repository.url.removeprefix("file://"), "blobs").rglob("*") if p.is_file()
+    ]
 
 
 @versioned
@@ -185,5 +189,5 @@ def test_a_damaged_value_is_never_returned(repository: Repository) -> None:
     (blob,) = _blobs(repository)
     os.chmod(blob, 0o644)
     blob.write_bytes(b"\1" * 200_000)
-    with pytest.raises(Exception, match="versioning verify|set aside|damaged"):
+    with pytest.raises(Exception, match=r"versioning verify|set aside|damaged"):
         handle.load()

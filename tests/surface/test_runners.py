@@ -23,19 +23,29 @@ ROOT = Path(__file__).parents[2]
 def _dask() -> TaskRunner:
     from prefect_dask import DaskTaskRunner
 
-    return DaskTaskRunner(cluster_kwargs={"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None})
+    return DaskTaskRunner(
+        cluster_kwargs={"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    )
 
 
 def _ray() -> TaskRunner:
     from prefect_ray import RayTaskRunner
 
-    return RayTaskRunner(init_kwargs={"num_cpus": 2, "include_dashboard": False, "log_to_driver": False})
+    return RayTaskRunner(
+        init_kwargs={"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("runner", [lambda: ProcessPoolTaskRunner(max_workers=2), _dask, _ray], ids=["processes", "dask", "ray"])
-def test_steps_on_other_processes_share_versions(runner, ran: Journal, repository: Repository) -> None:
+@pytest.mark.parametrize(
+    "runner",
+    [lambda: ProcessPoolTaskRunner(max_workers=2), _dask, _ray],
+    ids=["processes", "dask", "ray"],
+)
+def test_steps_on_other_processes_share_versions(
+    runner, ran: Journal, repository: Repository
+) -> None:
     @flow(task_runner=runner())
     def pipeline() -> int:
         parts = steps.double.map([[1], [2], [3]])
@@ -60,7 +70,9 @@ def fails_once(folder: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("runner", [lambda: ProcessPoolTaskRunner(max_workers=2), _dask], ids=["processes", "dask"])
+@pytest.mark.parametrize(
+    "runner", [lambda: ProcessPoolTaskRunner(max_workers=2), _dask], ids=["processes", "dask"]
+)
 def test_retries_on_other_processes(runner, tmp_path: Path) -> None:
     @flow(task_runner=runner())
     def pipeline() -> int:
@@ -110,7 +122,9 @@ def _api(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_eight_processes_with_one_key_run_one_body(script: Path, tmp_path: Path, ran: Journal) -> None:
+def test_eight_processes_with_one_key_run_one_body(
+    script: Path, tmp_path: Path, ran: Journal
+) -> None:
     processes = [_start(script, tmp_path) for _ in range(8)]
     assert [process.communicate(timeout=120)[0] for process in processes] == ["answer 42\n"] * 8
     assert ran.take() == ["slow"]

@@ -1,8 +1,8 @@
 """`versioned(flow)`: version every task of a flow that somebody else wrote.
 
 While such a flow runs, its tasks are called through versioned twins. The flow's own code was
-written for values, so direct calls and `future.result()` give it values; what passes from task to task as a
-future stays a handle.
+written for values, so direct calls and `future.result()` give it values; what passes from task to
+task as a future stays a handle.
 """
 
 from __future__ import annotations
