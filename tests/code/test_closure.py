@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import dedent
 from types import FunctionType
 
+import numpy
 import pytest
 
 from versioning.code import code_leaves
@@ -289,10 +290,14 @@ def test_closures_of_one_factory_differ_by_what_they_hold(project):
         ("getattr(x.y(), z)", "getattr() with a computed name"),
         ("importlib.import_module(x)", "import_module() reaches"),
         ("__import__(x)", "__import__() reaches"),
+        ("x.__class__, list.__subclasses__()", "__subclasses__() reaches"),
+        ("typing.get_type_hints(len)", "get_type_hints() reaches"),
+        ("sys.modules['proj.a'].A", "sys.modules reaches"),
     ],
 )
 def test_what_cannot_be_followed_is_a_warning_unless_declared(project, body, warning):
-    project.write(steps=f"import importlib\n\ndef step(x, z):\n    return {body}\n", a="A = 1\n")
+    imports = "import importlib, sys, typing"
+    project.write(steps=f"{imports}\n\ndef step(x, z):\n    return {body}\n", a="A = 1\n")
     (text,) = project.close().warnings
     assert warning in text
     module = project.load()
@@ -355,6 +360,41 @@ def test_the_classes_and_functions_in_arguments_count(project):
     assert {leaf.name for leaf in set(before.leaves) ^ set(closure().leaves)} == {
         "code/proj.a:Conf.run"
     }
+
+
+def test_the_libraries_of_arguments_count(project):
+    project.write(steps="def step(x):\n    return x.sum()\n")
+    assert "numpy" in code_leaves(project.load().step, arguments=[[numpy.zeros(1)]]).distributions
+    assert code_leaves(project.load().step, arguments=[[1]]).distributions == {}
+
+
+def test_a_wrapper_that_a_call_put_around_the_step_counts(project):
+    project.write(
+        steps="""
+        import functools
+
+        def scaled(by):
+            def decorate(function):
+                @functools.wraps(function)
+                def run(x):
+                    return function(x) * by
+                return run
+            return decorate
+
+        def body(x, y=1):
+            return x + y
+
+        step = scaled(2)(body)
+        """
+    )
+    assert project.change("steps", "scaled(2)", "scaled(3)") == {
+        "steps:scaled.<locals>.decorate.<locals>.run(by)"
+    }
+    assert project.change("steps", "(x) * by", "(x) + by") == {
+        "steps:scaled.<locals>.decorate.<locals>.run"
+    }
+    assert project.change("steps", "x + y", "x - y") == {"steps:body"}
+    assert project.change("steps", "y=1", "y=2") == set()
 
 
 def test_a_function_as_a_value_is_keyed_by_its_closure(project):

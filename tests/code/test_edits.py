@@ -17,6 +17,55 @@ class Case(NamedTuple):
 
 CASES = [
     Case(
+        "the docstring of a helper, where it is read",
+        {"steps": "def f():\n    'a'\n\ndef step(x):\n    return f.__doc__\n"},
+        ("steps", "'a'", "'b'"),
+        {"steps:f.__doc__"},
+    ),
+    Case(
+        "the annotations of a helper, where they are read",
+        {"steps": "def f(x: int):\n    pass\n\ndef step(x):\n    return f.__annotations__\n"},
+        ("steps", "int", "str"),
+        {"steps:f.__annotations__"},
+    ),
+    Case(
+        "a property of a metaclass that hides what the class holds",
+        {
+            "steps": """
+            class Meta(type):
+                @property
+                def rate(cls):
+                    return 1
+
+            class Conf(metaclass=Meta):
+                rate = 5
+
+            def step(x):
+                return x * Conf.rate
+            """
+        },
+        ("steps", "return 1", "return 2"),
+        {"steps:Meta.rate"},
+    ),
+    Case(
+        "a metaclass that answers for every name",
+        {
+            "steps": """
+            class Meta(type):
+                def __getattr__(cls, name):
+                    return 1
+
+            class Conf(metaclass=Meta):
+                pass
+
+            def step(x):
+                return x * Conf.rate
+            """
+        },
+        ("steps", "return 1", "return 2"),
+        {"steps:Meta.__getattr__"},
+    ),
+    Case(
         "the body itself",
         {"steps": "def step(x):\n    return x + 1\n"},
         ("steps", "+ 1", "+ 2"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import EnumType
 from typing import TYPE_CHECKING, Any
 
 from versioning.code.definitions import class_definition, definition_of
@@ -14,7 +15,7 @@ from versioning.code.places import file_of_module, is_first_party, is_runner
 from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import FunctionType, ModuleType
 
     from versioning.code.definitions import Definition
@@ -146,7 +147,7 @@ def _members(
 
 def _attributes(cls: type) -> dict[str, Any]:
     """What a class holds; of an enum, the values of its members."""
-    members = getattr(cls, "__members__", {})
+    members: Mapping[str, Any] = cls.__members__ if isinstance(cls, EnumType) else {}
     values = {name: getattr(member, "_value_", member) for name, member in members.items()}
     return {**vars(cls), **values}
 

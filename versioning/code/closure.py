@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING
 
 from versioning.code.objects import ATOMS, inner_function, is_ours
+from versioning.code.places import is_runner
 from versioning.code.walk import Walk, code_in
 from versioning.encoding import value_digest
 from versioning.keys import Leaf
@@ -53,7 +56,8 @@ def code_leaves(
     Raises:
         UnkeyableError: If a global, default or closure variable cannot be keyed exactly.
     """
-    function = inner_function(function) or function
+    if not isinstance(function, FunctionType):
+        function = inner_function(function) or function
     passed = _code_of(arguments)
     subjects = (function, *deps, *passed)
     identity = (len(deps), *map(id, subjects))
@@ -70,23 +74,30 @@ def code_leaves(
 
 
 def _code_of(arguments: Iterable[object]) -> list[object]:
-    """The functions and first-party classes in `arguments`, each once."""
+    """The functions in `arguments`, and the classes that Python itself does not have, each once."""
     found = (item for value in arguments if type(value) not in ATOMS for item in code_in(value))
-    once = {id(item): item for item in found if not isinstance(item, type) or is_ours(item)}
+    once = {id(item): item for item in found if not isinstance(item, type) or _counts(item)}
     return list(once.values())
+
+
+def _counts(cls: type) -> bool:
+    """Whether what a class does is fixed neither by Python nor by what only runs steps."""
+    is_standard = cls.__module__.partition(".")[0] in sys.stdlib_module_names
+    return is_ours(cls) or not (is_standard or is_runner(cls.__module__))
 
 
 def _walked(
     function: object, deps: Sequence[object], passed: Sequence[object]
 ) -> tuple[CodeClosure, Log]:
-    walk = Walk(function)
+    # The signature of a wrapper, and so the parameters of the call, are those of what it wraps.
+    walk = Walk(inspect.unwrap(function) if isinstance(function, FunctionType) else function)
     walk.reach(function, "callable")
     for index, dep in enumerate(deps):
         if isinstance(dep, Path):
             name = f"code/{dep.name if dep.is_absolute() else dep.as_posix()}"
             walk.leaves[name] = Leaf(name, value_digest(dep, path=name))
         else:
-            walk.reach(inner_function(dep) or dep, f"code_deps[{index}]")
+            walk.reach(dep, f"code_deps[{index}]")
     for item in passed:
         walk.name_of(item)
     walk.run()

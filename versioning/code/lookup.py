@@ -32,6 +32,8 @@ _PLACES = frozenset(
     {"__name__", "__file__", "__path__", "__spec__", "__loader__", "__package__", "__doc__"}
     | {"__builtins__", "__cached__", "__debug__", "__class__"}
 )
+# What the normal form of a function leaves out, and code may read all the same.
+_TEXTS = frozenset({"__doc__", "__annotations__"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ class Lookup:
     def _class_data(self, cls: type, name: str, found: Found) -> Found | None:
         """An attribute of a class that is data, found as the class would find it."""
         module = sys.modules.get(cls.__module__)
-        if module is None or not is_ours(cls):
+        if module is None or not is_ours(cls) or hasattr(getattr(type(cls), name, None), "__set__"):
             return None
         for base in cls.__mro__:
             value = self.log.read(vars(base), name)
@@ -176,6 +178,8 @@ class Lookup:
 
     def _state(self, value: Any, name: str, found: Found) -> Found | None:
         """An attribute that an instance itself holds, unless its class answers in its place."""
+        if isinstance(value, FunctionType) and name in _TEXTS:
+            return found.with_attribute(name, getattr(value, name))
         held = getattr(value, "__dict__", None)
         cls = type(value)
         is_plain = cls is SimpleNamespace or cls.__getattribute__ is _PLAIN

@@ -20,7 +20,10 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _BINDING = (ast.Global, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.pattern)
 _BARREN = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
-_BLIND_CALLS = frozenset({"eval", "exec", "globals", "__import__", "import_module"})
+_BLIND_CALLS = frozenset(
+    {"eval", "exec", "globals", "__import__", "import_module"}
+    | {"__subclasses__", "get_annotations", "get_type_hints"}
+)
 _Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
@@ -93,6 +96,8 @@ class _Collector(ast.NodeVisitor):
         path = attribute_path(node)
         if path is None:
             self.generic_visit(node)
+        elif path[:2] == ("sys", "modules"):
+            self._warn(node, "sys.modules reaches what its key cannot see")
         else:
             # What is written or deleted is an attribute of what is read.
             self._read(path[0], path[1:] if isinstance(node.ctx, ast.Load) else path[1:-1])
