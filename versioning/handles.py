@@ -149,8 +149,8 @@ class Version:
 
     def to_dict(self) -> dict[str, Any]:
         """Its facts as JSON-like values; `from_dict` reads them."""
-        names = [item.name for item in fields(self) if not item.name.startswith("_")]
-        return {name: getattr(self, name) for name in names} | {"created": self.created.isoformat()}
+        facts = {name: getattr(self, name) for name in _FACTS}
+        return facts | {"created": self.created.isoformat()}
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
@@ -206,6 +206,12 @@ class Version:
             f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in rows.items()
         )
         return f"<table>{''.join(cells)}</table>"
+
+
+_FACTS = tuple(item.name for item in fields(Version) if not item.name.startswith("_"))
+# Prefect looks for results of other tasks in every field of a dataclass. Handles share fields, such
+# as the address of their repository, so it would draw edges between steps that have none.
+del Version.__dataclass_fields__
 
 
 def _from_facts(url: str, version_id: str, key: bytes, digest: bytes, *rest: Any) -> Version:

@@ -6,8 +6,9 @@ import io
 
 import orjson
 import pytest
-from prefect import flow
+from prefect import Task, flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, TaskRun
 from rich.console import Console
 
 from tests.surface import steps
@@ -104,3 +105,23 @@ def test_the_table_fits_a_narrow_terminal() -> None:
     lines = console.file.getvalue().splitlines()
     assert any("params/by 2 -> 3" in line for line in lines)
     assert max(map(len, lines)) <= 80
+
+
+def test_edges_run_between_steps_that_read_each_other_and_no_others() -> None:
+    read: dict[str, set[str]] = {}
+
+    def remember(task: Task, run: TaskRun, state: State) -> None:
+        inputs = (item for items in run.task_inputs.values() for item in items)
+        read[str(run.id)] = {str(item.id) for item in inputs}
+
+    double = steps.double.with_options(on_completion=[remember])
+    total = steps.total.with_options(on_completion=[remember])
+
+    @flow
+    def forked() -> None:
+        numbers = steps.numbers()
+        total([double(numbers), double(numbers, by=3)])
+
+    forked()
+    numbers, left, right, whole = (row.task_run for row in run_table().rows)
+    assert read == {left: {numbers}, right: {numbers}, whole: {left, right}}
