@@ -1,8 +1,8 @@
 """Keys: the root of a Merkle tree of named leaves.
 
 A leaf is one thing a result depends on (`code/flows.flights:clean`, `params/max_delay`,
-`inputs/flights`, `env/pandas`, `seed`). The record of a version keeps every leaf, so that `why` is a
-diff of two trees.
+`inputs/flights`, `env/pandas`, `seed`). The record of a version keeps every leaf, so that `why` is
+a diff of two trees.
 """
 
 from __future__ import annotations

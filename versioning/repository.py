@@ -193,6 +193,13 @@ class Repository(Notes):
             return record
         return self._adopted(other, record.digest) if other.id != record.id else record
 
+    def unbind(self, record: VersionRecord) -> None:
+        """Let `record` answer its key no more; should another one do so by now, that is a miss."""
+        self.check_writable()
+        bound = self.lookup(record.key)
+        if bound is not None and bound.id == record.id:
+            self.store.delete(layout.binding(record.key))
+
     def record(self, version_id: str) -> VersionRecord:
         """The record of a version.
 

@@ -191,3 +191,18 @@ def test_a_damaged_value_is_never_returned(repository: Repository) -> None:
     blob.write_bytes(b"\1" * 200_000)
     with pytest.raises(Exception, match=r"versioning verify|set aside|damaged"):
         handle.load()
+
+
+@versioned
+def pair(size: int) -> tuple[bytes, int]:
+    note("pair")
+    return bytes(size), size
+
+
+def test_a_lost_part_of_a_tuple_is_a_miss_once(repository: Repository, ran: Journal) -> None:
+    pair(200_000)
+    for blob in _blobs(repository):
+        blob.unlink()
+    assert pair(200_000)[0].load() == bytes(200_000)
+    assert pair(200_000)[0].load() == bytes(200_000)
+    assert ran.take() == ["pair", "pair"]
