@@ -43,6 +43,8 @@ def _settle_in(folder: Path) -> None:
     os.environ |= {
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+        # Its default of 20 seconds is too short for a busy machine.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
         # The temporary server complains of the events that its own end interrupts.

@@ -81,7 +81,7 @@ def summarise(cases: pd.DataFrame) -> pd.DataFrame:
             "check": check,
             "failures": len(group),
             "rows": ", ".join(str(row) for row in group["row"].dropna().head(SHOWN)),
-            "values": ", ".join(group["value"].head(SHOWN)),
+            "values": ", ".join(filter(None, group["value"].head(SHOWN))),
         }
         for (column, check), group in groups
     ], columns=["column", "check", "failures", "rows", "values"])  # fmt: skip

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from versioning.steps import Call
 
 LEAVES_SHOWN = 3
-HOOK = "'record_versions'"
+HOOKS = "'record_versions'", "'report_versions'"
 _ITEM = re.compile(r"\[.*")
 
 
@@ -258,11 +258,13 @@ def _emit(event: str, fields: Mapping[str, Any]) -> None:
 
 
 def _is_worth_reading(line: logging.LogRecord) -> bool:
-    # Prefect logs two lines for every hook of every task; ours says no more than the state does.
-    return HOOK not in line.getMessage()
+    # Prefect logs two lines for every hook; ours say nothing that the state or the table does not.
+    text = line.getMessage()
+    return not any(hook in text for hook in HOOKS)
 
 
-logging.getLogger("prefect.task_runs").addFilter(_is_worth_reading)
+for _name in ("prefect.task_runs", "prefect.flow_runs"):
+    logging.getLogger(_name).addFilter(_is_worth_reading)
 
 
 def _logger() -> logging.Logger | logging.LoggerAdapter[Any]:
