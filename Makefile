@@ -57,4 +57,7 @@ $(VENV)/demo: $(VENV)/pip pyproject.toml constraints.txt
 $(VENV)/all: $(VENV)/pip pyproject.toml constraints.txt
 	@echo "installing everything the tests need into $(VENV) (a few minutes) ..."
 	@$(BIN)/pip install --quiet --editable '.[$(EXTRAS)]' --group test --group check
+	@if command -v npm >/dev/null; \
+	  then npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV) azurite@3; \
+	  else echo "npm is not here, so the tests against Azure's emulator are skipped"; fi
 	@touch $@ $(VENV)/demo
