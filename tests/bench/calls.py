@@ -59,7 +59,7 @@ def hits() -> list[Contest | Claim]:
         by_value: lambda: clean(frame),
         PEER: lambda: cached(frame),
     }
-    slow = by_turns({name: contenders[name] for name in (BARE, by_value, PEER)}, rounds=4)
+    slow = by_turns({name: contenders[name] for name in (BARE, by_value, PEER)}, rounds=4, warm=0)
     return [
         Contest(question, quick, ratios={ours: 1.5}),
         _reads_no_data(question, given),
@@ -88,6 +88,16 @@ def bare_double(number: int) -> int:
     return 2 * number
 
 
+@task
+def synced_double(number: int) -> int:
+    """Bare, and makes sure that a file of 1 KB outlives a power cut, as a version does."""
+    path = Path(open_repository().url, ".staging", f"synced-{number}")
+    with path.open("wb") as file:
+        file.write(bytes(1024))
+        os.fsync(file.fileno())
+    return 2 * number
+
+
 @task(**CACHED)
 def cached_double(number: int) -> int:
     return 2 * number
@@ -107,6 +117,7 @@ def misses() -> list[Contest]:
         {
             BARE: lambda: bare_double(next(numbers)),
             ours: lambda: double(next(numbers)),
+            "bare, and one small file synced": lambda: synced_double(next(numbers)),
             PEER: lambda: cached_double(next(numbers)),
         },
         rounds=40,

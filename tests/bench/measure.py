@@ -71,6 +71,9 @@ def by_turns(
     """Seconds per call of each contender, `rounds` times; each round is `repeat` calls in a row."""
     names = list(contenders)
     seconds: dict[str, list[float]] = {name: [] for name in names}
+    # What is alive by now is collected no more, so that collecting takes no time below.
+    gc.collect()
+    gc.freeze()
     for number in range(-warm, rounds):
         # Whoever always goes first would pay for what the last one left behind.
         for name in names[number % len(names) :] + names[: number % len(names)]:
@@ -80,6 +83,7 @@ def by_turns(
                 contenders[name]()
             if number >= 0:
                 seconds[name].append((time.perf_counter() - began) / repeat)
+    gc.unfreeze()
     return seconds
 
 
