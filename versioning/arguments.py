@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from versioning.api import Version
 from versioning.digest import Digest, digest_bytes
 from versioning.encoding import preview, value_digest
-from versioning.errors import ConflictError
+from versioning.errors import ConflictError, UnkeyableError
 from versioning.keys import Leaf
 from versioning.records import Input
 from versioning.sources import Source
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from versioning.api import Repository
 
 Visit = Callable[[Version | Source, str], Any]
+
+_ATOMS = frozenset({type(None), bool, int, float, str, bytes})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +84,20 @@ def keyed(name: str, value: Any) -> tuple[list[Leaf], list[Input]]:
     Raises:
         UnkeyableError: If it cannot be keyed exactly.
     """
-    leaves: list[Leaf] = []
-    inputs: list[Input] = []
-
-    def take(handle: Version | Source, path: str) -> Hole:
-        assert isinstance(handle, Version)
-        shown = f"{handle.step} {handle.digest[:12]}"
-        leaves.append(Leaf(f"inputs/{path}", handle.digest, shown))
-        inputs.append(Input(path, handle.id, handle.digest))
-        return Hole(path)
-
-    skeleton = _substitute(value, name, take)
+    skeleton, handles = _parted(name, value)
+    leaves = [
+        Leaf(f"inputs/{path}", handle.digest, f"{handle.step} {handle.digest[:12]}")
+        for path, handle in handles
+    ]
     if not isinstance(skeleton, Hole):
         digest = value_digest(skeleton, path=name)
         leaves.append(Leaf("seed" if name == "seed" else f"params/{name}", digest, preview(value)))
-    return leaves, inputs
+    return leaves, _inputs(handles)
+
+
+def handles_in(name: str, value: Any) -> list[Input]:
+    """The versions that an argument which adds nothing to a key brings into the body."""
+    return _inputs(_parted(name, value)[1])
 
 
 def is_light(value: object) -> bool:
@@ -108,7 +109,38 @@ def is_light(value: object) -> bool:
     return value is None or isinstance(value, Version | str | int | float | date)
 
 
+def _parted(name: str, value: Any) -> tuple[Any, list[tuple[str, Version]]]:
+    """`value` with holes for its handles, and the handles with where they were."""
+    handles: list[tuple[str, Version]] = []
+
+    def take(handle: Version | Source, path: str) -> Hole:
+        assert isinstance(handle, Version)
+        handles.append((path, handle))
+        return Hole(path)
+
+    return _substitute(value, name, take), handles
+
+
+def _inputs(handles: list[tuple[str, Version]]) -> list[Input]:
+    return [Input(path, handle.id, handle.digest) for path, handle in handles]
+
+
 def _substitute(value: Any, path: str, visit: Visit) -> Any:
+    try:
+        return _replaced(value, path, visit)
+    except RecursionError:
+        name = path.partition("[")[0]
+        raise UnkeyableError(
+            f"{name} contains itself, or is nested too deep: pass it flatter", path=name
+        ) from None
+
+
+def _shown(key: object) -> str:
+    """What tells one key of a dict from all others; the `repr` of an object need not."""
+    return repr(key) if type(key) in _ATOMS else value_digest(key, path="key")
+
+
+def _replaced(value: Any, path: str, visit: Visit) -> Any:
     """`value` with every handle and source in it, at any depth, replaced by what `visit` returns.
 
     Looks into lists, tuples, named tuples and dicts. What holds none comes back as the same object.
@@ -116,10 +148,12 @@ def _substitute(value: Any, path: str, visit: Visit) -> Any:
     if isinstance(value, Version | Source):
         return visit(value, path)
     if type(value) is dict:
-        items = {key: _substitute(item, f"{path}[{key!r}]", visit) for key, item in value.items()}
+        items = {k: _replaced(item, f"{path}[{_shown(k)}]", visit) for k, item in value.items()}
         return items if any(items[key] is not value[key] for key in value) else value
     if isinstance(value, list | tuple):
-        parts = [_substitute(item, f"{path}[{n}]", visit) for n, item in enumerate(value)]
+        if all(map(_ATOMS.__contains__, map(type, value))):
+            return value
+        parts = [_replaced(item, f"{path}[{n}]", visit) for n, item in enumerate(value)]
         if all(new is old for new, old in zip(parts, value, strict=True)):
             return value
         if isinstance(value, list):

@@ -7,6 +7,7 @@ returns.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import time
@@ -18,13 +19,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from versioning.api import Repository, Version
-from versioning.arguments import is_light, keyed, loaded, pinned
+from versioning.arguments import handles_in, is_light, keyed, loaded, pinned
 from versioning.code import CodeClosure, code_leaves
+from versioning.code.places import module_name
 from versioning.digest import digest_bytes
 from versioning.encoding import preview
 from versioning.environment import environment_leaves, environment_record
 from versioning.errors import ConflictError, NotFoundError
-from versioning.keys import Leaf, root_key
+from versioning.keys import Leaf, diff_leaves, root_key
 from versioning.repository import Draft
 
 if TYPE_CHECKING:
@@ -78,8 +80,13 @@ class Step:
 
     @property
     def qualified_name(self) -> str:
-        """`module:qualified.name` of the body."""
-        return f"{self.function.__module__}:{self.function.__qualname__}"
+        """`module:qualified.name` of the body; of an object that is called, that of its class."""
+        function: Any = self.function
+        while isinstance(function, functools.partial):
+            function = function.func
+        named = function if hasattr(function, "__qualname__") else type(function)
+        file = getattr(getattr(named, "__code__", None), "co_filename", None)
+        return f"{module_name(named.__module__, file)}:{named.__qualname__}"
 
     @cached_property
     def handle_parameters(self) -> frozenset[str]:
@@ -87,7 +94,7 @@ class Step:
         return frozenset(
             name
             for name, parameter in self.signature.parameters.items()
-            if _MENTIONS_HANDLE.search(_annotation(parameter.annotation))
+            if _mentions_handle(parameter.annotation, getattr(self.function, "__globals__", {}))
         )
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,6 +125,8 @@ class Step:
             more_leaves, more_inputs = keyed(name, value)
             leaves += more_leaves
             inputs += more_inputs
+        for name in sorted(self.exclude & given.keys()):
+            inputs += handles_in(name, given[name])
         return Call(self, repository, given, tuple(leaves), tuple(inputs), code)
 
 
@@ -134,6 +143,7 @@ class Call:
         code: The closure of its body.
         found: The version that answers it, once `find` has seen one.
         committed: The version its own output became.
+        lost: The tuple that is bound to its key, if a part of it is gone.
     """
 
     step: Step
@@ -144,6 +154,7 @@ class Call:
     code: CodeClosure
     found: VersionRecord | None = field(default=None, compare=False)
     committed: VersionRecord | None = field(default=None, compare=False)
+    lost: VersionRecord | None = field(default=None, compare=False)
 
     @cached_property
     def key(self) -> Key:
@@ -154,14 +165,14 @@ class Call:
         """Look for a version that answers this call, and remember it."""
         self.found = self.repository.lookup(self.key)
         if self.found and any(not self._is_live(o) for o in self.found.meta.get("outputs", ())):
-            self.found = None
+            self.found, self.lost = None, self.found
         return self.found is not None
 
     def answer(self) -> Output:
         """Handle of the version that was found; a tuple of them when the body returns a tuple."""
         assert self.found is not None
         # Holding the parameters of a hit is only worth it where they hold no data.
-        can_run = not inspect.iscoroutinefunction(self.step.function) and not self.step.effect
+        can_run = not (_is_async(self.step.function) or self.step.effect)
         can_run = can_run and all(map(is_light, self.parameters.values()))
         return self._output(self.found, self.recompute if can_run else None)
 
@@ -202,22 +213,36 @@ class Call:
         draft = self._draft(value, seconds, flow, run or {})
         replace = replace or self.step.volatile
         if isinstance(value, tuple) and value:
-            parts = [self._commit_part(draft, n, item, replace) for n, item in enumerate(value)]
+            parts = [self._commit_part(draft, n, item) for n, item in enumerate(value)]
             meta = {**draft.meta, "outputs": [part.to_dict() for part in parts], **_named(value)}
             draft = with_changes(draft, meta=meta)
             value = [str(part.digest) for part in parts]
         codec = None if "outputs" in draft.meta else self.step.codec
+        if self.lost is not None:
+            # A tuple that lost a part is whole by itself, and would be adopted.
+            self.repository.unbind(self.lost)
         self.committed = self.repository.commit(
             value, draft, replace=replace, bind=bind, codec=codec
         )
         return self._output(self.committed)
 
     def recompute(self) -> VersionRecord:
-        """Run the body here and now and answer with what it returns, since the bytes are lost."""
-        args, kwargs = self.arguments()
+        """Run the body here and now and answer with what it returns, since the bytes are lost.
+
+        Raises:
+            NotFoundError: If code or a parameter has changed since: that would answer another call.
+        """
+        again = self.step.call(self.repository, self.parameters)
+        if changed := [change.leaf for change in diff_leaves(self.leaves, again.leaves)]:
+            raise NotFoundError(
+                f"the bytes of a version of {self.step.name} are damaged or gone, and "
+                f"{', '.join(changed)} changed since it was found: run the step again",
+                key=self.key,
+            )
+        args, kwargs = again.arguments()
         began = time.perf_counter()
         value = self.step.function(*args, **kwargs)
-        value = list(value) if inspect.isgenerator(value) else value
+        value = loaded(list(value) if inspect.isgenerator(value) else value)
         draft = self._draft(value, time.perf_counter() - began, None, {"recomputed": True})
         return self.repository.commit(value, draft, replace=True, codec=self.step.codec)
 
@@ -240,7 +265,7 @@ class Call:
             meta=meta,
         )
 
-    def _commit_part(self, draft: Draft, position: int, value: Any, replace: bool) -> Version:
+    def _commit_part(self, draft: Draft, position: int, value: Any) -> Version:
         leaves = (*draft.leaves, _text_leaf("output", str(position)))
         part = with_changes(
             draft,
@@ -249,7 +274,8 @@ class Call:
             step=f"{draft.step}[{position}]",
             meta={**draft.meta, "value": preview(value)},
         )
-        record = self.repository.commit(value, part, replace=replace, codec=self.step.codec)
+        # Bound by the tuple alone: outputs of two runs of a body must never mix.
+        record = self.repository.commit(value, part, bind=False, codec=self.step.codec)
         return Version.of(self.repository, record)
 
     def _output(
@@ -269,14 +295,19 @@ class Call:
             return False
 
 
+def _is_async(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
 def _text_leaf(name: str, text: str) -> Leaf:
     return Leaf(name, digest_bytes(text.encode()), text[:80])
 
 
-def _annotation(annotation: object) -> str:
-    if isinstance(annotation, str):
-        return annotation
-    return getattr(annotation, "__qualname__", "") + " " + repr(annotation)
+def _mentions_handle(annotation: object, names: Mapping[str, Any]) -> bool:
+    text = annotation if isinstance(annotation, str) else repr(annotation)
+    if _MENTIONS_HANDLE.search(text):
+        return True
+    return any(names.get(name) is Version for name in re.findall(r"\w+", text))
 
 
 def _named(value: tuple[Any, ...]) -> dict[str, Any]:

@@ -36,15 +36,17 @@ class VersionedTask(Task[..., Any]):
         **options: What `prefect.task` takes, caching and result options aside.
     """
 
-    def __init__(self, fn: Callable[..., Any], *, step: Step, **options: Any) -> None:
+    def __init__(self, fn: Any, *, step: Step, **options: Any) -> None:
         options["on_completion"] = _once(
             [runs.record_versions, *(options.get("on_completion") or [])]
         )
         options["on_rollback"] = _once([_forget, *(options.get("on_rollback") or [])])
         if step.volatile:
             options["refresh_cache"] = True
+        # Prefect looks at the kind of method to know what to bind.
+        kind = type(fn) if isinstance(fn, staticmethod | classmethod) else None
         super().__init__(
-            _body(step),
+            kind(_body(step)) if kind else _body(step),
             cache_policy=engine.policy(),
             persist_result=True,
             result_serializer=engine.VersionSerializer(),
@@ -54,7 +56,7 @@ class VersionedTask(Task[..., Any]):
         # Set late: Prefect demands of a storage given to __init__ that it was saved on the server.
         self.result_storage = engine.VersionStorage()
         self.step = step
-        self.__versioning_step__ = fn
+        self.__versioning_step__ = step.function
 
     def with_options(self, **options: Any) -> VersionedTask:
         """This task with other options; what is not given stays."""
@@ -65,7 +67,15 @@ class VersionedTask(Task[..., Any]):
         kept = {name: getattr(plain, name) for name in _KEPT}
         kept |= {f"on_{event}": getattr(plain, f"on_{event}_hooks") for event in _EVENTS}
         step = _changed(self.step, name=plain.name, **own)
-        return VersionedTask(self.step.function, step=step, **kept)
+        function: Any = self.step.function
+        if self.isclassmethod or self.isstaticmethod:
+            function = (classmethod if self.isclassmethod else staticmethod)(function)
+        task = VersionedTask(function, step=step, **kept)
+        # Whose method this is, in Prefect's way of binding.
+        vars(task.fn).update(
+            {name: vars(self.fn)[name] for name in _BOUND if name in vars(self.fn)}
+        )
+        return task
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the step, or reuse its version; returns a handle."""
@@ -128,10 +138,12 @@ def _decorate(target: Any, **options: Any) -> Any:
         kept = {name: getattr(target, name) for name in _KEPT}
         kept |= {f"on_{event}": getattr(target, f"on_{event}_hooks") for event in _EVENTS}
         target, options = target.fn, {**kept, **options}
-    function = target.__func__ if isinstance(target, staticmethod) else target
-    name = options.get("name") or function.__name__
-    step = _changed(Step(function, name), **own)
-    return VersionedTask(function, step=step, **options)
+    function = target.__func__ if isinstance(target, staticmethod | classmethod) else target
+    step = Step(function, "")
+    options["name"] = (
+        options.get("name") or step.qualified_name.rpartition(":")[2].rpartition(".")[2]
+    )
+    return VersionedTask(target, step=_changed(step, name=options["name"], **own), **options)
 
 
 _STEP_OPTIONS = frozenset({
@@ -142,6 +154,7 @@ _KEPT = (
     "retry_jitter_factor", "timeout_seconds", "log_prints", "refresh_cache", "retry_condition_fn",
     "viz_return_value", "asset_deps",
 )  # fmt: skip
+_BOUND = ("__prefect_self__", "__prefect_cls__")
 _EVENTS = ("completion", "failure", "running", "rollback", "commit")
 
 
