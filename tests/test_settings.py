@@ -25,6 +25,17 @@ def test_the_nearest_project_file_upward_is_read(tmp_path):
     assert (settings.lease_seconds, settings.strict) == (3.0, True)
 
 
+def test_a_file_that_changed_is_read_again(tmp_path):
+    for seconds in (3, 4):
+        project(tmp_path, f"lease_seconds = {seconds}\n")
+        assert Settings.load({}, tmp_path).lease_seconds == seconds
+    below = tmp_path / "below"
+    below.mkdir()
+    assert Settings.load({}, below).lease_seconds == 4
+    project(below, "lease_seconds = 5\n")
+    assert Settings.load({}, below).lease_seconds == 5
+
+
 def test_variables_win_over_the_file(tmp_path):
     project(tmp_path, 'repository = "s3://from/file"\nlease_seconds = 3\n')
     environ = {"VERSIONING_REPOSITORY": "s3://from/environ", "VERSIONING_ALLOW_PICKLE": "Yes"}
