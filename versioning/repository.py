@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from versioning import layout, records
 from versioning.blobs import BlobReader, Blobs, copied
 from versioning.codecs import codec_for, codec_named, recorded_name
+from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, value_digest
 from versioning.errors import (
     ConflictError,
@@ -162,7 +163,7 @@ class Repository(Notes):
             ConflictError: If a collector took this writer for dead each time it tried.
         """
         self.check_writable()
-        digest = file_digest(value) if isinstance(value, Path) else value_digest(value)
+        digest = _digest_of(value)
         if replace and bind and (found := self.lookup(draft.key)) and found.digest == digest:
             return self._adopted(found, digest)
         chosen = codec_for(value, name=codec)
@@ -326,6 +327,18 @@ class Repository(Notes):
     def _report(self, event: str, facts: dict[str, Any]) -> None:
         for observer in self.observers:
             observer(event, facts)
+
+
+def _digest_of(value: object) -> Digest:
+    """Digest of a value; of one with classes of the project, together with what those do."""
+    # Whoever only reads need not load what follows code.
+    from versioning.code import behaviour
+
+    if isinstance(value, Path):
+        return file_digest(value)
+    does = behaviour(value)
+    digest = value_digest(value)
+    return digest if does is None else digest_bytes(f"{digest} {does}".encode())
 
 
 def _check_key(record: VersionRecord, key: Key, name: str) -> None:

@@ -362,6 +362,32 @@ def test_the_classes_and_functions_in_arguments_count(project):
     }
 
 
+def test_a_class_of_ours_inside_an_estimator_of_a_library_counts(project):
+    pipelines = pytest.importorskip("sklearn.pipeline")
+    project.write(
+        steps="def step(x):\n    return x.transform(1)\n",
+        a="""
+        from sklearn.base import BaseEstimator, TransformerMixin
+
+        class Shift(TransformerMixin, BaseEstimator):
+            def transform(self, x):
+                return x + 1
+        """,
+    )
+
+    def closure():
+        step = project.load().step
+        import proj.a
+
+        return code_leaves(step, arguments=[pipelines.Pipeline([("s", proj.a.Shift())])])
+
+    before = closure()
+    project.edit("a", "x + 1", "x + 2")
+    assert {leaf.name for leaf in set(before.leaves) ^ set(closure().leaves)} == {
+        "code/proj.a:Shift.transform"
+    }
+
+
 def test_the_libraries_of_arguments_count(project):
     project.write(steps="def step(x):\n    return x.sum()\n")
     assert "numpy" in code_leaves(project.load().step, arguments=[[numpy.zeros(1)]]).distributions

@@ -172,6 +172,9 @@ class Scaler:
     def scaled(self, value: int) -> int:
         return value * self.factor
 
+    def twice(self, value: int) -> int:
+        return 2 * value * self.factor
+
 
 def test_a_method_with_options_is_still_a_method() -> None:
     assert Scaler(3).scaled(2).load() == 6
@@ -251,6 +254,29 @@ def test_a_wrapper_that_was_applied_by_a_call_is_part_of_the_step(ran: Journal) 
     assert versioned(scaled(3)(body))(2).load() == 6
     assert versioned(scaled(4)(body))(2).load() == 8
     assert versioned(scaled(4)(body))(2).load() == 8
+
+
+def test_what_is_below_runs_again_when_a_method_of_its_input_changed(
+    ran: Journal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VERSIONING_REPOSITORY", str(tmp_path / "pickles"))
+    monkeypatch.setenv("VERSIONING_ALLOW_PICKLE", "1")
+
+    @versioned(codec="pickle")
+    def train(factor: int) -> Scaler:
+        note("train")
+        return Scaler(factor)
+
+    @versioned
+    def predict(model: Any, value: int) -> int:
+        note("predict")
+        return model.twice(value)
+
+    assert predict(train(3), 2).load() == 12
+    assert predict(train(3), 2).load() == 12
+    monkeypatch.setattr(Scaler, "twice", lambda self, value: -value * self.factor)
+    assert predict(train(3), 2).load() == -6
+    assert ran.take() == ["train", "predict", "train", "predict"]
 
 
 def test_outputs_of_two_runs_of_a_body_do_not_mix() -> None:

@@ -10,16 +10,17 @@ from pathlib import Path
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING
 
-from versioning.code.objects import ATOMS, inner_function, is_ours
+from versioning.code.objects import ATOMS, inner_function, is_ours, qualified_name
 from versioning.code.places import is_runner
 from versioning.code.walk import Walk, code_in
 from versioning.encoding import value_digest
-from versioning.keys import Leaf
+from versioning.keys import Leaf, root_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from versioning.code.log import Log
+    from versioning.digest import Key
 
 _REMEMBERED = 1024
 _lock = threading.RLock()
@@ -71,6 +72,21 @@ def code_leaves(
         if not any(isinstance(item, Path) for item in deps):
             _known[identity] = (subjects, closure, log)
     return closure
+
+
+def behaviour(value: object) -> Key | None:
+    """What the first-party classes in a value do; None when it holds none.
+
+    Two objects with equal attributes are one value only while their methods are the same.
+
+    Raises:
+        UnkeyableError: If something that the methods read cannot be keyed exactly.
+    """
+    classes = [item for item in _code_of([value]) if isinstance(item, type) and is_ours(item)]
+    if not classes:
+        return None
+    classes.sort(key=qualified_name)
+    return root_key(code_leaves(len, arguments=classes).leaves)
 
 
 def _code_of(arguments: Iterable[object]) -> list[object]:

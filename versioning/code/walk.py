@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 _TAG = b"prefect-versioning code 1\n"
 # What the source that makes it can never tell.
 _HANDLES = (IOBase, ReferenceType, GeneratorType)
+# What estimators and modules of libraries have, which are made of parts that may be ours.
+_COMPOSED = ("get_params", "named_modules")
 
 
 class Walk:
@@ -319,7 +321,8 @@ def code_in(value: Any) -> Iterator[Any]:
             yield item
         elif not isinstance(item, (ModuleType, *BUILTINS)):
             yield cls
-            if is_ours(cls) or cls.__module__.partition(".")[0] in sys.stdlib_module_names:
+            is_standard = cls.__module__.partition(".")[0] in sys.stdlib_module_names
+            if is_ours(cls) or is_standard or any(hasattr(cls, name) for name in _COMPOSED):
                 waiting.extend(parts_of(item))
 
 
