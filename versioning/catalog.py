@@ -315,8 +315,7 @@ def _cells(record: VersionRecord) -> tuple[Any, ...]:
 
 
 def _row(cells: tuple[Any, ...]) -> Row:
-    row = Row._make(cells)
-    return row._replace(created=_EPOCH + cells[5] * _MICROSECOND)
+    return Row(*cells[:5], _EPOCH + cells[5] * _MICROSECOND, *cells[6:])
 
 
 def _json(ids: Iterable[str]) -> str:

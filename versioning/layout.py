@@ -5,7 +5,7 @@ blobs/<aa>/<digest>-<nonce>  bytes; a name is never reused
 intents/<id>                 a writer of blobs announces itself
 versions/<aa>/<id>           the record; put-if-absent is the moment of commit
 keys/<aa>/<key>              binding: the version record that answers the key, inline
-leases/<key>/<n>             who computes a key now; n grows when a lease is taken over
+leases/<key>-<n>             who computes a key now; n grows when a lease is taken over
 runs/<run>/<part>            what ran in a flow run, one part a process
 names/<name>/<n>             append-only history of a name
 pins/<id>/<n>                append-only history of a version's pin
@@ -76,7 +76,8 @@ def lease(key: Key, generation: int) -> str:
 
 def lease_prefix(key: Key) -> str:
     """Of every lease on a key."""
-    return f"{LEASES}{binding(key).rpartition('/')[2]}/"
+    # No folder a key: making and removing one costs a small step more than its lease does.
+    return f"{LEASES}{binding(key).rpartition('/')[2]}-"
 
 
 def run(run_id: str, part: str = "") -> str:

@@ -227,7 +227,7 @@ class _Heart:
 
 def _generations(store: Store, key: Key) -> list[int]:
     """The generations of leases on `key`, lowest first."""
-    tails = (entry.name.rpartition("/")[2] for entry in store.list(layout.lease_prefix(key)))
+    tails = (entry.name.rpartition("-")[2] for entry in store.list(layout.lease_prefix(key)))
     return sorted(int(tail) for tail in tails if tail.isdecimal() and len(tail) == 8)
 
 
