@@ -19,9 +19,10 @@ from tests.steps import blob_path, commit, opened, overwrite
 from versioning import layout
 from versioning.api import Repository
 from versioning.cli.app import app, run
-from versioning.cli.output import duration, moment, parse_moment, size
+from versioning.cli.output import moment, parse_moment
 from versioning.errors import FormatError
 from versioning.handles import Version
+from versioning.units import duration, size
 
 COMMANDS = [
     "diff", "doctor", "get", "history", "lineage", "list", "pin", "show", "unpin", "verify", "why",

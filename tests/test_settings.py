@@ -14,15 +14,15 @@ def project(folder: Path, body: str) -> Path:
 def test_without_file_or_variables_the_defaults_hold(tmp_path):
     settings = Settings.load({}, tmp_path)
     assert settings.repository is None
-    assert (settings.lease_seconds, settings.allow_pickle, settings.strict) == (15.0, False, False)
+    assert (settings.lease_seconds, settings.allow_pickle) == (15.0, False)
 
 
 def test_the_nearest_project_file_upward_is_read(tmp_path):
-    project(tmp_path, "lease_seconds = 3\nstrict = true\n")
+    project(tmp_path, "lease_seconds = 3\nallow_pickle = true\n")
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
     settings = Settings.load({}, below)
-    assert (settings.lease_seconds, settings.strict) == (3.0, True)
+    assert (settings.lease_seconds, settings.allow_pickle) == (3.0, True)
 
 
 def test_a_file_that_changed_is_read_again(tmp_path):
@@ -62,7 +62,7 @@ def test_an_unknown_setting_is_named_with_those_that_exist(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "body", ["lease_seconds = -1", 'strict = "perhaps"', "cache = 3", "lease_seconds = true"]
+    "body", ["lease_seconds = -1", 'allow_pickle = "perhaps"', "cache = 3", "lease_seconds = true"]
 )
 def test_a_value_of_the_wrong_kind_is_named(tmp_path, body):
     project(tmp_path, body)

@@ -315,7 +315,7 @@ def _cells(record: VersionRecord) -> tuple[Any, ...]:
 
 
 def _row(cells: tuple[Any, ...]) -> Row:
-    return Row(*cells[:5], _EPOCH + cells[5] * _MICROSECOND, *cells[6:])
+    return Row._make((*cells[:5], _EPOCH + cells[5] * _MICROSECOND, *cells[6:]))
 
 
 def _json(ids: Iterable[str]) -> str:

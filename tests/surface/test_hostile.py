@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prefect import flow
 
 from tests.surface.journal import Journal, note
-from versioning import NotFoundError, Repository, UnkeyableError, Version, versioned
+from versioning import ConflictError, NotFoundError, Repository, UnkeyableError, Version, versioned
 from versioning import Version as Handle
 
 LARGE = 30_000
@@ -290,3 +291,49 @@ def test_outputs_of_two_runs_of_a_body_do_not_mix() -> None:
 
     first, second = pair(attempts)
     assert (first.load(), second.load()) == (2, 2)
+
+
+class Multiplier:
+    def __init__(self, by: int) -> None:
+        self.by = by
+
+    @versioned
+    def scale(self, value: int) -> int:
+        note("scale")
+        return value * self.by
+
+
+def test_a_step_may_be_a_method_of_a_plain_class(ran: Journal) -> None:
+    assert [Multiplier(by).scale(2).load() for by in (2, 3, 2)] == [4, 6, 4]
+    assert ran.take() == ["scale", "scale"]
+
+
+@versioned(retries=1)
+def outer_that_fails_once(folder: str) -> int:
+    note("outer")
+    inner = inner_step(1).load() + inner_step(1).load()
+    flag = Path(folder) / "failed"
+    if not flag.exists():
+        flag.touch()
+        raise RuntimeError("first time")
+    return inner
+
+
+@versioned
+def inner_step(x: int) -> int:
+    note("inner")
+    return x
+
+
+def test_a_step_inside_a_step_is_a_hit_at_once(ran: Journal, tmp_path: Path) -> None:
+    assert outer_that_fails_once(str(tmp_path)).load() == 2
+    assert ran.take() == ["outer", "inner", "outer"]
+
+
+def test_mapping_over_a_handle_says_what_to_do() -> None:
+    @flow
+    def pipeline() -> None:
+        inner_step.map(inner_step(1))
+
+    with pytest.raises(ConflictError, match=r"map over its `load\(\)`"):
+        pipeline()

@@ -14,18 +14,17 @@ from versioning.cli.output import (
     PLAIN,
     Options,
     add,
-    duration,
     line,
     moment,
     pairs,
     parse_moment,
     short,
-    size,
     table,
 )
 from versioning.errors import FormatError
 from versioning.names import names_of
 from versioning.status import LIVE, statuses
+from versioning.units import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,10 +12,10 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from versioning.api import Repository
-from versioning.cli.output import size
 from versioning.errors import NotFoundError, VersioningError
 from versioning.records import FORMAT_VERSION
 from versioning.storage import Store
+from versioning.units import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

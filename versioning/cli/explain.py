@@ -11,7 +11,6 @@ from versioning.cli.output import (
     Flag,
     Options,
     add,
-    duration,
     line,
     moment,
     parse_moment,
@@ -22,6 +21,7 @@ from versioning.errors import FormatError, NotFoundError
 from versioning.lineage import BOTH, DOWN, UP
 from versioning.names import aliases
 from versioning.runs import last_run
+from versioning.units import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

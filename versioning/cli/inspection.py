@@ -6,8 +6,9 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from versioning.cli.output import PLAIN, Flag, Options, add, line, short, size, table
+from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
 from versioning.settings import Settings
+from versioning.units import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

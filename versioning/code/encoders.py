@@ -70,14 +70,17 @@ def _builtin(value: Any, to: Encoder) -> None:
 
 
 def _instance(value: object, to: Encoder) -> None:
-    """What else code may hold; as a value that is passed, all of it is refused.
+    """What else code may hold; of that, only objects of the project's own classes may be passed.
 
     An object of a class written in Python is its class and its attributes. What a library offers by
     name is that name. What only serves to run code, such as a lock, is the same as any other.
     """
     cls = type(value)
     if NAMES.get() is None:
-        raise to.refusal(value)
+        if not all(map(is_ours, cls.__mro__[:-1])) or cls is object:
+            raise to.refusal(value)
+        to.attributes(state_of(value))
+        return
     if cls is object or isinstance(value, _STATELESS):
         return
     if is_offered(value, sys.modules.get(str(getattr(value, "__module__", None)))):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from versioning.errors import NotFoundError
 from versioning.runs import last_run
+from versioning.units import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,7 +86,7 @@ class RunTable:
         spent = sum(row.seconds for row in self.rows)
         return (
             f"{count['hit']} reused, {count['miss']} computed; "
-            f"{seconds(saved)} saved, {seconds(spent)} spent"
+            f"{duration(saved)} saved, {duration(spent)} spent"
         )
 
     def cells(self) -> list[dict[str, Any]]:
@@ -135,28 +136,8 @@ class RunTable:
                 why,
                 items[0].version[:12],
                 size(sum(item.size_bytes for item in items)),
-                f"{seconds(spent)} {'saved' if status == 'hit' else 'spent'}",
+                f"{duration(spent)} {'saved' if status == 'hit' else 'spent'}",
             )
-
-
-def size(size_bytes: float) -> str:
-    """Bytes for people: `812 B`, `3.4 MB`."""
-    unit = "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size_bytes < 1000:
-            break
-        size_bytes, unit = size_bytes / 1000, larger
-    return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
-
-
-def seconds(number: float) -> str:
-    """Seconds for people: `40 ms`, `12.3 s`, `2 min 5 s`."""
-    if number < 1:
-        return f"{number * 1000:.0f} ms"
-    if number < 60:
-        return f"{number:.1f} s"
-    minutes, rest = divmod(round(number), 60)
-    return f"{minutes} min {rest} s"
 
 
 def _ended(repository: Repository, run_id: str) -> dict[str, Any]:

@@ -6,11 +6,13 @@ import functools
 import inspect
 import time
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 from prefect import Flow, Task
-from prefect.transactions import Transaction, get_transaction
+from prefect.exceptions import MappingMissingIterable
+from prefect.transactions import BaseTransaction, Transaction, get_transaction
 
 from versioning.api import open_repository
 from versioning.errors import ConflictError
@@ -90,7 +92,13 @@ class VersionedTask(Task[..., Any]):
     def map(self, *args: Any, **kwargs: Any) -> Any:
         """As `Task.map`; each future's result is a handle."""
         runs.watch()
-        return super().map(*args, **kwargs)
+        try:
+            return super().map(*args, **kwargs)
+        except MappingMissingIterable as error:
+            raise ConflictError(
+                f"{self.name}.map was given no list: a handle stands for one value; "
+                "map over its `load()`"
+            ) from error
 
 
 @overload
@@ -194,23 +202,21 @@ def _body(step: Step) -> Callable[..., Any]:
 
     async def run_async(*args: Any, **kwargs: Any) -> Output:
         with _attempt(step, args, kwargs) as attempt:
-            if attempt.answer is None:
-                result = function(*attempt.args, **attempt.kwargs)
-                value = [x async for x in result] if inspect.isasyncgen(result) else await result
-                attempt.commit(value)
-        assert attempt.answer is not None
-        return attempt.answer
+            result = function(*attempt.args, **attempt.kwargs)
+            value = [x async for x in result] if inspect.isasyncgen(result) else await result
+            return attempt.commit(value)
 
     def run(*args: Any, **kwargs: Any) -> Output:
         with _attempt(step, args, kwargs) as attempt:
-            if attempt.answer is None:
-                value = function(*attempt.args, **attempt.kwargs)
-                attempt.commit(list(value) if inspect.isgenerator(value) else value)
-        assert attempt.answer is not None
-        return attempt.answer
+            value = function(*attempt.args, **attempt.kwargs)
+            return attempt.commit(list(value) if inspect.isgenerator(value) else value)
 
     is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
     return functools.wraps(function)(run_async if is_async else run)
+
+
+# Keys of the steps whose bodies run around here.
+_running: ContextVar[frozenset[str]] = ContextVar("versioning_running", default=frozenset())
 
 
 class _Attempt:
@@ -219,16 +225,15 @@ class _Attempt:
     def __init__(self, call: Call) -> None:
         self.call = call
         self.args, self.kwargs = call.arguments()
-        self.answer: Output | None = None
         self._began = time.perf_counter()
 
-    def commit(self, value: Any) -> None:
+    def commit(self, value: Any) -> Output:
         """Make `value` the answer, at once or when the transaction around the task commits."""
         seconds = time.perf_counter() - self._began
         transaction = get_transaction()
-        is_enclosed = transaction is not None and transaction.get_parent() is not None
+        is_enclosed = _is_enclosed(transaction)
         flow, run = runs.facts()
-        self.answer = self.call.commit(
+        answer = self.call.commit(
             value,
             seconds=seconds,
             flow=flow,
@@ -238,6 +243,17 @@ class _Attempt:
         )
         if is_enclosed:
             engine.bind_on_commit(self.call)
+        return answer
+
+
+def _is_enclosed(transaction: BaseTransaction | None) -> bool:
+    """Whether a transaction of the user's may still undo this step; the step around it may not."""
+    parent = transaction and transaction.get_parent()
+    while parent is not None:
+        if parent.key not in _running.get():
+            return True
+        parent = parent.get_parent()
+    return False
 
 
 @contextmanager
@@ -247,8 +263,10 @@ def _attempt(step: Step, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterato
     if call is None:
         # Prefect hid why it has no key: compute it again, and let the error through.
         call = step.call(open_repository(), step.bind(args, kwargs))
+    token = _running.set(_running.get() | {call.key})
     try:
         runs.warn(call)
         yield _Attempt(call)
     finally:
+        _running.reset(token)
         engine.release(call)
