@@ -18,10 +18,10 @@ demo: $(VENV)/demo ## retrain a model on the real flights data, again and again
 
 test: $(VENV)/all ## every test, with branch coverage
 	@$(BIN)/coverage erase
-	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
 test-fast: $(VENV)/all ## the minute-long subset
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 check: $(VENV)/all ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

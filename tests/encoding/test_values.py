@@ -138,7 +138,7 @@ def test_values_that_differ_in_any_way_have_different_digests():
         (memoryview(b"abcd")[::2], memoryview(b"ac")),
         ([[1]] * 2, [[1], [1]]),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_equal_values_have_equal_digests(left, right):
     assert value_digest(left) == value_digest(right)
