@@ -1,0 +1,98 @@
+"""Steps on a real S3 server, from two machines that share nothing else."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prefect import flow
+
+from tests import servers
+from tests.surface import steps
+from tests.surface.journal import Journal, note
+from versioning import Repository, open_repository, versioned
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+
+@versioned
+def noise(count: int, seed: int = 7) -> np.ndarray:
+    note("noise")
+    return np.random.default_rng(seed).normal(size=count)
+
+
+@versioned
+def mean(values: np.ndarray) -> float:
+    note("mean")
+    return float(values.mean())
+
+
+@flow
+def pipeline(count: int) -> float:
+    return mean(noise(count)).load()
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[servers.Server]:
+    try:
+        with servers.s3_server() as server:
+            yield server
+    except servers.Unavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def bucket(s3: servers.Server, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A repository in a bucket of its own, which steps find as users' steps do."""
+    for name, value in s3.environ.items():
+        monkeypatch.setenv(name, value)
+    name = f"b{secrets.token_hex(4)}"
+    s3.make_bucket(name)
+    monkeypatch.setenv("VERSIONING_REPOSITORY", f"s3://{name}/versioning")
+    return open_repository()
+
+
+def test_a_second_run_on_s3_computes_nothing(bucket: Repository, ran: Journal) -> None:
+    first = pipeline(50_000)
+    assert ran.take() == ["noise", "mean"]
+    assert pipeline(50_000) == first
+    assert ran.take() == []
+    assert bucket.verify().is_sound
+    assert [version.step for version in bucket.versions()] == ["mean", "noise"]
+
+
+def test_another_machine_reuses_what_is_in_the_bucket(
+    bucket: Repository, ran: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = noise(50_000)
+    other = Repository.open(bucket.url)
+    monkeypatch.setenv("VERSIONING_CACHE", str(tmp_path / "another machine"))
+    elsewhere = Repository.open(bucket.url)
+    assert elsewhere.settings.cache != other.settings.cache
+    loaded = elsewhere.load(elsewhere.record(handle.id))
+    assert np.array_equal(loaded, handle.load())
+    assert noise(50_000).id == handle.id
+    assert ran.take() == ["noise"]
+
+
+def test_lost_and_damaged_objects_are_made_again(bucket: Repository, ran: Journal) -> None:
+    noise(50_000)
+    [blob] = [entry.name for entry in bucket.store.list("blobs/")]
+    bucket.store.delete(blob)
+    noise(50_000)
+    assert ran.take() == ["noise", "noise"]
+    [blob] = [entry.name for entry in bucket.store.list("blobs/")]
+    bucket.store.put(blob, bytes(bucket.store.size(blob)))
+    assert bucket.verify().damaged
+
+
+def test_mapped_steps_on_s3(bucket: Repository, ran: Journal) -> None:
+    @flow
+    def mapped() -> int:
+        return steps.total(steps.double.map([[n] for n in range(10)]).result()).load()
+
+    assert [mapped(), mapped()] == [90, 90]
+    assert len(ran.take()) == 11
