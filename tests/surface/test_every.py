@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from prefect import flow, task
 
 from tests.surface import steps
 from tests.surface.journal import Journal, note
 from versioning import Repository, versioned
+
+pytestmark = pytest.mark.slow
 
 
 @task

@@ -14,6 +14,8 @@ from tests.surface import steps
 from tests.surface.journal import Journal, note
 from versioning import Repository, Version, versioned
 
+pytestmark = pytest.mark.slow
+
 
 @versioned(retries=2)
 def flaky(path: str, failures: int) -> int:

@@ -16,6 +16,8 @@ from tests.surface.journal import Journal, note
 from versioning import ConflictError, NotFoundError, Repository, UnkeyableError, Version, versioned
 from versioning import Version as Handle
 
+pytestmark = pytest.mark.slow
+
 LARGE = 30_000
 
 
