@@ -56,11 +56,12 @@ WITH RECURSIVE reached(id) AS (
 )
 SELECT inputs.id, name, input FROM inputs JOIN reached ON input = reached.id
 """
-_FILTERED = """
-SELECT * FROM versions
+_CHOSEN = """
+FROM versions
 WHERE (:step IS NULL OR step = :step) AND (:flow IS NULL OR flow = :flow) AND created >= :since
-ORDER BY created DESC, id DESC LIMIT :limit
 """
+_FILTERED = f"SELECT * {_CHOSEN} ORDER BY created DESC, id DESC LIMIT :limit"
+_COUNTED = f"SELECT count(*) {_CHOSEN}"
 _EARLIER = """
 SELECT * FROM versions WHERE step = ? AND (created, id) < (?, ?)
 ORDER BY created DESC, id DESC LIMIT ?
@@ -135,13 +136,15 @@ class Catalog:
             limit: At most so many.
         """
         self.refresh()
-        values = {
-            "step": step,
-            "flow": flow,
-            "since": _EARLIEST if since is None else _stamp(since),
-            "limit": -1 if limit is None else limit,
-        }
-        return [_row(cells) for cells in self._ask(_FILTERED, values)]
+        values = _values(step, flow, since)
+        limited = {**values, "limit": -1 if limit is None else limit}
+        return [_row(cells) for cells in self._ask(_FILTERED, limited)]
+
+    def count(
+        self, *, step: str | None = None, flow: str | None = None, since: datetime | None = None
+    ) -> int:
+        """How many versions `versions` chooses, as of the last refresh."""
+        return int(self._ask(_COUNTED, _values(step, flow, since))[0][0])
 
     def latest(self, step: str, *, back: int = 0) -> str | None:
         """Id of the version `back` before the latest one of a step, or None."""
@@ -316,6 +319,10 @@ def _cells(record: VersionRecord) -> tuple[Any, ...]:
 
 def _row(cells: tuple[Any, ...]) -> Row:
     return Row._make((*cells[:5], _EPOCH + cells[5] * _MICROSECOND, *cells[6:]))
+
+
+def _values(step: str | None, flow: str | None, since: datetime | None) -> dict[str, Any]:
+    return {"step": step, "flow": flow, "since": _EARLIEST if since is None else _stamp(since)}
 
 
 def _json(ids: Iterable[str]) -> str:

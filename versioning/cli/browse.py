@@ -57,19 +57,23 @@ def list_(
         raise FormatError(f"--limit {limit} shows nothing: give 1 or more")
     now = datetime.now(UTC)
     repository = options.open()
-    rows = repository.catalog.versions(
-        step=step, flow=flow, since=parse_moment(since, now) if since else None, limit=limit
+    earliest = parse_moment(since, now) if since else None
+    is_cut = limit is None and not options.json
+    shown = repository.catalog.versions(
+        step=step, flow=flow, since=earliest, limit=ROWS if is_cut else limit
     )
-    shown = rows if options.json or limit is not None else rows[:ROWS]
+    more = 0
+    if is_cut and len(shown) == ROWS:
+        more = repository.catalog.count(step=step, flow=flow, since=earliest) - ROWS
     blobs = repository.catalog.blobs(row.id for row in shown)
     status = statuses(repository.store, blobs)
     document = [{**row._asdict(), "status": status.get(row.id, LIVE)} for row in shown]
-    if not rows:
+    if not shown:
         chosen = any((step, flow, since))
         nothing = "none of these" if chosen else "none yet: they appear when versioned steps run"
         options.answer(document, lambda: [line(nothing)])
         return
-    options.answer(document, lambda: _listing(document, len(rows) - len(shown), now))
+    options.answer(document, lambda: _listing(document, more, now))
 
 
 def show(version: str, /, *, options: Options = PLAIN) -> None:
