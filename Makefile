@@ -8,6 +8,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
+# LightGBM's wheel needs the OpenMP library of the system, which a bare Debian lacks.
+OPENMP := $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null \
+  || { apt-get update -qq && apt-get install -y -qq libgomp1; } \
+  || { echo "LightGBM needs libgomp.so.1: apt-get install libgomp1, then try again"; exit 1; }
+
 .PHONY: help demo test test-fast check format bench clean
 
 help: ## what there is to make
@@ -52,11 +57,13 @@ $(VENV)/pip: ## (the environment itself)
 $(VENV)/demo: $(VENV)/pip pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (about a minute) ..."
 	@$(BIN)/pip install --quiet --editable '.[flows]'
+	@$(OPENMP)
 	@touch $@
 
 $(VENV)/all: $(VENV)/pip pyproject.toml constraints.txt
 	@echo "installing everything the tests need into $(VENV) (a few minutes) ..."
 	@$(BIN)/pip install --quiet --editable '.[$(EXTRAS)]' --group test --group check
+	@$(OPENMP)
 	@if command -v npm >/dev/null; \
 	  then npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV) azurite@3; \
 	  else echo "npm is not here, so the tests against Azure's emulator are skipped"; fi
