@@ -37,7 +37,7 @@ def test_every_task_of_a_flow_is_versioned(ran: Journal, repository: Repository)
         return sum(futures.result())
 
     assert pipeline(1) == 9
-    assert ran.take() == ["add"] * 4 or pipeline(1) == 9
+    assert len(ran.take()) == 4
     assert pipeline(1) == 9
     assert ran.take() == []
     assert {handle.step for handle in repository.versions()} == {"add"}

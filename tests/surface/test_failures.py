@@ -181,7 +181,7 @@ def test_damaged_bytes_are_reported_and_made_again(
         return length(big(200_000), plus=1).load()
 
     assert pipeline() == 200_001
-    assert ran.take() == ["big", "length", "big"] or ran.take() == []
+    assert ran.take() == ["big", "big", "length"]
     assert "corrupt" in seen
     assert big(200_000).load() == bytes(200_000)
 
