@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import pickle
 import weakref
 from pathlib import Path
@@ -336,7 +335,4 @@ def test_a_handle_is_small_and_weakly_referable() -> None:
     handle = steps.numbers()
     assert len(pickle.dumps(handle)) < 500
     assert pickle.loads(pickle.dumps(handle)) == handle
-    reference = weakref.ref(handle)
-    del handle
-    gc.collect()
-    assert reference() is None or reference().load() == [0, 1, 2, 3]
+    assert weakref.ref(handle)() is handle

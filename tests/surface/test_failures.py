@@ -196,6 +196,24 @@ def test_a_damaged_value_is_never_returned(repository: Repository) -> None:
 
 
 @versioned
+def twice(other: str) -> int:
+    if os.environ["VERSIONING_REPOSITORY"] == other:
+        return 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VERSIONING_REPOSITORY", other)
+        return twice(other).load() + 1
+
+
+def test_one_key_in_two_repositories_at_once_gives_both_leases_back(
+    repository: Repository, tmp_path: Path
+) -> None:
+    other = f"{tmp_path}/other"
+    assert twice(other).load() == 2
+    for store in (repository.store, Repository.open(other).store):
+        assert not list(store.list("leases/"))
+
+
+@versioned
 def pair(size: int) -> tuple[bytes, int]:
     note("pair")
     return bytes(size), size

@@ -97,7 +97,7 @@ class LeaseLocks:
         lease = leases.acquire(call.key, timeout=acquire_timeout, give_up=call.find)
         if lease is None:
             return call.found is not None
-        _held[key] = leases, lease
+        _held[call.repository.url, key] = leases, lease
         # Whoever held it before may have answered between our look and our lease.
         call.find()
         return True
@@ -121,7 +121,9 @@ class LeaseLocks:
 
     def release_lock(self, key: str, holder: str) -> None:
         """Let others at the key; nothing happens when no lease is held."""
-        if found := _held.pop(key, None):
+        call = current_call(key)
+        url = (call.repository if call else open_repository()).url
+        if found := _held.pop((url, key), None):
             leases, lease = found
             leases.release(lease)
 
@@ -144,10 +146,12 @@ class LeaseLocks:
 
 def release(call: Call) -> None:
     """Let others at the key of `call`: its body is over, whatever a transaction around it does."""
-    LeaseLocks().release_lock(call.key, "")
+    if found := _held.pop((call.repository.url, call.key), None):
+        leases, lease = found
+        leases.release(lease)
 
 
-_held: dict[str, tuple[Leases, Lease]] = {}
+_held: dict[tuple[str, str], tuple[Leases, Lease]] = {}
 _leases: dict[str, Leases] = {}
 
 
