@@ -6,7 +6,6 @@ import sys
 from enum import EnumType
 from typing import TYPE_CHECKING, Any
 
-from versioning.code.definitions import class_definition, definition_of
 from versioning.code.log import MISSING
 from versioning.code.lookup import Scope
 from versioning.code.names import Ref
@@ -28,8 +27,8 @@ _MAKERS = frozenset({"__new__", "__init__"})
 def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]:
     """Of a function: what it says, decorators, default values, closure variables, its class."""
     walk.log.function(function)
-    definition = definition_of(function)
-    scope = Scope.of_function(function, name)
+    definition = walk.files.definition(function.__code__, function.__globals__)
+    scope = walk.lookup.function_scope(function, name)
     parts = walk.piece(definition.own, scope)
     read = {ref.root for ref in definition.own.refs}
     parts += [walk.follow(Ref(free), scope) for free in scope.cells if free not in read]
@@ -46,9 +45,10 @@ def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]
 def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
     """Of a class: bases, metaclass, attributes by what they are, and the rest of its body."""
     walk.log.class_(cls)
-    scope = _class_scope(cls, name)
-    source = scope.source
-    definition = class_definition(cls, source) if source else None
+    scope = _class_scope(walk, cls, name)
+    file = scope.top.file
+    codes = [code for held in vars(cls).values() if (code := getattr(held, "__code__", None))]
+    definition = file.class_definition(cls.__qualname__, codes) if file else None
     parts = [walk.reach(base, name).encode() for base in (*cls.__bases__, type(cls))]
     if definition is None:
         walk.warn(f"{name} has no source, so it is keyed by its attributes")
@@ -63,7 +63,7 @@ def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
 
 def module_parts(walk: Walk, module: ModuleType, name: str) -> list[bytes]:
     """Of a module that is used whole: all its names."""
-    scope = Scope.of_module(module)
+    scope = walk.lookup.module_scope(module)
     bound = sorted(name for name in vars(module) if not _is_magic(name))
     return [name.encode(), *(walk.follow(Ref(item), scope) for item in bound)]
 
@@ -185,11 +185,11 @@ def _methods(cls: type) -> list[Any]:
     ]
 
 
-def _class_scope(cls: type, name: str) -> Scope:
+def _class_scope(walk: Walk, cls: type, name: str) -> Scope:
     module = sys.modules.get(cls.__module__)
     methods = _methods(cls)
     if module is None or cls.__qualname__.partition(".")[0] not in vars(module):
         namespace = next((item.__globals__ for item in methods), vars(module) if module else {})
     else:
         namespace = vars(module)
-    return Scope(namespace, name.partition(":")[0], file_of_class(cls), {}, name)
+    return Scope(walk.lookup.top(namespace, name.partition(":")[0], file_of_class(cls)), {}, name)

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING
 
+from versioning.code.files import Files
+from versioning.code.index import Index
 from versioning.code.objects import ATOMS, inner_function, is_ours, qualified_name
 from versioning.code.places import is_runner
 from versioning.code.walk import Walk, code_in
@@ -43,7 +45,11 @@ class CodeClosure:
 
 
 def code_leaves(
-    function: object, *, deps: Sequence[object] = (), arguments: Iterable[object] = ()
+    function: object,
+    *,
+    deps: Sequence[object] = (),
+    arguments: Iterable[object] = (),
+    index: Path | None = None,
 ) -> CodeClosure:
     """The closure of `function`, of `deps`, and of the classes and functions in `arguments`.
 
@@ -53,6 +59,8 @@ def code_leaves(
         function: A function, or a task, partial, method, class or callable object.
         deps: Functions, classes, modules, values or files that the closure cannot see.
         arguments: Values it is called with; what they say counts elsewhere, what they do here.
+        index: Folder for what files were found to say, which saves the next process reading them
+            again and never changes a leaf; None to keep nothing.
 
     Raises:
         UnkeyableError: If a global, default or closure variable cannot be keyed exactly.
@@ -66,7 +74,9 @@ def code_leaves(
     if known is not None and known[2].still_holds():
         return known[1]
     with _lock:
-        closure, log = _walked(function, deps, passed)
+        files = Files(Index(index) if index else None)
+        closure, log = _walked(function, deps, passed, files)
+        files.keep()
         if len(_known) >= _REMEMBERED:
             _known.pop(next(iter(_known)))
         if not any(isinstance(item, Path) for item in deps):
@@ -103,10 +113,11 @@ def _counts(cls: type) -> bool:
 
 
 def _walked(
-    function: object, deps: Sequence[object], passed: Sequence[object]
+    function: object, deps: Sequence[object], passed: Sequence[object], files: Files
 ) -> tuple[CodeClosure, Log]:
     # The signature of a wrapper, and so the parameters of the call, are those of what it wraps.
-    walk = Walk(inspect.unwrap(function) if isinstance(function, FunctionType) else function)
+    root = inspect.unwrap(function) if isinstance(function, FunctionType) else function
+    walk = Walk(root, files)
     walk.reach(function, "callable")
     for index, dep in enumerate(deps):
         if isinstance(dep, Path):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from versioning.code.bytecode import code_form, code_refs
 from versioning.code.names import Ref, attribute_path, references
 from versioning.code.normal import Node, arguments_of, form, hints_of, normalise, own_form
-from versioning.code.sources import Source, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from types import CodeType, FunctionType
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import CodeType
+
+    from versioning.code.sources import Source
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -80,41 +81,33 @@ class Definition:
     statements: tuple[Statement, ...] = ()
 
 
-_functions: dict[int, tuple[CodeType, Definition]] = {}
 _nodes: dict[int, tuple[ast.AST, Definition]] = {}
 
 
-def definition_of(function: FunctionType) -> Definition:
-    """Of a function: from its source where that is what runs, from its compiled code otherwise."""
-    code = function.__code__
-    known = _functions.get(id(code))
-    # The code object is kept, so that its identity stays its own.
-    if known is None or known[0] is not code:
-        source, node = _source_and_node(code, function.__globals__)
-        made = _definition_of_node(node) if node else _compiled(code, has_source=bool(source))
-        known = _functions[id(code)] = (code, made)
-    return known[1]
+def function_definition(code: CodeType, source: Source) -> Definition | None:
+    """Of the function that `code` is of; None when `source` is not what it was compiled from."""
+    node = source.node_of(code)
+    return _definition_of_node(node) if node else None
 
 
-def _source_and_node(
-    code: CodeType, namespace: dict[str, Any]
-) -> tuple[Source | None, Node | None]:
-    for again in (False, True):
-        source = source_of(code.co_filename, namespace, again=again)
-        node = source.node_of(code) if source else None
-        if node or not source:
-            break
-    return source, node
+def compiled_definition(code: CodeType, *, has_source: bool) -> Definition:
+    """Of a function whose source is not what runs: from its compiled code."""
+    why = "its file was edited after it was loaded" if has_source else "it has no source"
+    warning = f"{why}, so it is keyed by its compiled code"
+    return Definition(Piece(code_form(code), tuple(dict.fromkeys(code_refs(code))), (warning,)))
 
 
-def class_definition(cls: type, source: Source) -> Definition | None:
-    """Of a class; None when `source` does not define it."""
-    nodes = [
-        node for node in source.nodes.get(cls.__qualname__, ()) if isinstance(node, ast.ClassDef)
-    ]
+def class_definition(name: str, codes: Sequence[CodeType], source: Source) -> Definition | None:
+    """Of a class; None when `source` does not define it.
+
+    Args:
+        name: Its qualified name.
+        codes: Of its methods.
+        source: Where to look.
+    """
+    nodes = [node for node in source.nodes.get(name, ()) if isinstance(node, ast.ClassDef)]
     if not nodes:
         return None
-    codes = [code for held in vars(cls).values() if (code := getattr(held, "__code__", None))]
     # Of several classes of one name, the one whose methods these are; else the last, which won.
     methods = {id(node) for code in codes if (node := source.node_of(code))}
     own = [node for node in nodes if any(id(item) in methods for item in node.body)]
@@ -129,17 +122,15 @@ def binding_of(source: Source, name: str) -> Piece | None:
     return _piece(found) if found else None
 
 
-def import_of(source: Source, name: str) -> Ref | None:
-    """What `name` stands for when the module imports it from another one."""
-    if source.imports is None:
-        source.imports = {}
-        for item in _module_statements(source.tree):
-            if isinstance(item, ast.ImportFrom):
-                module = "." * item.level + (item.module or "")
-                for alias in item.names:
-                    bound = alias.asname or alias.name
-                    source.imports[bound] = Ref(bound, (alias.name,), module)
-    return source.imports.get(name)
+def imports_of(source: Source) -> dict[str, Ref]:
+    """What names stand for that the module imports from another one."""
+    return {
+        name: Ref(name, (alias.name,), "." * item.level + (item.module or ""))
+        for item in _module_statements(source.tree)
+        if isinstance(item, ast.ImportFrom)
+        for alias in item.names
+        for name in [alias.asname or alias.name]
+    }
 
 
 def _definition_of_node(node: Node) -> Definition:
@@ -166,12 +157,6 @@ def _inside(node: Node) -> list[ast.AST]:
     hints = [item.annotation for item in arguments_of(node.args)]
     body = node.body if isinstance(node.body, list) else [node.body]
     return [*filter(None, [*hints, getattr(node, "returns", None)]), *body]
-
-
-def _compiled(code: CodeType, *, has_source: bool) -> Definition:
-    why = "its file was edited after it was loaded" if has_source else "it has no source"
-    warning = f"{why}, so it is keyed by its compiled code"
-    return Definition(Piece(code_form(code), tuple(dict.fromkeys(code_refs(code))), (warning,)))
 
 
 def _decorator(node: ast.expr) -> Decorator:

@@ -10,20 +10,19 @@ import builtins
 import importlib
 import importlib.util
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import FunctionType, ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from versioning.code.definitions import import_of
 from versioning.code.log import MISSING, Log
 from versioning.code.objects import is_ours
 from versioning.code.places import file_of_module, is_first_party, module_name
-from versioning.code.sources import Source, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import CellType
 
+    from versioning.code.files import File, Files
     from versioning.code.names import Ref
 
 _PLAIN: Any = object.__getattribute__
@@ -36,42 +35,42 @@ _PLACES = frozenset(
 _TEXTS = frozenset({"__doc__", "__annotations__"})
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where references are read.
+@dataclass(slots=True, eq=False)
+class Namespace:
+    """The top level of a module, as one walk sees it.
 
     Attributes:
-        globals: The module's names.
+        globals: Its names.
         module: What the module is called.
-        file: The file it was loaded from, or None.
-        cells: Closure cells by name.
-        owner: What the function that has the cells is called.
+        path: The file it was loaded from, or None.
+        files: What reads that file.
+        wires: What references stand for that were followed already.
     """
 
     globals: dict[str, Any]
     module: str
-    file: str | None
-    cells: Mapping[str, CellType]
-    owner: str
-
-    @classmethod
-    def of_function(cls, function: FunctionType, owner: str) -> Scope:
-        """Of the body of `function`."""
-        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-        file = function.__code__.co_filename
-        return cls(function.__globals__, owner.partition(":")[0], file, cells, owner)
-
-    @classmethod
-    def of_module(cls, module: ModuleType) -> Scope:
-        """Of the top level of `module`."""
-        file = file_of_module(module)
-        name = module_name(module.__name__, file)
-        return cls(vars(module), name, file, {}, name)
+    path: str | None
+    files: Files
+    wires: dict[Ref, bytes] = field(default_factory=dict)
 
     @property
-    def source(self) -> Source | None:
-        """The parsed file."""
-        return source_of(self.file, self.globals) if self.file else None
+    def file(self) -> File | None:
+        """The text of the file."""
+        return self.files.file(self.path, self.globals) if self.path else None
+
+
+class Scope(NamedTuple):
+    """Where references are read.
+
+    Attributes:
+        top: The module's names.
+        cells: Closure cells by name.
+        owner: What the function that has the cells is called.
+    """
+
+    top: Namespace
+    cells: Mapping[str, CellType]
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +100,40 @@ class Lookup:
     """Resolves references and notes in `log` what was looked at."""
 
     def __init__(
-        self, log: Log, *, uses: Callable[[str], None], warn: Callable[[str], None]
+        self, files: Files, log: Log, *, uses: Callable[[str], None], warn: Callable[[str], None]
     ) -> None:
         """Begin.
 
         Args:
+            files: What reads files.
             log: Where what was seen is noted.
             uses: Told each module of a distribution that is reached.
             warn: Told what cannot be followed.
         """
+        self.files = files
         self.log = log
         self.uses = uses
         self.warn = warn
+        self._tops: dict[tuple[int, str, str | None], Namespace] = {}
+
+    def top(self, names: dict[str, Any], module: str, path: str | None) -> Namespace:
+        """The top level that has `names`, of `module` in the file at `path`."""
+        identity = (id(names), module, path)
+        if identity not in self._tops:
+            self._tops[identity] = Namespace(names, module, path, self.files)
+        return self._tops[identity]
+
+    def function_scope(self, function: FunctionType, owner: str) -> Scope:
+        """Of the body of `function`, which is called `owner`."""
+        code, names = function.__code__, function.__globals__
+        cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+        return Scope(self.top(names, owner.partition(":")[0], code.co_filename), cells, owner)
+
+    def module_scope(self, module: ModuleType) -> Scope:
+        """Of the top level of `module`."""
+        path = file_of_module(module)
+        name = module_name(module.__name__, path)
+        return Scope(self.top(vars(module), name, path), {}, name)
 
     def find(self, ref: Ref, scope: Scope) -> Found:
         """What `ref` stands for in `scope`."""
@@ -123,10 +144,10 @@ class Lookup:
             return self._follow(Found(value, f"{scope.owner}({ref.root})", scope), ref.path)
         if ref.root in _PLACES:
             return Found(MISSING, ref.root, scope)
-        value = self.log.read(scope.globals, ref.root)
+        value = self.log.read(scope.top.globals, ref.root)
         if value is MISSING and hasattr(builtins, ref.root):
             return Found(MISSING, f"builtins:{ref.root}", scope)
-        found = Found(value, f"{scope.module}:{ref.root}", scope, ref.root)
+        found = Found(value, f"{scope.top.module}:{ref.root}", scope, ref.root)
         return self._follow(self._origin(found), ref.path)
 
     def _follow(self, found: Found, path: tuple[str, ...]) -> Found:
@@ -148,11 +169,11 @@ class Lookup:
         if not is_first_party(module.__name__, file_of_module(module)):
             self.uses(module.__name__)
             return Found(MISSING, f"{module.__name__}:{name}", scope)
-        inside = Scope.of_module(module)
+        inside = self.module_scope(module)
         value = self.log.read(vars(module), name)
         if value is MISSING:
             value = self._submodule(module, name)
-        return self._origin(Found(value, f"{inside.module}:{name}", inside, name))
+        return self._origin(Found(value, f"{inside.top.module}:{name}", inside, name))
 
     def _submodule(self, module: ModuleType, name: str) -> Any:
         full = f"{module.__name__}.{name}"
@@ -169,8 +190,8 @@ class Lookup:
         for base in cls.__mro__:
             value = self.log.read(vars(base), name)
             if value is not MISSING:
-                scope = Scope.of_module(module)
-                label = f"{scope.module}:{cls.__qualname__}.{name}"
+                scope = self.module_scope(module)
+                label = f"{scope.top.module}:{cls.__qualname__}.{name}"
                 is_data = not hasattr(type(value), "__get__")
                 top = cls.__qualname__.partition(".")[0]
                 return Found(value, label, scope, top) if is_data else None
@@ -193,15 +214,15 @@ class Lookup:
         """The module that made a constant which others import under names of their own."""
         seen = {found.label}
         while not isinstance(found.value, FunctionType | type | ModuleType):
-            source = found.scope.source if found.value is not MISSING else None
-            ref = import_of(source, found.name) if source else None
+            file = found.scope.top.file if found.value is not MISSING else None
+            ref = file.imports.get(found.name) if file else None
             module = ref and ref.module and sys.modules.get(_absolute(ref.module, found.scope))
             if not module or not ref or vars(module).get(ref.path[0], MISSING) is not found.value:
                 return found
             if not is_first_party(module.__name__, file_of_module(module)):
                 return found
-            scope = Scope.of_module(module)
-            found = Found(found.value, f"{scope.module}:{ref.path[0]}", scope, ref.path[0])
+            scope = self.module_scope(module)
+            found = Found(found.value, f"{scope.top.module}:{ref.path[0]}", scope, ref.path[0])
             if found.label in seen:
                 return found
             seen.add(found.label)
@@ -242,7 +263,7 @@ class Lookup:
 def _absolute(module: str, scope: Scope) -> str:
     if not module.startswith("."):
         return module
-    package = scope.globals.get("__package__") or scope.module.rpartition(".")[0]
+    package = scope.top.globals.get("__package__") or scope.top.module.rpartition(".")[0]
     try:
         return importlib.util.resolve_name(module, package)
     except ImportError:

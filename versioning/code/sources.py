@@ -8,18 +8,18 @@ imported and says nothing about what runs.
 from __future__ import annotations
 
 import ast
-import linecache
-import tokenize
+import marshal
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
+
+from versioning.digest import digest_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from versioning.code.names import Ref
     from versioning.code.normal import Node
+    from versioning.digest import Digest
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -33,23 +33,23 @@ class Source:
         codes: Compiled code by qualified name.
         nodes: Definitions by qualified name.
         lambdas: Lambdas by line, gathered when first asked for.
-        imports: What `from ... import` binds, gathered when first asked for.
     """
 
     tree: ast.Module
     codes: dict[str, list[CodeType]]
     nodes: dict[str, list[Node]] = field(default_factory=dict)
     lambdas: dict[int, list[ast.Lambda]] | None = None
-    imports: dict[str, Ref] | None = None
 
     @classmethod
-    def parse(cls, text: str, file: str) -> Source:
+    def parse(cls, text: str | bytes, file: str) -> Source:
         """Parse and compile; `SyntaxError` or `ValueError` when `text` is not Python."""
-        compiled = compile(text, file, "exec", dont_inherit=True)
+        tree = ast.parse(text, file)
+        # Before anything in the tree is normalised.
+        compiled = compile(tree, file, "exec", dont_inherit=True)
         codes: dict[str, list[CodeType]] = {}
         for code in _nested(compiled):
             codes.setdefault(code.co_qualname, []).append(code)
-        source = cls(ast.parse(text, file), codes)
+        source = cls(tree, codes)
         for name, node in _defined(source.tree, ""):
             source.nodes.setdefault(name, []).append(node)
         return source
@@ -77,43 +77,40 @@ class Source:
         return sorted(found, key=lambda node: not _spans(node, code))
 
 
-_sources: dict[str, tuple[object, Source | None]] = {}
+def code_digest(code: CodeType) -> Digest:
+    """Digest of all that `code` says, its file apart: the same in every process and checkout.
 
-
-def source_of(
-    file: str, namespace: dict[str, Any] | None = None, *, again: bool = False
-) -> Source | None:
-    """The parsed file; None when there is no Python source.
-
-    Args:
-        file: Name of the file, or of a notebook's cell.
-        namespace: Globals of the module, whose loader may have the source.
-        again: Read it even when it looks as it did: two edits can share a tick of the file system.
+    Raises:
+        ValueError: If it holds a constant that cannot be written as bytes.
     """
-    stamp = _stamp(file, namespace)
-    known = _sources.get(file)
-    if known is None or known[0] != stamp or again:
-        known = _sources[file] = (stamp, _parsed(file, stamp))
-    return known[1]
+    # Version 2 writes neither references nor what is interned, which differ between processes.
+    return digest_bytes(marshal.dumps(_facts(code), 2))
 
 
-def _stamp(file: str, namespace: dict[str, Any] | None) -> object:
-    path = Path(file)
-    if not file.startswith("<") and path.is_file():
-        stat = path.stat()
-        return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-    # Cells of notebooks, modules in archives: `linecache` knows their text.
-    return "".join(linecache.getlines(file, namespace))
-
-
-def _parsed(file: str, stamp: object) -> Source | None:
-    try:
-        if isinstance(stamp, str):
-            return Source.parse(stamp, file) if stamp else None
-        with tokenize.open(file) as stream:
-            return Source.parse(stream.read(), file)
-    except (SyntaxError, ValueError, OSError):
-        return None
+def _facts(code: CodeType) -> tuple[Any, ...]:
+    constants, nested = code.co_consts, None
+    if CodeType in map(type, constants):
+        # Apart from the constants, so that no constant can look like code.
+        nested = tuple(_facts(item) if type(item) is CodeType else None for item in constants)
+        constants = tuple(None if type(item) is CodeType else item for item in constants)
+    return (
+        code.co_name,
+        code.co_qualname,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_flags,
+        code.co_firstlineno,
+        code.co_code,
+        code.co_names,
+        code.co_varnames,
+        code.co_freevars,
+        code.co_cellvars,
+        code.co_linetable,
+        code.co_exceptiontable,
+        constants,
+        nested,
+    )
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from weakref import ReferenceType
 
 from versioning.code import bodies
-from versioning.code.definitions import binding_of
 from versioning.code.log import MISSING, Log, digest_with
 from versioning.code.lookup import Found, Lookup
 from versioning.code.objects import (
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from versioning.code.definitions import Piece
+    from versioning.code.files import Files
     from versioning.code.lookup import Scope
     from versioning.code.names import Ref
 
@@ -73,15 +73,17 @@ class Walk:
         warnings: What could not be followed; a dict for its order.
         log: All that was looked at.
         root: The function whose default values are parameters of the call.
+        files: What reads files.
     """
 
-    def __init__(self, root: object = None) -> None:
+    def __init__(self, root: object, files: Files) -> None:
         self.leaves: dict[str, Leaf] = {}
         self.distributions: dict[str, str] = {}
         self.warnings: dict[str, None] = {}
         self.log = Log()
         self.root = root
-        self.lookup = Lookup(self.log, uses=self.uses, warn=self.warn)
+        self.files = files
+        self.lookup = Lookup(files, self.log, uses=self.uses, warn=self.warn)
         self._queue: deque[Callable[[], None]] = deque()
         self._taken: dict[str, int] = {}
         self._labelled: dict[str, Any] = {}
@@ -249,8 +251,8 @@ class Walk:
             label = self._unique(label)
         elif f"code/{label}" in self.leaves:
             return label
-        file = found.scope.file if found else None
-        root = root_of(found.scope.module, file) if found and file else None
+        top = found.scope.top if found else None
+        root = root_of(top.module, top.path) if top and top.path else None
         if type(value) not in ATOMS:
             for item in code_in(value):
                 self.reach(item, qualified_name(item))
@@ -276,8 +278,8 @@ class Walk:
         """The source that makes an object whose state cannot be keyed: a client, a console."""
         if found is None or not found.name or isinstance(value, _HANDLES):
             return None
-        source = found.scope.source
-        return binding_of(source, found.name) if source else None
+        file = found.scope.top.file
+        return file.binding(found.name) if file else None
 
     def _warn_of_source(self, label: str) -> None:
         self.warn(f"{label} cannot be keyed by its value, so it is keyed by what makes it")

@@ -1,0 +1,147 @@
+"""Outlines: what was worked out of one file, as answers to questions about its text.
+
+The same text gives the same answers in every process, so an outline can be kept and read again
+instead of parsing. It is plain data: reading one runs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+from versioning.code.definitions import Decorator, Definition, Piece, Statement
+from versioning.code.names import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_Answer = TypeVar("_Answer")
+# What an outline that is not of our making can hold instead of what belongs there.
+_MALFORMED = (TypeError, ValueError, KeyError, IndexError, AttributeError)
+
+
+class Outline:
+    """Answers by question: those that were read, and those that are new."""
+
+    def __init__(self, data: bytes | None = None) -> None:
+        """Begin.
+
+        Args:
+            data: What `to_bytes` gave; nothing is known when it is None or malformed.
+        """
+        self._refs: list[Ref] = []
+        self._plain: Mapping[str, Any] = {}
+        self._new: dict[str, Any] = {}
+        self.is_kept = True
+        if data is not None:
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        try:
+            plain = orjson.loads(data)
+            refs = [Ref(root, tuple(path), module) for root, path, module in plain["refs"]]
+            self._plain = dict(plain["answers"])
+        except _MALFORMED:
+            return
+        self._refs = refs
+
+    def answer(
+        self, question: str, work: Callable[[], _Answer], read: Callable[[Any, list[Ref]], _Answer]
+    ) -> _Answer:
+        """What is known, or what `work` finds out.
+
+        Args:
+            question: All that the answer depends on besides the text.
+            work: Finds the answer.
+            read: Makes it from plain data.
+        """
+        if question in self._new:
+            known: _Answer = self._new[question]
+            return known
+        if question in self._plain:
+            try:
+                return read(self._plain[question], self._refs)
+            except _MALFORMED:
+                pass
+        self.is_kept = False
+        found = self._new[question] = work()
+        return found
+
+    def to_bytes(self) -> bytes:
+        """All answers.
+
+        Raises:
+            TypeError: If there is text among them that is no UTF-8.
+        """
+        numbers = _Numbers({ref: number for number, ref in enumerate(self._refs)})
+        answers = {**self._plain, **{q: _plain(found, numbers) for q, found in self._new.items()}}
+        refs = [(ref.root, ref.path, ref.module) for ref in numbers]
+        return orjson.dumps({"refs": refs, "answers": answers})
+
+
+class _Numbers(dict[Ref, int]):
+    """A number for each reference: most are in many answers."""
+
+    def __missing__(self, ref: Ref) -> int:
+        return self.setdefault(ref, len(self))
+
+
+def _plain(found: object, numbers: _Numbers) -> object:
+    """An answer as lists; what holds no reference is what it is."""
+    match found:
+        case Ref():
+            return numbers[found]
+        case Piece(form, refs, warnings):
+            return [form.decode("latin-1"), [numbers[ref] for ref in refs], warnings]
+        case Definition():
+            parts = (found.own, found.decorators, found.hints, found.defaults, found.statements)
+            return [_plain(part, numbers) for part in parts]
+        case dict():
+            return {name: _plain(value, numbers) for name, value in found.items()}
+        case frozenset():
+            return sorted(found)
+        case tuple():
+            return [_plain(part, numbers) for part in found]
+    return found
+
+
+def read_definition(plain: Any, refs: list[Ref]) -> Definition | None:
+    """A definition from plain data."""
+    if plain is None:
+        return None
+    own, decorators, hints, defaults, statements = plain
+    return Definition(
+        _piece(own, refs),
+        tuple([Decorator(_head(head, refs), _piece(piece, refs)) for head, piece in decorators]),
+        tuple([refs[number] for number in hints]),
+        {name: _piece(piece, refs) for name, piece in defaults.items()},
+        tuple([_statement(item, refs) for item in statements]),
+    )
+
+
+def read_binding(plain: Any, refs: list[Ref]) -> Piece | None:
+    """A piece of source from plain data."""
+    return None if plain is None else _piece(plain, refs)
+
+
+def read_imports(plain: Any, refs: list[Ref]) -> dict[str, Ref]:
+    """What a module imports, from plain data."""
+    return {name: refs[number] for name, number in plain.items()}
+
+
+def _piece(plain: Any, refs: list[Ref]) -> Piece:
+    form, numbers, warnings = plain
+    return Piece(
+        form.encode("latin-1"), tuple([refs[number] for number in numbers]), tuple(warnings)
+    )
+
+
+def _head(number: int | None, refs: list[Ref]) -> Ref | None:
+    return None if number is None else refs[number]
+
+
+def _statement(plain: Any, refs: list[Ref]) -> Statement:
+    names, piece, target, is_definition = plain
+    target = None if target is None else _piece(target, refs)
+    return Statement(frozenset(names), _piece(piece, refs), target, is_definition)
