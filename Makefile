@@ -67,4 +67,7 @@ $(VENV)/all: $(VENV)/pip pyproject.toml constraints.txt
 	@if command -v npm >/dev/null; \
 	  then npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV) azurite@3; \
 	  else echo "npm is not here, so the tests against Azure's emulator are skipped"; fi
+	@{ command -v spin && command -v cc; } >/dev/null \
+	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends spin gcc libc6-dev; } \
+	  || echo "spin and a C compiler are not here, so the model of deletion is not checked"
 	@touch $@ $(VENV)/demo

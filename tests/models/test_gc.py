@@ -1,0 +1,57 @@
+"""The protocol of writing and deleting, in every interleaving: `gc.pml`, checked by spin."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+MODEL = Path(__file__).with_name("gc.pml")
+TEXT = MODEL.read_text("utf-8")
+# What two collectors do to each other takes some time to find, and less in this order.
+TWO = ("-DCOLLECTORS=2", "-DREVERSE")
+NEEDS_TWO = {"V_NAME_AGAIN", "V_MARK_WITHDRAWN"}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (shutil.which("spin") and shutil.which("cc")), reason="needs spin and a C compiler"
+    ),
+]
+
+
+def _defined(prefix: str) -> list[str]:
+    return sorted(set(re.findall(rf"\b{prefix}_[A-Z_]+", TEXT)))
+
+
+def _errors(folder: Path, *flags: str) -> int:
+    """How many violations an exhaustive search finds; it ends at the first."""
+    subprocess.run(
+        ["spin", "-a", *flags, str(MODEL)], cwd=folder, check=True, stdout=subprocess.DEVNULL
+    )
+    compiler = ["cc", "-O2", "-DSAFETY", "-DCOLLAPSE", *flags, "-o", "pan", "pan.c"]
+    subprocess.run(compiler, cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    done = subprocess.run(
+        ["./pan", "-m100000", "-n"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    [errors] = re.findall(r"errors: (\d+)", done.stdout)
+    assert "Search not completed" not in done.stdout or int(errors)
+    return int(errors)
+
+
+@pytest.mark.parametrize("bounds", [(), ("-DCOLLECTORS=2", "-DS=1")], ids=["writers", "collectors"])
+def test_no_version_ever_misses_its_blob(tmp_path: Path, bounds: tuple[str, ...]) -> None:
+    assert _errors(tmp_path, *bounds) == 0
+
+
+@pytest.mark.parametrize("rule", _defined("V"))
+def test_without_any_one_rule_a_blob_is_lost(tmp_path: Path, rule: str) -> None:
+    assert _errors(tmp_path, f"-D{rule}", *(TWO if rule in NEEDS_TWO else ())) == 1
+
+
+@pytest.mark.parametrize("event", _defined("P"))
+def test_the_search_comes_to_all_that_matters(tmp_path: Path, event: str) -> None:
+    assert _errors(tmp_path, f"-D{event}") == 1
