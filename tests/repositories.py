@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import orjson
+
 from versioning.digest import Key, digest_bytes
+from versioning.envelope import dump
 from versioning.keys import Leaf, root_key
 from versioning.repository import Draft, Repository
 from versioning.settings import Settings
@@ -28,6 +31,17 @@ def draft(name: str, **facts: Any) -> Draft:
     leaves = (Leaf("params/name", digest_bytes(name.encode()), repr(name)[:80]),)
     chosen = {"step": "step", "function": "module:step", "created": NOW, "seconds": 1.5, **facts}
     return Draft(key=root_key(leaves), leaves=leaves, **chosen)
+
+
+def edited(data: bytes, **fields: Any) -> bytes:
+    """A record with other fields, as somebody with an editor would leave it."""
+    return orjson.dumps({**orjson.loads(data), **fields})
+
+
+def resealed(data: bytes, **fields: Any) -> bytes:
+    """A record with other fields, as somebody who knows the format would leave it."""
+    kept = {name: value for name, value in orjson.loads(data).items() if name != "seal"}
+    return dump(kept["kind"], {**kept, **fields})
 
 
 def key(name: str) -> Key:

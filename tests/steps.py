@@ -31,7 +31,7 @@ def commit(
     **parameters: Any,
 ) -> Version:
     """A version of `step`, keyed by its parameters and by the values that it reads."""
-    inputs = tuple(Input(name, v.id, v.digest) for name, v in (reads or {}).items())
+    inputs = tuple(Input(name, v.id, v.digest, v.seal) for name, v in (reads or {}).items())
     texts = {"step": step, **{f"params/{name}": repr(v) for name, v in parameters.items()}}
     leaves = (
         *(Leaf(name, digest_bytes(text.encode()), text) for name, text in texts.items()),

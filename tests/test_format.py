@@ -13,7 +13,7 @@ import pytest
 from blake3 import blake3
 
 from tests.golden import write_repository as golden
-from tests.repositories import opened
+from tests.repositories import opened, resealed
 from versioning.digest import Digest, Key
 from versioning.errors import FormatError, NotFoundError
 
@@ -22,9 +22,11 @@ FORMAT = Path(__file__).parents[1] / "versioning" / "FORMAT.md"
 
 
 def read_record(path: Path, kind: str) -> dict[str, Any]:
-    record = json.loads(path.read_bytes())
-    assert list(record)[:2] == ["kind", "format"]
+    data = path.read_bytes()
+    record = json.loads(data)
+    assert [*list(record)[:2], list(record)[-1]] == ["kind", "format", "seal"]
     assert (record["kind"], record["format"]) == (kind, 1)
+    assert record["seal"] == blake3(data.rpartition(b',"seal":')[0]).hexdigest()
     return record
 
 
@@ -154,9 +156,8 @@ def test_the_page_and_the_module_list_the_same_names() -> None:
 def test_a_reader_ignores_fields_it_does_not_know(tmp_path: Path) -> None:
     golden.write(tmp_path / "r")
     for path in [*(tmp_path / "r").rglob("keys/*/*"), tmp_path / "r" / "repository.json"]:
-        record = {**json.loads(path.read_bytes()), "added_later": [1, 2]}
         path.chmod(0o644)
-        path.write_text(json.dumps(record))
+        path.write_bytes(resealed(path.read_bytes(), added_later=[1, 2]))
     repository = opened(tmp_path / "r", tmp_path)
     record = repository.lookup(Key(Digest(binding(tmp_path / "r", "clean").name)))
     assert record is not None

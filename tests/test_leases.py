@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.repositories import key, opened
-from versioning import layout, records
+from versioning import layout
+from versioning.envelope import dump
 from versioning.leases import Lease, Leases
 from versioning.storage import Store
 
@@ -36,7 +37,7 @@ def held(store: Store) -> list[str]:
 
 def leave_dead(store: Store, *, generation: int = 0, **fields: object) -> None:
     """What a holder that was killed leaves: a record that nobody rewrites."""
-    data = records.dump("lease", {"holder": "dead", "ttl_seconds": TTL, "beat": 3, **fields})
+    data = dump("lease", {"holder": "dead", "ttl_seconds": TTL, "beat": 3, **fields})
     store.put(layout.lease(KEY, generation), data)
 
 

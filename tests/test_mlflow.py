@@ -123,6 +123,7 @@ def test_registering_twice_is_as_once(repository: Repository, uri: str) -> None:
         "versioning.id": version.id,
         "versioning.digest": version.digest,
         "versioning.key": version.key,
+        "versioning.seal": version.seal,
         "metric.auc": "0.62",
     }
 

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, key, opened
+from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, key, opened, resealed
 from versioning import layout, records
 from versioning.codecs import registry
 from versioning.digest import digest_bytes
+from versioning.envelope import MAX_RECORD_BYTES, dump
 from versioning.errors import (
     ConflictError,
     FormatError,
@@ -281,7 +282,7 @@ class Revoking(CrashingStore):
             self.revoked.append(name)
             for entry in list(self._store.list(layout.BLOBS)):
                 self._store.delete(entry.name)
-            assert self._store.put_if_absent(name, records.dump("revoked", {}))
+            assert self._store.put_if_absent(name, dump("revoked", {}))
         return super().put_if_absent(name, data, durable=durable)
 
 
@@ -522,7 +523,7 @@ def test_blobs_behind_an_s3_server_are_shared_cached_and_checked(
 
 def changed(record: VersionRecord, **fields: Any) -> bytes:
     """The stored form of `record` with other fields."""
-    return json.dumps({**json.loads(records.dump_version(record)), **fields}).encode()
+    return resealed(records.dump_version(record), **fields)
 
 
 def blob_fields(**fields: Any) -> list[dict[str, Any]]:
@@ -592,7 +593,7 @@ def test_what_is_no_record_is_refused(repository: Repository, data: bytes) -> No
 def test_a_record_of_any_length_is_not_read_into_memory(repository: Repository) -> None:
     staged = repository.store.staging() / "long"
     staged.touch()
-    os.truncate(staged, records.MAX_RECORD_BYTES + 1)
+    os.truncate(staged, MAX_RECORD_BYTES + 1)
     repository.store.add_file(layout.binding(key("a")), staged)
     assert repository.lookup(key("a")) is None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.repositories import LARGE, Crash, CrashingStore
+from tests.repositories import LARGE, Crash, CrashingStore, edited, resealed
 from tests.steps import blob_path, commit, opened, overwrite
 from versioning import layout
 from versioning.api import Repository
@@ -29,7 +29,7 @@ def version(repository: Repository) -> Version:
 
 def edit(repository: Repository, name: str, **fields: object) -> None:
     path = Path(repository.url) / name
-    overwrite(path, orjson.dumps({**orjson.loads(path.read_bytes()), **fields}))
+    overwrite(path, edited(path.read_bytes(), **fields))
 
 
 def test_a_whole_repository_is_sound(repository: Repository, version: Version) -> None:
@@ -84,7 +84,9 @@ def test_bytes_changed_inside_a_record_are_found(repository: Repository) -> None
         "manifest"
     ]
     for name in (layout.version(small.id), layout.binding(small.key)):
-        edit(repository, name, manifest=[{**manifest[0], "inline": "AAAAAAAA"}])
+        data = repository.store.get(name)
+        forged = resealed(data, manifest=[{**manifest[0], "inline": "AAAAAAAA"}])
+        repository.store.put(name, forged)
     [damage] = repository.verify().damaged
     assert (damage.id, damage.blob) == (small.id, manifest[0]["part"])
 

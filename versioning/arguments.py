@@ -122,7 +122,7 @@ def _parted(name: str, value: Any) -> tuple[Any, list[tuple[str, Version]]]:
 
 
 def _inputs(handles: list[tuple[str, Version]]) -> list[Input]:
-    return [Input(path, handle.id, handle.digest) for path, handle in handles]
+    return [Input(path, handle.id, handle.digest, handle.seal) for path, handle in handles]
 
 
 def _substitute(value: Any, path: str, visit: Visit) -> Any:

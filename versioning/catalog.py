@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import orjson
 
-from versioning.errors import FormatError, NotFoundError, StorageError
+from versioning.envelope import UNREADABLE
+from versioning.errors import NotFoundError, StorageError, VersioningError
 from versioning.records import VersionRecord
 
 if TYPE_CHECKING:
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
     from versioning.digest import Digest, Key
     from versioning.repository import Repository
 
-LAYOUT = 1
+LAYOUT = 2
 READERS = 8
 BATCH = 2000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = -(2**62)
 _KEPT = {
-    "versions": "id PRIMARY KEY, key, digest, step, flow, created, size_bytes, seconds",
+    "versions": "id PRIMARY KEY, key, digest, step, flow, created, size_bytes, seconds, seal",
     "inputs": "id, name, input, PRIMARY KEY (id, name, input)",
     "blobs": "id, name, size_bytes, PRIMARY KEY (id, name)",
     "revoked": "id PRIMARY KEY",
@@ -78,7 +79,7 @@ _FORGET = (
 )
 
 T = TypeVar("T")
-_Read = VersionRecord | FormatError | None
+_Read = VersionRecord | VersioningError | None
 logger = logging.getLogger("versioning")
 
 
@@ -93,6 +94,7 @@ class Row(NamedTuple):
     created: datetime
     size_bytes: int
     seconds: float
+    seal: Digest
 
 
 class Catalog:
@@ -208,7 +210,7 @@ class Catalog:
             return self._repository.record(version_id)
         except NotFoundError:
             return None
-        except FormatError as error:
+        except UNREADABLE as error:
             logger.warning("the catalog leaves out %s: %s", version_id, error)
             return error
 
@@ -217,7 +219,7 @@ class Catalog:
         read = [item for item in outcomes.values() if isinstance(item, VersionRecord)]
         self._write(
             {
-                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?)": [
+                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)": [
                     _cells(record) for record in read
                 ],
                 "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?)": [
@@ -314,6 +316,7 @@ def _cells(record: VersionRecord) -> tuple[Any, ...]:
         _stamp(record.created),
         record.size_bytes,
         record.seconds,
+        record.seal,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakValueDictionary
 
 from versioning.digest import Digest, Key, is_digest
+from versioning.envelope import UNREADABLE
 from versioning.errors import FormatError, IntegrityError, NotFoundError
 from versioning.records import ID_PATTERN, VersionRecord
 
@@ -42,6 +43,7 @@ class Version:
         id: Its id.
         key: What was asked for.
         digest: Digest of its value.
+        seal: Seal of its record: pins down everything that the record says.
         step: Name of the step that made it.
         created: Moment of the commit, UTC.
         size_bytes: Bytes it holds.
@@ -52,6 +54,7 @@ class Version:
     id: str
     key: Key = field(compare=False)
     digest: Digest = field(compare=False)
+    seal: Digest = field(compare=False)
     step: str = field(compare=False)
     created: datetime = field(compare=False)
     size_bytes: int = field(compare=False)
@@ -81,6 +84,7 @@ class Version:
             record.id,
             record.key,
             record.digest,
+            record.seal,
             record.step,
             record.created,
             record.size_bytes,
@@ -97,8 +101,13 @@ class Version:
 
     @property
     def record(self) -> VersionRecord:
-        """The whole record: leaves, inputs, manifest, environment."""
-        return self.repository.record(self.id)
+        """The whole record: leaves, inputs, manifest, environment.
+
+        Raises:
+            IntegrityError: If it is damaged, or not the one that this handle was made of.
+            NotFoundError: If it is gone.
+        """
+        return self._record_in(self.repository)
 
     def load(self) -> Any:
         """The value, read and checked now; every call reads again.
@@ -129,7 +138,7 @@ class Version:
     def _read(self, read: Callable[[Repository, VersionRecord], T]) -> T:
         repository = self.repository
         try:
-            return read(repository, repository.record(self.id))
+            return read(repository, self._record_in(repository))
         except (IntegrityError, NotFoundError) as damage:
             if self._recompute is None:
                 raise
@@ -142,6 +151,25 @@ class Version:
                     digest=self.digest,
                 ) from damage
             return read(repository, again)
+
+    def _record_in(self, repository: Repository) -> VersionRecord:
+        """The record that this handle is of; of its two copies, the first that is whole."""
+        try:
+            record = repository.record(self.id)
+        except (NotFoundError, *UNREADABLE) as error:
+            copy = repository.lookup(self.key)
+            if copy is None or copy.id != self.id:
+                if isinstance(error, FormatError):
+                    raise IntegrityError(str(error), id=self.id) from error
+                raise
+            record = copy
+        if record.seal != self.seal:
+            raise IntegrityError(
+                f"version {self.id} says something else than when this handle was made: it was "
+                "edited and sealed anew; run the step again, and `versioning verify`",
+                id=self.id,
+            )
+        return record
 
     def __versioning_digest__(self) -> tuple[str, Digest]:
         # A handle is keyed as its value, so it and the loaded value are the same input.
@@ -165,6 +193,7 @@ class Version:
                 str(facts["id"]),
                 Key(Digest(facts["key"])),
                 Digest(facts["digest"]),
+                Digest(facts["seal"]),
                 str(facts["step"]),
                 datetime.fromisoformat(facts["created"]),
                 int(facts["size_bytes"]),
@@ -172,9 +201,8 @@ class Version:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"this is no version handle ({error}); run the step again") from error
-        if not (
-            ID_PATTERN.fullmatch(handle.id) and is_digest(handle.key) and is_digest(handle.digest)
-        ):
+        digests = (handle.key, handle.digest, handle.seal)
+        if not (ID_PATTERN.fullmatch(handle.id) and all(map(is_digest, digests))):
             raise FormatError("this version handle names no version; run the step again")
         return handle
 
@@ -184,6 +212,7 @@ class Version:
             self.id,
             bytes.fromhex(self.key),
             bytes.fromhex(self.digest),
+            bytes.fromhex(self.seal),
             self.step,
             self.created.isoformat(),
             self.size_bytes,
@@ -214,13 +243,14 @@ _FACTS = tuple(item.name for item in fields(Version) if not item.name.startswith
 del Version.__dataclass_fields__
 
 
-def _from_facts(url: str, version_id: str, key: bytes, digest: bytes, *rest: Any) -> Version:
-    step, created, size_bytes, seconds = rest
+def _from_facts(url: str, version_id: str, *rest: Any) -> Version:
+    key, digest, seal, step, created, size_bytes, seconds = rest
     return Version(
         url,
         version_id,
         Key(Digest(key.hex())),
         Digest(digest.hex()),
+        Digest(seal.hex()),
         step,
         datetime.fromisoformat(created),
         size_bytes,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from versioning import records
+from versioning.envelope import dump, parse
 from versioning.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Journal:
             ConflictError: If others were faster too many times in a row.
         """
         # The nonce tells this entry from an equal one of somebody else.
-        data = records.dump(self._kind, {**fields, "nonce": secrets.token_hex(8)})
+        data = dump(self._kind, {**fields, "nonce": secrets.token_hex(8)})
         first = len(self._names())
         for position in range(first, first + ATTEMPTS):
             if self._store.put_if_absent(self._place(position), data):
@@ -69,4 +69,4 @@ class Journal:
         return sorted(entry.name for entry in self._store.list(prefix))
 
     def _read(self, name: str) -> dict[str, Any]:
-        return records.parse(self._store.get(name), self._kind, name=name)
+        return parse(self._store.get(name), self._kind, name=name)

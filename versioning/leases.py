@@ -16,8 +16,9 @@ import time
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING
 
-from versioning import layout, records
-from versioning.errors import FormatError, NotFoundError, VersioningError
+from versioning import layout
+from versioning.envelope import UNREADABLE, dump, parse
+from versioning.errors import NotFoundError, VersioningError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +97,7 @@ class Lease:
                     self._store.delete(layout.lease(self.key, generation))
 
     def _record(self) -> bytes:
-        return records.dump("lease", {**self._owner, "beat": self._beats})
+        return dump("lease", {**self._owner, "beat": self._beats})
 
 
 class Leases:
@@ -234,8 +235,8 @@ def _generations(store: Store, key: Key) -> list[int]:
 def _promised_ttl(data: bytes, name: str) -> float:
     """The ttl by which the holder beats, or 0 when the record makes no sense."""
     try:
-        ttl = records.parse(data, "lease", name=name).get("ttl_seconds")
-    except FormatError:
+        ttl = parse(data, "lease", name=name).get("ttl_seconds")
+    except UNREADABLE:
         return 0.0
     return min(float(ttl), MAX_TTL_SECONDS) if isinstance(ttl, int | float) else 0.0
 

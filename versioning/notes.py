@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from versioning import layout, records
+from versioning import layout
+from versioning.envelope import dump, parse
 from versioning.journals import Journal
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Notes(ABC):
     def write_run(self, run_id: str, part: str, fields: Mapping[str, Any]) -> None:
         """Write what process `part` of a flow run did, over what it wrote before."""
         self.check_writable()
-        self.store.put(layout.run(run_id, part), records.dump("run", fields))
+        self.store.put(layout.run(run_id, part), dump("run", fields))
 
     def runs(self) -> set[str]:
         """Ids of the flow runs that wrote something."""
@@ -75,7 +76,7 @@ class Notes(ABC):
     def run_parts(self, run_id: str) -> list[dict[str, Any]]:
         """What the processes of a flow run wrote, by name of the part."""
         names = sorted(entry.name for entry in self.store.list(layout.run(run_id)))
-        return [records.parse(self.store.get(name), "run", name=name) for name in names]
+        return [parse(self.store.get(name), "run", name=name) for name in names]
 
     def _name(self, name: str) -> Journal:
         return Journal(self.store, "name", lambda position: layout.name_entry(name, position))

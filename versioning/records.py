@@ -1,4 +1,4 @@
-"""What is written beside the blobs: small JSON documents, each naming its kind and format version.
+"""What is written beside the blobs: records of versions, and of the repository itself.
 
 Records read from a shared store are data, never code, and are not trusted: every field is checked
 for type and size here, names that become paths are checked against `layout`. `FORMAT.md` describes
@@ -13,19 +13,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-import orjson
-
 from versioning.digest import Digest, Key, is_digest
+from versioning.envelope import dump, parse
 from versioning.errors import FormatError
 from versioning.keys import Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT_VERSION = 1
-MAX_RECORD_BYTES = 16 * 1024 * 1024
 INLINE_BYTES = 64 * 1024
 ID_PATTERN = re.compile(r"[0-9a-f]{32}")
+_UNSEALED = Digest("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +47,15 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A version that was read: as which parameter (`flights`, `frames[2]`), its value's digest."""
+    """A version that was read: as which parameter (`flights`, `frames[2]`), what its record says.
+
+    The seal of what was read makes the seal of the reader a promise of all that it came from.
+    """
 
     name: str
     id: str
     digest: Digest
+    seal: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class VersionRecord:
 
     Attributes:
         id: 32 hexadecimal characters, random; also the name of the writer's intent.
+        repository: Id of the repository it was written to.
         key: What was asked for.
         digest: Digest of the value (canonical encoding), whatever bytes hold it.
         step: Name people use, as given to the task.
@@ -74,9 +77,11 @@ class VersionRecord:
         leaves: The key's leaves, by name.
         inputs: The versions read.
         meta: JSON-like facts for people: run, environment, git, warnings, type, shape. Never keyed.
+        seal: Digest that its stored bytes end in; empty until they are written.
     """
 
     id: str
+    repository: str
     key: Key
     digest: Digest
     step: str
@@ -89,6 +94,7 @@ class VersionRecord:
     leaves: tuple[Leaf, ...]
     inputs: tuple[Input, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    seal: Digest = _UNSEALED
 
     @property
     def size_bytes(self) -> int:
@@ -96,66 +102,12 @@ class VersionRecord:
         return sum(blob.size_bytes for blob in self.manifest)
 
 
-def dump(kind: str, fields: Mapping[str, Any]) -> bytes:
-    """A record as JSON: kind and format first, then `fields` in the order given.
-
-    Raises:
-        FormatError: If a field is not JSON-like, or it is all too long to be read again.
-    """
-    try:
-        data = orjson.dumps({"kind": kind, "format": FORMAT_VERSION, **fields})
-    except orjson.JSONEncodeError as error:
-        raise FormatError(
-            f"a {kind} record cannot hold this ({error}): pass text, numbers, lists and mappings"
-        ) from error
-    if len(data) > MAX_RECORD_BYTES:
-        raise FormatError(
-            f"a {kind} record of {len(data)} bytes is longer than {MAX_RECORD_BYTES}: store fewer, "
-            "larger parts (as an archive of many files), or say less beside it"
-        )
-    return data
-
-
-def parse(data: bytes, kind: str, *, name: str) -> dict[str, Any]:
-    """The fields of a record of `kind`.
-
-    Args:
-        data: The stored bytes.
-        kind: What the record must say it is.
-        name: Where it was read, for the error.
-
-    Raises:
-        FormatError: If it is too large, no JSON object, of another kind, or of a newer format.
-    """
-    if len(data) > MAX_RECORD_BYTES:
-        raise FormatError(
-            f"{name} has {len(data)} bytes, more than a record may have ({MAX_RECORD_BYTES}); "
-            "it was not written by this library: remove it",
-            name=name,
-        )
-    try:
-        fields = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise FormatError(
-            f"{name} is not a JSON record ({error}); run `versioning verify`", name=name
-        ) from error
-    if not isinstance(fields, dict) or fields.get("kind") != kind:
-        raise FormatError(f"{name} is not a {kind} record; run `versioning verify`", name=name)
-    version = fields.get("format")
-    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
-        raise FormatError(
-            f"{name} has format {version!r}; this release reads up to {FORMAT_VERSION}: "
-            "upgrade prefect-versioning",
-            name=name,
-        )
-    return fields
-
-
 def parse_repository(data: bytes, *, name: str) -> str:
     """The id of the repository that `data` describes.
 
     Raises:
         FormatError: If it is of a newer format, or no repository.
+        IntegrityError: If it is damaged.
     """
     id_ = parse(data, "repository", name=name).get("id")
     if not isinstance(id_, str) or not ID_PATTERN.fullmatch(id_):
@@ -178,11 +130,12 @@ def is_part(text: str) -> bool:
 
 
 def dump_version(record: VersionRecord) -> bytes:
-    """`record` as stored."""
+    """`record` as stored; its seal is made anew."""
     return dump(
         "version",
         {
             "id": record.id,
+            "repository": record.repository,
             "key": record.key,
             "digest": record.digest,
             "step": record.step,
@@ -193,7 +146,7 @@ def dump_version(record: VersionRecord) -> bytes:
             "codec": record.codec,
             "manifest": [_dump_blob(blob) for blob in record.manifest],
             "leaves": [_dump_leaf(leaf) for leaf in record.leaves],
-            "inputs": [{"name": i.name, "id": i.id, "digest": i.digest} for i in record.inputs],
+            "inputs": [_dump_input(item) for item in record.inputs],
             "meta": dict(record.meta),
         },
     )
@@ -204,6 +157,7 @@ def parse_version(data: bytes, *, name: str) -> VersionRecord:
 
     Raises:
         FormatError: If a field is missing, of another type, or not of its form.
+        IntegrityError: If it is not as it was sealed.
     """
     fields = parse(data, "version", name=name)
     try:
@@ -223,6 +177,7 @@ def _version(fields: dict[str, Any]) -> VersionRecord:
     flow = fields["flow"]
     return VersionRecord(
         id=_id(fields["id"]),
+        repository=_id(fields["repository"]),
         key=Key(_digest(fields["key"])),
         digest=_digest(fields["digest"]),
         step=_text(fields["step"]),
@@ -233,10 +188,9 @@ def _version(fields: dict[str, Any]) -> VersionRecord:
         codec=_text(fields["codec"]),
         manifest=_manifest(fields["manifest"]),
         leaves=tuple(_leaf(item) for item in fields["leaves"]),
-        inputs=tuple(
-            Input(_text(i["name"]), _id(i["id"]), _digest(i["digest"])) for i in fields["inputs"]
-        ),
+        inputs=tuple(_input(item) for item in fields["inputs"]),
         meta=_mapping(fields["meta"]),
+        seal=_digest(fields["seal"]),
     )
 
 
@@ -257,6 +211,15 @@ def _leaf(fields: dict[str, Any]) -> Leaf:
     return Leaf(
         _text(fields["name"]), _digest(fields["digest"]), None if value is None else _text(value)
     )
+
+
+def _dump_input(item: Input) -> dict[str, str]:
+    return {"name": item.name, "id": item.id, "digest": item.digest, "seal": item.seal}
+
+
+def _input(fields: dict[str, Any]) -> Input:
+    name, id_ = _text(fields["name"]), _id(fields["id"])
+    return Input(name, id_, _digest(fields["digest"]), _digest(fields["seal"]))
 
 
 def _dump_blob(blob: Blob) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from dataclasses import replace as with_changes
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,15 +20,11 @@ from versioning.blobs import BlobReader, Blobs, copied
 from versioning.codecs import codec_for, codec_named, recorded_name
 from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, value_digest
-from versioning.errors import (
-    ConflictError,
-    FormatError,
-    NotFoundError,
-    ReadOnlyError,
-)
-from versioning.notes import Notes
+from versioning.envelope import UNREADABLE, dump, seal_of
+from versioning.errors import ConflictError, NotFoundError, ReadOnlyError
 from versioning.parts import PartWriter
 from versioning.records import Input, VersionRecord
+from versioning.register import Register
 from versioning.storage import Store
 
 if TYPE_CHECKING:
@@ -59,7 +56,7 @@ class Draft:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Repository(Notes):
+class Repository(Register):
     """Versions at one URL.
 
     Attributes:
@@ -106,7 +103,7 @@ class Repository(Notes):
         if not (read_only or store.exists(layout.REPOSITORY)):
             store.self_test()
             fields = {"id": secrets.token_hex(16), "created": datetime.now(UTC).isoformat()}
-            store.put_if_absent(layout.REPOSITORY, records.dump("repository", fields))
+            store.put_if_absent(layout.REPOSITORY, dump("repository", fields))
         try:
             data = store.get(layout.REPOSITORY)
         except NotFoundError as error:
@@ -123,15 +120,14 @@ class Repository(Notes):
 
         A binding that cannot be read, is of another key or names bytes that are gone is a miss.
         """
-        name = layout.binding(key)
         try:
-            record = records.parse_version(self.store.get(name), name=name)
-            _check_key(record, key, name)
+            record = self.bound(key)
         except NotFoundError:
             return None
-        except FormatError as error:
+        except UNREADABLE as error:
             logger.error("%s: taken for a miss: %s", self.url, error)  # noqa: TRY400
-            self._report("unreadable", {"name": name, "url": self.url, "reason": str(error)})
+            facts = {"name": layout.binding(key), "url": self.url, "reason": str(error)}
+            self._report("unreadable", facts)
             return None
         return record if self.is_live(record) else None
 
@@ -201,25 +197,6 @@ class Repository(Notes):
         if bound is not None and bound.id == record.id:
             self.store.delete(layout.binding(record.key))
 
-    def record(self, version_id: str) -> VersionRecord:
-        """The record of a version.
-
-        Raises:
-            NotFoundError: If there is no such version, or its writer was revoked.
-            FormatError: If the record is damaged or foreign.
-        """
-        name = layout.version(version_id)
-        data = self.store.get(name)
-        if records.is_revoked(data):
-            raise NotFoundError(
-                f"version {version_id} was never committed, its writer was revoked; name another",
-                id=version_id,
-            )
-        record = records.parse_version(data, name=name)
-        if record.id != version_id:
-            raise FormatError(f"{name} is the record of another version, {record.id}", name=name)
-        return record
-
     def load(self, record: VersionRecord) -> Any:
         """The value of a version; every byte is checked before a codec sees it.
 
@@ -260,18 +237,6 @@ class Repository(Notes):
         self.check_writable()
         self._blobs.set_aside(blob)
 
-    def ids(self) -> Iterator[str]:
-        """Ids of all versions, in no order; a few may be of writers that were revoked."""
-        for entry in self.store.list(layout.VERSIONS):
-            if version_id := layout.version_id(entry.name):
-                yield version_id
-
-    def bindings(self) -> Iterator[Key]:
-        """All keys that are bound, in no order."""
-        for entry in self.store.list(layout.KEYS):
-            if key := layout.bound_key(entry.name):
-                yield key
-
     def check_writable(self) -> None:
         """Make sure that writes are allowed here and that the store can order them.
 
@@ -293,11 +258,12 @@ class Repository(Notes):
         with PartWriter(self.store) as writer:
             codec.write(value, writer)
             if not writer.is_small:
-                intent = records.dump("intent", {"id": version_id, "created": draft.created})
+                intent = dump("intent", {"id": version_id, "created": draft.created})
                 self.store.put_if_absent(layout.intent(version_id), intent, durable=False)
             manifest = self._blobs.add(writer)
         record = VersionRecord(
             id=version_id,
+            repository=self.id,
             digest=digest,
             codec=recorded_name(codec),
             manifest=manifest,
@@ -308,7 +274,7 @@ class Repository(Notes):
         if committed and not writer.is_small:
             # From here on the version itself keeps its blobs.
             self.store.delete(layout.intent(version_id))
-        return record if committed else None
+        return with_changes(record, seal=seal_of(data)) if committed else None
 
     def _adopted(self, other: VersionRecord, digest: Digest) -> VersionRecord:
         facts = {"id": other.id, "key": other.key, "step": other.step, "digest": other.digest}
@@ -339,8 +305,3 @@ def _digest_of(value: object) -> Digest:
     does = behaviour(value)
     digest = value_digest(value)
     return digest if does is None else digest_bytes(f"{digest} {does}".encode())
-
-
-def _check_key(record: VersionRecord, key: Key, name: str) -> None:
-    if record.key != key:
-        raise FormatError(f"{name} binds another key; run `versioning verify`", name=name)

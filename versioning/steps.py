@@ -24,6 +24,7 @@ from versioning.code import CodeClosure, code_leaves
 from versioning.code.places import module_name
 from versioning.digest import digest_bytes
 from versioning.encoding import preview
+from versioning.envelope import UNREADABLE
 from versioning.environment import environment_leaves, environment_record
 from versioning.errors import ConflictError, NotFoundError
 from versioning.keys import Leaf, diff_leaves, root_key
@@ -291,7 +292,7 @@ class Call:
     def _is_live(self, output: Mapping[str, Any]) -> bool:
         try:
             return self.repository.is_live(self.repository.record(output["id"]))
-        except NotFoundError:
+        except (NotFoundError, *UNREADABLE):
             return False
 
 

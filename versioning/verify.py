@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from versioning import layout, records
+from versioning import layout
 from versioning.digest import digest_bytes, digest_stream
-from versioning.errors import FormatError, NotFoundError, VersioningError
+from versioning.envelope import UNREADABLE
+from versioning.errors import NotFoundError, VersioningError
 from versioning.keys import root_key
 from versioning.records import VersionRecord
 
@@ -147,7 +148,7 @@ class _Check:
             self._check_record(record)
             self._check_bytes(record)
         for version_id in asked:
-            if isinstance(error := self._records[version_id], FormatError):
+            if isinstance(error := self._records[version_id], UNREADABLE):
                 self._damaged(version_id, None, str(error))
         # What was revoked never was a version.
         self.report.checked = sum(not isinstance(self._records[i], NotFoundError) for i in asked)
@@ -163,19 +164,17 @@ class _Check:
         for key in keys:
             name = layout.binding(key)
             try:
-                bound = records.parse_version(self._store.get(name), name=name)
+                bound = self._repository.bound(key)
             except NotFoundError:
                 continue
-            except FormatError as error:
-                self._dangling(name, "", str(error))
+            except UNREADABLE as error:
+                self._dangling(name, str(error.facts.get("id", "")), str(error))
                 continue
-            self._check_binding(name, key, bound)
+            self._check_binding(name, bound)
 
-    def _check_binding(self, name: str, key: Key, bound: VersionRecord) -> None:
+    def _check_binding(self, name: str, bound: VersionRecord) -> None:
         record = self._record(bound.id)
-        if bound.key != key:
-            self._dangling(name, bound.id, "it binds a version of another key")
-        elif not isinstance(record, VersionRecord):
+        if not isinstance(record, VersionRecord):
             self._dangling(name, bound.id, f"it binds a version that is not there: {record}")
         elif bound != record:
             self._damaged(bound.id, None, f"its record and its copy in {name} differ")
@@ -193,6 +192,9 @@ class _Check:
                 self._dangling(layout.version(record.id), item.id, f"input {item.name}: {source}")
             elif source.digest != item.digest:
                 self._damaged(record.id, None, f"input {item.name} had another digest when read")
+            elif source.seal != item.seal:
+                reason = f"input {item.name}, {item.id}, said something else when it was read"
+                self._damaged(record.id, None, reason)
 
     def _check_bytes(self, record: VersionRecord) -> None:
         for blob in record.manifest:
@@ -237,7 +239,7 @@ class _Check:
     def _read(self, version_id: str) -> VersionRecord | VersioningError:
         try:
             return self._repository.record(version_id)
-        except (NotFoundError, FormatError) as error:
+        except (NotFoundError, *UNREADABLE) as error:
             return error
 
     def _damaged(self, version_id: str, blob: str | None, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.bench.measure import Contest, by_turns, process
 from tests.repositories import NOW, draft, opened
 from versioning import layout, records
 from versioning.digest import digest_bytes
+from versioning.envelope import seal_of
 from versioning.keys import Leaf
 from versioning.records import Blob, Input, VersionRecord
 
@@ -40,14 +42,14 @@ def _write(path: Path, folder: Path) -> None:
     repository = opened(path, folder)
     made: list[VersionRecord] = []
     for number in range(VERSIONS):
-        record = _record(number, made[-1] if number % STEPS else None)
-        made.append(record)
+        record = _record(repository.id, number, made[-1] if number % STEPS else None)
         name, data = layout.version(record.id), records.dump_version(record)
+        made.append(replace(record, seal=seal_of(data)))
         repository.store.put_if_absent(name, data, durable=False)
         repository.store.put_if_absent(layout.binding(record.key), data, durable=False)
 
 
-def _record(number: int, before: VersionRecord | None) -> VersionRecord:
+def _record(repository_id: str, number: int, before: VersionRecord | None) -> VersionRecord:
     """Version of one of the steps of a chain, run again and again."""
     facts = draft(str(number))
     step = f"step {number % STEPS}"
@@ -55,6 +57,7 @@ def _record(number: int, before: VersionRecord | None) -> VersionRecord:
     value = b"%d" % number
     return VersionRecord(
         id=digest_bytes(value)[:32],
+        repository=repository_id,
         digest=digest_bytes(value),
         codec="json/1",
         manifest=(Blob("value.json", digest_bytes(value), len(value), inline=value),),
@@ -65,6 +68,6 @@ def _record(number: int, before: VersionRecord | None) -> VersionRecord:
         flow="retrain",
         created=NOW + timedelta(seconds=number),
         seconds=1.5,
-        inputs=(Input("before", before.id, before.digest),) if before else (),
+        inputs=(Input("before", before.id, before.digest, before.seal),) if before else (),
         meta={"value": str(number), "environment": {"python": "3.11.7"}},
     )

@@ -18,13 +18,13 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from tests import servers
+from versioning.envelope import MAX_RECORD_BYTES
 from versioning.errors import (
     FormatError,
     NotFoundError,
     ReadOnlyError,
     StorageError,
 )
-from versioning.records import MAX_RECORD_BYTES
 from versioning.storage import Store
 from versioning.storage.local import LocalStore
 from versioning.storage.remote import RemoteStore

@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
 
-from versioning import layout, records
+from versioning import layout
 from versioning.digest import digest_bytes
+from versioning.envelope import dump
 from versioning.keys import Leaf, root_key
 from versioning.records import Input, VersionRecord
 from versioning.repository import Draft, Repository
@@ -58,15 +59,17 @@ def write(folder: Path) -> None:
         repository.append_name("delays", {"alias": "champion", "id": None, "reason": "rollback"})
         repository.pin(table.id, "audit 2026")
         repository.write_run("0b5c1f6e", "1", {"flow": "retrain", "steps": 3, "hits": 0})
-        repository.store.put(layout.version("f" * 32), records.dump("revoked", {}))
+        repository.store.put(layout.version("f" * 32), dump("revoked", {}))
         abandoned = {"id": "f" * 32, "created": NOW.isoformat()}
-        repository.store.put(layout.intent("f" * 32), records.dump("intent", abandoned))
+        repository.store.put(layout.intent("f" * 32), dump("intent", abandoned))
     shutil.rmtree(folder / ".staging")
 
 
 def draft(step: str, *, reads: list[tuple[str, VersionRecord]] | None = None) -> Draft:
     """A draft of `step` that reads versions as the parameters named."""
-    inputs = tuple(Input(name, record.id, record.digest) for name, record in reads or ())
+    inputs = tuple(
+        Input(name, record.id, record.digest, record.seal) for name, record in reads or ()
+    )
     leaves = (
         Leaf(f"code/golden:{step}", digest_bytes(step.encode())),
         Leaf("env/python", digest_bytes(b"3.11"), "3.11"),
@@ -88,7 +91,7 @@ def draft(step: str, *, reads: list[tuple[str, VersionRecord]] | None = None) ->
 def _created(folder: Path) -> Repository:
     fields = {"id": "c0ffee" + "0" * 26, "created": NOW.isoformat()}
     store = Store.open(str(folder))
-    store.put_if_absent(layout.REPOSITORY, records.dump("repository", fields))
+    store.put_if_absent(layout.REPOSITORY, dump("repository", fields))
     return Repository.open(store.url, settings=Settings(cache=folder / "no-cache"))
 
 
@@ -106,7 +109,7 @@ def _with_damage(repository: Repository) -> None:
 def _with_a_held_key(repository: Repository) -> None:
     held = {"holder": "ab" * 16, "host": "trainer-1", "pid": 4711, "ttl_seconds": 15.0, "beat": 3}
     name = layout.lease(draft("held").key, 0)
-    repository.store.put(name, records.dump("lease", held))
+    repository.store.put(name, dump("lease", held))
 
 
 def main(folder: Path) -> None:

@@ -20,7 +20,8 @@ from hypothesis.stateful import (
 )
 
 from tests.repositories import LARGE, Crash, CrashingStore, draft, key, opened
-from versioning import layout, records
+from versioning import layout
+from versioning.envelope import dump
 from versioning.errors import IntegrityError, NotFoundError
 from versioning.records import VersionRecord
 from versioning.repository import Repository
@@ -181,7 +182,7 @@ class VersionIdTaken(CrashingStore):
         version_id = layout.version_id(name)
         if version_id and not self.taken:
             self.taken.append(version_id)
-            assert self._store.put_if_absent(name, records.dump("revoked", {}))
+            assert self._store.put_if_absent(name, dump("revoked", {}))
         return super().put_if_absent(name, data, durable=durable)
 
 

@@ -181,6 +181,7 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
         "id": record.id,
         "key": record.key,
         "digest": record.digest,
+        "seal": record.seal,
         "step": record.step,
         "function": record.function,
         "flow": record.flow,
@@ -228,6 +229,7 @@ def _page(document: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
             "size": f"{size(document['size_bytes'])} as {document['codec']}",
             "digest": document["digest"],
             "key": document["key"],
+            "seal": document["seal"],
         }
     )
     leaves = table("depends on", "value", "digest")

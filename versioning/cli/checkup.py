@@ -12,8 +12,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from versioning.api import Repository
+from versioning.envelope import FORMAT_VERSION
 from versioning.errors import NotFoundError, VersioningError
-from versioning.records import FORMAT_VERSION
 from versioning.storage import Store
 from versioning.units import size
 

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
+from versioning.envelope import MAX_RECORD_BYTES
 from versioning.errors import StorageError
-from versioning.records import MAX_RECORD_BYTES
 from versioning.storage.store import Entry, Store, checked, limited, translated
 
 if TYPE_CHECKING:

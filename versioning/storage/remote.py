@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from versioning.envelope import MAX_RECORD_BYTES
 from versioning.errors import NotFoundError, StorageError
-from versioning.records import MAX_RECORD_BYTES
 from versioning.storage.store import Entry, Store, checked, limited, translated
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from versioning.envelope import MAX_RECORD_BYTES
 from versioning.errors import (
     FormatError,
     NotFoundError,
@@ -20,7 +21,6 @@ from versioning.errors import (
     StorageError,
     VersioningError,
 )
-from versioning.records import MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

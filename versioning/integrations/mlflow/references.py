@@ -1,4 +1,4 @@
-"""How a version is named to MLflow: `versioning:///<id>?repository=<url>&predict=<module:function>`."""
+"""How a version is named to MLflow: `versioning:///<id>?repository=<url>&seal=<seal>&predict=...`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def source_uri(version: Version, *, predict: str | None = None) -> str:
         predict: `module:function`, called as `function(model, data)`; None for
             `model.predict(data)`.
     """
-    facts = {"repository": version.repository_url, **({"predict": predict} if predict else {})}
+    facts = {"repository": version.repository_url, "seal": version.seal}
+    facts |= {"predict": predict} if predict else {}
     # MLflow's server wants an absolute path in a source, and nothing that is a path of its own.
     return f"{SCHEME}:///{version.id}?{urlencode(facts, quote_via=quote)}"

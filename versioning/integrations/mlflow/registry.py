@@ -88,7 +88,8 @@ def register(
     Raises:
         StorageError: If MLflow cannot be reached.
     """
-    own = {TAG: version.id, "versioning.digest": version.digest, "versioning.key": version.key}
+    facts = {"digest": version.digest, "key": version.key, "seal": version.seal}
+    own = {TAG: version.id, **{f"versioning.{name}": fact for name, fact in facts.items()}}
     with _translated(uri):
         client = _client(uri)
         _patiently(lambda: _create_model(client, name))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.api import Version, open_repository
-from versioning.errors import FormatError
+from versioning.errors import FormatError, IntegrityError
 from versioning.integrations.mlflow.references import REFERENCE
 
 if TYPE_CHECKING:
@@ -36,9 +36,20 @@ class ServedVersion:
 
 
 def _load_pyfunc(path: str) -> ServedVersion:
-    """The model that the reference below `path` names; MLflow calls this by name."""
+    """The model that the reference below `path` names; MLflow calls this by name.
+
+    Raises:
+        IntegrityError: If the version is not what it was when it was registered.
+    """
     facts = json.loads(Path(path, REFERENCE).read_bytes())
     version = open_repository(facts.get("repository")).get(facts["id"])
+    if (seal := facts.get("seal")) not in {None, version.seal}:
+        raise IntegrityError(
+            f"version {version.id} says something else than when it was registered: it was edited; "
+            "register the model again, and run `versioning verify`",
+            id=version.id,
+            seal=seal,
+        )
     predict = facts.get("predict")
     return ServedVersion(version, _function(predict) if predict else None)
 

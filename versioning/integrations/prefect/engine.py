@@ -21,7 +21,8 @@ from prefect.transactions import IsolationLevel
 
 from versioning.api import Repository, Version, open_repository
 from versioning.digest import Key, is_digest
-from versioning.errors import FormatError, NotFoundError
+from versioning.envelope import UNREADABLE
+from versioning.errors import NotFoundError
 from versioning.leases import Lease, Leases
 
 if TYPE_CHECKING:
@@ -225,12 +226,13 @@ def _stored_output(key: str) -> Output:
     try:
         repository = open_repository()
         record = repository.lookup(Key(key))
-    except (NotFoundError, FormatError) as error:
+    except (NotFoundError, *UNREADABLE) as error:
         raise FileNotFoundError(key) from error
     if record is None:
         raise FileNotFoundError(key)
     if "outputs" in record.meta:
-        return tuple(Version.from_dict(item) for item in record.meta["outputs"])
+        here = {"repository_url": repository.url}
+        return tuple(Version.from_dict({**item, **here}) for item in record.meta["outputs"])
     return Version.of(repository, record)
 
 
