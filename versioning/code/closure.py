@@ -118,6 +118,9 @@ def _walked(
     # The signature of a wrapper, and so the parameters of the call, are those of what it wraps.
     root = inspect.unwrap(function) if isinstance(function, FunctionType) else function
     walk = Walk(root, files)
+    inner = function
+    while isinstance(inner, FunctionType):
+        inner = walk.log.read(vars(inner), "__wrapped__")
     walk.reach(function, "callable")
     for index, dep in enumerate(deps):
         if isinstance(dep, Path):

@@ -1,20 +1,22 @@
 """What a walk saw, so that the next call asks only whether it is all still so.
 
-Nearly everything is compared by identity, which costs some ten microseconds for a closure of twenty
-functions. Values that can change in place are digested again.
+Every call of a step asks, so nearly everything is compared by identity, in loops that run in C.
+Values that can change in place are digested again.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any, Protocol
 
 from versioning.encoding import value_digest
 from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import CellType, FunctionType
 
     from versioning.digest import Digest
@@ -54,13 +56,19 @@ def contents(cell: CellType) -> Any:
         return MISSING
 
 
+# What can be set on a function, and makes it another one.
+_PARTS = tuple(map(attrgetter, ("__code__", "__defaults__", "__kwdefaults__")))
+
+
 @dataclass(slots=True)
 class Log:
     """What was seen. It holds on to all of it, so that identities stay meaningful."""
 
-    reads: list[tuple[Mapping[str, Any], str, Any]] = field(default_factory=list)
+    reads: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = field(default_factory=dict)
     cells: list[tuple[CellType, Any]] = field(default_factory=list)
-    functions: list[tuple[FunctionType, tuple[Any, ...]]] = field(default_factory=list)
+    functions: list[FunctionType] = field(default_factory=list)
+    parts: tuple[list[Any], ...] = field(default_factory=lambda: tuple([] for _ in _PARTS))
+    keywords: list[tuple[dict[str, Any], list[Any]]] = field(default_factory=list)
     classes: list[tuple[type, list[Any]]] = field(default_factory=list)
     values: list[tuple[Callable[[], Any], str, Digest]] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
@@ -74,7 +82,11 @@ class Log:
     def read(self, mapping: Mapping[str, Any], name: str) -> Any:
         """What `mapping` has under `name`, or MISSING; noted."""
         found = mapping.get(name, MISSING)
-        self.reads.append((mapping, name, found))
+        known = self.reads.get(id(mapping))
+        if known is None:
+            known = self.reads[id(mapping)] = (mapping, {})
+        # Of two looks the first counts: others have seen that, too.
+        known[1].setdefault(name, found)
         return found
 
     def cell(self, cell: CellType) -> Any:
@@ -85,7 +97,11 @@ class Log:
 
     def function(self, function: FunctionType) -> None:
         """Note what `function` consists of."""
-        self.functions.append((function, _parts(function)))
+        self.functions.append(function)
+        for part, seen in zip(_PARTS, self.parts, strict=True):
+            seen.append(part(function))
+        if keywords := function.__kwdefaults__:
+            self.keywords.append((keywords, _items(keywords)))
 
     def class_(self, cls: type) -> None:
         """Note what `cls` consists of."""
@@ -94,12 +110,19 @@ class Log:
     def still_holds(self) -> bool:
         """Whether looking again would see the same."""
         return (
-            all(mapping.get(name, MISSING) is was for mapping, name, was in self.reads)
+            all(
+                _are_same(map(mapping.get, seen, repeat(MISSING)), seen.values())
+                for mapping, seen in self.reads.values()
+            )
             and all(contents(cell) is was for cell, was in self.cells)
-            and all(_are_same(_parts(function), was) for function, was in self.functions)
-            and all(_are_same(_members(cls), was) for cls, was in self.classes)
+            and all(map(self._part_holds, _PARTS, self.parts))
+            and all(_match(_items(now), was) for now, was in self.keywords)
+            and all(_match(_members(cls), was) for cls, was in self.classes)
             and self._values_hold()
         )
+
+    def _part_holds(self, part: Callable[[FunctionType], Any], seen: list[Any]) -> bool:
+        return _are_same(map(part, self.functions), seen)
 
     def name_of(self, value: object) -> str:
         """The name given before; anything new means that something changed."""
@@ -119,16 +142,18 @@ class _ChangedError(Exception):
     """A value holds a function or class that it did not hold before."""
 
 
-def _parts(function: FunctionType) -> tuple[Any, ...]:
-    keywords = function.__kwdefaults__ or {}
-    wrapped = function.__dict__.get("__wrapped__")
-    return (function.__code__, function.__defaults__, wrapped, *keywords, *keywords.values())
-
-
 def _members(cls: type) -> list[Any]:
-    held = vars(cls)
-    return [*cls.__mro__, *held, *held.values()]
+    return [*cls.__mro__, *_items(vars(cls))]
 
 
-def _are_same(new: Any, old: Any) -> bool:
-    return len(new) == len(old) and all(a is b for a, b in zip(new, old, strict=True))
+def _items(held: Mapping[str, Any]) -> list[Any]:
+    return [*held, *held.values()]
+
+
+def _match(new: list[Any], old: list[Any]) -> bool:
+    return len(new) == len(old) and _are_same(new, old)
+
+
+def _are_same(new: Iterable[Any], old: Iterable[Any]) -> bool:
+    """Whether two runs of objects, as many of one as of the other, are the very same."""
+    return all(map(is_, new, old))

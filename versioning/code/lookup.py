@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from versioning.code.names import Ref
 
 _PLAIN: Any = object.__getattribute__
+# What is called the same wherever it is imported.
+_OWN_NAMES = (FunctionType, type, ModuleType)
 # Facts about where a module lies, which must not count.
 _PLACES = frozenset(
     {"__name__", "__file__", "__path__", "__spec__", "__loader__", "__package__", "__doc__"}
@@ -213,7 +215,7 @@ class Lookup:
     def _origin(self, found: Found) -> Found:
         """The module that made a constant which others import under names of their own."""
         seen = {found.label}
-        while not isinstance(found.value, FunctionType | type | ModuleType):
+        while not isinstance(found.value, _OWN_NAMES):
             file = found.scope.top.file if found.value is not MISSING else None
             ref = file.imports.get(found.name) if file else None
             module = ref and ref.module and sys.modules.get(_absolute(ref.module, found.scope))

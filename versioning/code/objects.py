@@ -31,7 +31,7 @@ _INSIDE = ("fn", "__wrapped__", "py_func", "wrapped")
 
 def unwrapped(value: Any) -> Any:
     """The function in a wrapper that adds nothing to its result, or `value` itself."""
-    if isinstance(value, staticmethod | classmethod):
+    if isinstance(value, (staticmethod, classmethod)):
         return value.__func__
     if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no public name
         return value.__wrapped__

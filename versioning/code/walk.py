@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from versioning.code.lookup import Scope
     from versioning.code.names import Ref
 
+    _Parts = Callable[["Walk", Any, str], list[bytes]]
+
 _TAG = b"prefect-versioning code 1\n"
 # What the source that makes it can never tell.
 _HANDLES = (IOBase, ReferenceType, GeneratorType)
@@ -84,14 +86,15 @@ class Walk:
         self.root = root
         self.files = files
         self.lookup = Lookup(files, self.log, uses=self.uses, warn=self.warn)
-        self._queue: deque[Callable[[], None]] = deque()
+        self._queue: deque[tuple[_Parts, Any, str]] = deque()
         self._taken: dict[str, int] = {}
         self._labelled: dict[str, Any] = {}
 
     def run(self) -> None:
         """Follow all that was reached, and what that reaches."""
         while self._queue:
-            self._queue.popleft()()
+            parts, value, name = self._queue.popleft()
+            self._add(name, parts(self, value, name))
 
     def warn(self, text: str) -> None:
         """Remember something that could not be followed."""
@@ -120,6 +123,12 @@ class Walk:
         Raises:
             UnkeyableError: If it cannot be keyed exactly.
         """
+        # Nearly all there is, so asked first.
+        kind = type(value)
+        if kind in ATOMS:
+            return self._value(value, label, found)
+        if kind in _EXACTLY:
+            return _EXACTLY[kind](self, value, label)
         value = unwrapped(value)
         for kinds, follow in _KINDS:
             if isinstance(value, kinds) and not is_typing(value):
@@ -131,6 +140,15 @@ class Walk:
 
     def follow(self, ref: Ref, scope: Scope) -> bytes:
         """Follow what `ref` stands for in `scope`; the two, as the referring digest has them."""
+        if ref.module is None and ref.root in scope.cells:
+            return self._wire(ref, scope)
+        # All else is the same for every function of the module.
+        known = scope.top.wires.get(ref)
+        if known is None:
+            known = scope.top.wires[ref] = self._wire(ref, scope)
+        return known
+
+    def _wire(self, ref: Ref, scope: Scope) -> bytes:
         found = self.lookup.find(ref, scope)
         wire = found.label
         if found.value is not MISSING:
@@ -207,7 +225,8 @@ class Walk:
 
     def _foreign(self, function: FunctionType, module: str) -> str:
         """Of a library: its version, and what of ours it wraps."""
-        wrapped = getattr(function, "__wrapped__", None)
+        wrapped = self.log.read(vars(function), "__wrapped__")
+        wrapped = None if wrapped is MISSING else wrapped
         if wrapped is None or not is_runner(module):
             self.uses(module)
         name = qualified_name(function)
@@ -284,12 +303,10 @@ class Walk:
     def _warn_of_source(self, label: str) -> None:
         self.warn(f"{label} cannot be keyed by its value, so it is keyed by what makes it")
 
-    def _enqueue(
-        self, value: Any, label: str, parts: Callable[[Walk, Any, str], list[bytes]]
-    ) -> str:
+    def _enqueue(self, value: Any, label: str, parts: _Parts) -> str:
         name = self._unique(label)
         self.log.name(value, name)
-        self._queue.append(lambda: self._add(name, parts(self, value, name)))
+        self._queue.append((parts, value, name))
         return name
 
     def _unique(self, label: str) -> str:
@@ -307,6 +324,11 @@ _KINDS: tuple[tuple[Any, Callable[[Walk, Any, str], str]], ...] = (
     (ModuleType, Walk._module),  # noqa: SLF001
     (BUILTINS, Walk._builtin),  # noqa: SLF001
 )
+_EXACTLY = {
+    kind: follow
+    for kinds, follow in _KINDS
+    for kind in (kinds if isinstance(kinds, tuple) else (kinds,))
+}
 
 
 def code_in(value: Any) -> Iterator[Any]:
