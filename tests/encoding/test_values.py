@@ -102,10 +102,10 @@ DIFFERENT = [
     *(time(1), time(1, tzinfo=UTC), timedelta(1), timedelta(seconds=1), UTC, BERLIN),
     *(Color.RED, Color.GREEN, Shade.RED, Level.LOW, Right.READ, Right.READ | Right.WRITE),
     *((), (1,), (1, 2), (2, 1), ((1,), 2), (1, (2,)), [1, 2], [], [[]], [1, [2]]),
-    *({}, {1: "x"}, {"1": "x"}, {1.0: "x"}, {"a": 1, "b": 2}, {"a": 2, "b": 1}, {"a": {"b": 1}}),
+    *({}, {1: "x"}, {"1": "x"}, {1.0: "x"}, {"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": {"b": 1}}),
     *(set(), {1}, {1, 2}, {(1, 2)}, frozenset({1, 2}), {frozenset({1}), 2}),
     *(deque([1, 2]), deque([1, 2], 3), OrderedDict(a=1, b=2), OrderedDict(b=2, a=1)),
-    *(Counter("ab"), Counter("aab"), defaultdict(int, a=1), defaultdict(list, a=1)),
+    *(Counter("ab"), Counter("ba"), Counter("aab"), defaultdict(int, a=1), defaultdict(list, a=1)),
     *(ChainMap({"a": 1}), ChainMap({"a": 1}, {}), MappingProxyType({"a": 1})),
     *(Place(1, 2), OtherPlace(1, 2), SimpleNamespace(a=1), SimpleNamespace(b=1)),
     *(Config(), Config(depth=4), Config(names=[1]), Slotted(), Settings(), Settings(4)),
@@ -129,9 +129,7 @@ def test_values_that_differ_in_any_way_have_different_digests():
 @pytest.mark.parametrize(
     ("left", "right"),
     [
-        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
         ({1, 2, "a"}, {"a", 2, 1}),
-        (Counter("ab"), Counter("ba")),
         (float("nan"), -float("nan")),
         (complex(float("nan"), 1), complex(-float("nan"), 1)),
         (range(0), range(0)),

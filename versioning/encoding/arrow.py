@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from versioning.encoding.encoder import Encoder
 
 _is = pa.types
+_RELEASES = frozenset({"creator", "pandas_version"})
 
 
 @encodes(pa.Table, pa.RecordBatch, tag="arrow.table")
@@ -82,15 +83,21 @@ def _nested_type(kind: pa.DataType, to: Encoder) -> None:
 
 
 def _metadata(metadata: dict[bytes, bytes] | None, to: Encoder) -> None:
-    to.value({key: _stable(key, text) for key, text in (metadata or {}).items()})
+    """Write metadata, sorted: Arrow itself compares it without its order."""
+    to.value({key: _stable(key, text) for key, text in sorted((metadata or {}).items())})
 
 
 def _stable(key: bytes, text: bytes) -> object:
     """What pandas notes in a table about itself, without the releases that wrote it."""
     if key != b"pandas":
         return text
-    noted = json.loads(text)
-    return {name: noted[name] for name in noted.keys() - {"creator", "pandas_version"}}
+    try:
+        noted = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(noted, dict):
+        return text
+    return {name: noted[name] for name in sorted(noted) if name not in _RELEASES}
 
 
 @encodes(pa.Array, pa.ChunkedArray, tag="arrow.array", family=True)

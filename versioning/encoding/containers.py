@@ -1,8 +1,8 @@
 """Encoders of the containers of the standard library, and of empty-handed subclasses of builtins.
 
-Where the standard library ignores order (dict, set, Counter), so does the digest; where it counts
-(list, tuple, OrderedDict, deque), it counts. Content is read with the methods of the base class: an
-override cannot hide any.
+Order counts wherever code meets one and the same order every time: in dicts too, whose `==` ignores
+it, since tables and loops follow it (decision 6). Only sets have none. Content is read with the
+methods of the base class: an override cannot hide any.
 """
 
 from __future__ import annotations
@@ -39,27 +39,25 @@ def _deque(value: deque[object], to: Encoder) -> None:
 
 @encodes(dict, tag="dict")
 @encodes(Counter, tag="counter")
-def _dict(value: dict[object, object], to: Encoder) -> None:
-    to.entries(dict.items(value))
+def write_dict(value: dict[Any, Any], to: Encoder) -> None:
+    """Write the entries of a dict in their order."""
+    to.entries(dict.__len__(value), dict.items(value))
 
 
 @encodes(MappingProxyType, tag="mappingproxy")
 def _mapping(value: MappingProxyType[object, object], to: Encoder) -> None:
-    to.entries(value.items())
+    to.entries(len(value), value.items())
 
 
 @encodes(OrderedDict, tag="ordereddict")
 def _ordered(value: OrderedDict[object, object], to: Encoder) -> None:
-    to.integer(OrderedDict.__len__(value))
-    for key, member in OrderedDict.items(value):
-        to.value(key)
-        to.item(key, member)
+    to.entries(OrderedDict.__len__(value), OrderedDict.items(value))
 
 
 @encodes(defaultdict, tag="defaultdict")
 def _defaultdict(value: defaultdict[object, object], to: Encoder) -> None:
     to.attribute("default_factory", value.default_factory)
-    to.entries(dict.items(value))
+    write_dict(value, to)
 
 
 @encodes(ChainMap, tag="chainmap")

@@ -5,8 +5,8 @@
             | value
 
 The stream can be parsed back without knowing any class, so two values share it only when they have
-the same tag and the same items. Mappings and sets are written as the sorted digests of their
-members, so their order never shows; everything else is streamed, large buffers without a copy.
+the same tag and the same items. Sets are written as the sorted digests of their members, so their
+order never shows; everything else is streamed, large buffers without a copy.
 """
 
 from __future__ import annotations
@@ -130,15 +130,12 @@ class Encoder:
         for name in sorted(values):
             self.attribute(name, values[name])
 
-    def entries(self, pairs: Iterable[tuple[object, object]]) -> None:
-        """Write keys with their values; their order means nothing."""
-        digests: list[Digest] = []
+    def entries(self, count: int, pairs: Iterable[tuple[object, object]]) -> None:
+        """Write `count` keys with their values, in the order in which code meets them."""
+        self.integer(count)
         for key, value in pairs:
-            child = Encoder(self.trail)
-            child.item(Label(" key"), key)
-            child.item(key, value)
-            digests.append(child.digest())
-        self._sorted(digests)
+            self.item(Label(" key"), key)
+            self.item(key, value)
 
     def members(self, values: Iterable[object]) -> None:
         """Write members; their order means nothing."""
@@ -147,7 +144,8 @@ class Encoder:
             child = Encoder(self.trail)
             child.item(Label("{...}"), value)
             digests.append(child.digest())
-        self._sorted(digests)
+        self.integer(len(digests))
+        self.data("".join(sorted(digests)).encode())
 
     def text(self, text: str) -> None:
         """Write text; any code point, surrogates included."""
@@ -221,7 +219,3 @@ class Encoder:
             self._hasher = blake3(max_threads=blake3.AUTO if threaded else 1)
         self._hasher.update(self._buffer)
         self._buffer.clear()
-
-    def _sorted(self, digests: list[Digest]) -> None:
-        self.integer(len(digests))
-        self.data("".join(sorted(digests)).encode())

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from versioning.encoding import science as _science  # noqa: F401 - encodes what they are made of
+from versioning.encoding.containers import write_dict
 from versioning.encoding.registry import encodes
 
 if TYPE_CHECKING:
@@ -55,6 +56,4 @@ def _keyed(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name: held for name, held in state.items() if name not in UNKEYED}
 
 
-@encodes(Bunch, tag="sklearn.bunch")
-def _bunch(value: Bunch, to: Encoder) -> None:
-    to.entries(dict.items(value))
+encodes(Bunch, tag="sklearn.bunch")(write_dict)

@@ -40,5 +40,10 @@ def _part(value: Any, to: Encoder) -> None:
     make, arguments, state, *items = (*reduced, None, None, None)[:5]
     to.text(f"{make.__module__}:{make.__qualname__}")
     to.item("arguments", arguments)
-    to.item("state", state)
+    to.item("state", dict(sorted(state.items())) if _has_names(state) else state)
     to.value([None if part is None else list(part) for part in items])
+
+
+def _has_names(state: object) -> bool:
+    """Whether a state is attributes, whose order says nothing."""
+    return isinstance(state, dict) and all(type(name) is str for name in state)
