@@ -20,8 +20,9 @@ CHUNK_BYTES = 4 * 1024 * 1024
 
 def digest_bytes(data: bytes | memoryview) -> Digest:
     """Digest of `data`; several threads when it is large enough for that to pay."""
-    threads = blake3.AUTO if len(data) > CHUNK_BYTES else 1
-    return Digest(blake3(data, max_threads=threads).hexdigest())
+    if len(data) > CHUNK_BYTES:
+        return Digest(blake3(data, max_threads=blake3.AUTO).hexdigest())
+    return Digest(blake3(data).hexdigest())
 
 
 def digest_stream(stream: IO[bytes]) -> tuple[Digest, int]:

@@ -30,8 +30,9 @@ def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]
     definition = walk.files.definition(function.__code__, function.__globals__)
     scope = walk.lookup.function_scope(function, name)
     parts = walk.piece(definition.own, scope)
-    read = {ref.root for ref in definition.own.refs}
-    parts += [walk.follow(Ref(free), scope) for free in scope.cells if free not in read]
+    if scope.cells:
+        read = {ref.root for ref in definition.own.refs}
+        parts += [walk.follow(Ref(free), scope) for free in scope.cells if free not in read]
     parts += _decorators(walk, definition, scope)
     if function is not walk.root:
         for parameter, value in _defaults(function):
@@ -75,11 +76,13 @@ def file_of_class(cls: type) -> str | None:
     return own or file_of_module(sys.modules.get(cls.__module__))
 
 
-def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    code, given = function.__code__, function.__defaults__ or ()
-    names = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
-    yield from zip(names, given, strict=True)
-    yield from (function.__kwdefaults__ or {}).items()
+def _defaults(function: FunctionType) -> list[tuple[str, Any]]:
+    code, given = function.__code__, function.__defaults__
+    found = list((function.__kwdefaults__ or {}).items())
+    if given:
+        names = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
+        found[:0] = zip(names, given, strict=True)
+    return found
 
 
 def _decorators(walk: Walk, definition: Definition, scope: Scope) -> list[bytes]:

@@ -56,8 +56,9 @@ def contents(cell: CellType) -> Any:
         return MISSING
 
 
-# What can be set on a function, and makes it another one.
-_PARTS = tuple(map(attrgetter, ("__code__", "__defaults__", "__kwdefaults__")))
+_CODE = attrgetter("__code__")
+_DEFAULTS = attrgetter("__defaults__")
+_KEYWORDS = attrgetter("__kwdefaults__")
 
 
 @dataclass(slots=True)
@@ -67,8 +68,10 @@ class Log:
     reads: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = field(default_factory=dict)
     cells: list[tuple[CellType, Any]] = field(default_factory=list)
     functions: list[FunctionType] = field(default_factory=list)
-    parts: tuple[list[Any], ...] = field(default_factory=lambda: tuple([] for _ in _PARTS))
-    keywords: list[tuple[dict[str, Any], list[Any]]] = field(default_factory=list)
+    codes: list[Any] = field(default_factory=list)
+    defaults: list[Any] = field(default_factory=list)
+    keywords: list[dict[str, Any] | None] = field(default_factory=list)
+    keyword_items: list[tuple[dict[str, Any], list[Any]]] = field(default_factory=list)
     classes: list[tuple[type, list[Any]]] = field(default_factory=list)
     values: list[tuple[Callable[[], Any], str, Digest]] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
@@ -98,10 +101,12 @@ class Log:
     def function(self, function: FunctionType) -> None:
         """Note what `function` consists of."""
         self.functions.append(function)
-        for part, seen in zip(_PARTS, self.parts, strict=True):
-            seen.append(part(function))
-        if keywords := function.__kwdefaults__:
-            self.keywords.append((keywords, _items(keywords)))
+        self.codes.append(function.__code__)
+        self.defaults.append(function.__defaults__)
+        keywords = function.__kwdefaults__
+        self.keywords.append(keywords)
+        if keywords:
+            self.keyword_items.append((keywords, _items(keywords)))
 
     def class_(self, cls: type) -> None:
         """Note what `cls` consists of."""
@@ -115,14 +120,13 @@ class Log:
                 for mapping, seen in self.reads.values()
             )
             and all(contents(cell) is was for cell, was in self.cells)
-            and all(map(self._part_holds, _PARTS, self.parts))
-            and all(_match(_items(now), was) for now, was in self.keywords)
+            and _are_same(map(_CODE, self.functions), self.codes)
+            and _are_same(map(_DEFAULTS, self.functions), self.defaults)
+            and _are_same(map(_KEYWORDS, self.functions), self.keywords)
+            and all(_match(_items(now), was) for now, was in self.keyword_items)
             and all(_match(_members(cls), was) for cls, was in self.classes)
             and self._values_hold()
         )
-
-    def _part_holds(self, part: Callable[[FunctionType], Any], seen: list[Any]) -> bool:
-        return _are_same(map(part, self.functions), seen)
 
     def name_of(self, value: object) -> str:
         """The name given before; anything new means that something changed."""

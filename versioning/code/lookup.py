@@ -10,7 +10,7 @@ import builtins
 import importlib
 import importlib.util
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -75,8 +75,7 @@ class Scope(NamedTuple):
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a reference stands for.
 
     Attributes:
@@ -95,7 +94,7 @@ class Found:
 
     def with_attribute(self, name: str, value: Any) -> Found:
         """The attribute `name` of what was found."""
-        return replace(self, value=value, label=f"{self.label}.{name}")
+        return self._replace(value=value, label=f"{self.label}.{name}")
 
 
 class Lookup:
@@ -121,15 +120,17 @@ class Lookup:
     def top(self, names: dict[str, Any], module: str, path: str | None) -> Namespace:
         """The top level that has `names`, of `module` in the file at `path`."""
         identity = (id(names), module, path)
-        if identity not in self._tops:
-            self._tops[identity] = Namespace(names, module, path, self.files)
-        return self._tops[identity]
+        known = self._tops.get(identity)
+        if known is None:
+            known = self._tops[identity] = Namespace(names, module, path, self.files)
+        return known
 
     def function_scope(self, function: FunctionType, owner: str) -> Scope:
         """Of the body of `function`, which is called `owner`."""
-        code, names = function.__code__, function.__globals__
-        cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
-        return Scope(self.top(names, owner.partition(":")[0], code.co_filename), cells, owner)
+        code, held = function.__code__, function.__closure__
+        cells = dict(zip(code.co_freevars, held, strict=True)) if held else {}
+        module, path = owner.partition(":")[0], code.co_filename
+        return Scope(self.top(function.__globals__, module, path), cells, owner)
 
     def module_scope(self, module: ModuleType) -> Scope:
         """Of the top level of `module`."""
@@ -156,7 +157,7 @@ class Lookup:
         for index, name in enumerate(path):
             further = self._step(found, name)
             if further is None:
-                return replace(found, rest=path[index:])
+                return found._replace(rest=path[index:])
             found = further
         return found
 

@@ -95,7 +95,9 @@ def _plain(found: object, numbers: _Numbers) -> object:
         case Piece(form, refs, warnings):
             return [form.decode("latin-1"), [numbers[ref] for ref in refs], warnings]
         case Definition():
-            parts = (found.own, found.decorators, found.hints, found.defaults, found.statements)
+            # Most functions are a body and nothing else.
+            rest = (found.decorators, found.hints, found.defaults, found.statements)
+            parts = (found.own, *rest) if any(rest) else (found.own,)
             return [_plain(part, numbers) for part in parts]
         case dict():
             return {name: _plain(value, numbers) for name, value in found.items()}
@@ -110,7 +112,10 @@ def read_definition(plain: Any, refs: list[Ref]) -> Definition | None:
     """A definition from plain data."""
     if plain is None:
         return None
-    own, decorators, hints, defaults, statements = plain
+    own, *rest = plain
+    if not rest:
+        return Definition(_piece(own, refs))
+    decorators, hints, defaults, statements = rest
     return Definition(
         _piece(own, refs),
         tuple([Decorator(_head(head, refs), _piece(piece, refs)) for head, piece in decorators]),

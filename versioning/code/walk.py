@@ -140,26 +140,22 @@ class Walk:
 
     def follow(self, ref: Ref, scope: Scope) -> bytes:
         """Follow what `ref` stands for in `scope`; the two, as the referring digest has them."""
-        if ref.module is None and ref.root in scope.cells:
-            return self._wire(ref, scope)
-        # All else is the same for every function of the module.
-        known = scope.top.wires.get(ref)
-        if known is None:
-            known = scope.top.wires[ref] = self._wire(ref, scope)
-        return known
-
-    def _wire(self, ref: Ref, scope: Scope) -> bytes:
         found = self.lookup.find(ref, scope)
         wire = found.label
         if found.value is not MISSING:
             wire = self.reach(found.value, found.label, found)
-        return f"{ref}={wire}".encode("utf-8", "surrogatepass")
+        pair = f"{ref}={wire}".encode("utf-8", "surrogatepass")
+        if not scope.cells:
+            # The same for every function of the module.
+            scope.top.wires[ref] = pair
+        return pair
 
     def piece(self, piece: Piece, scope: Scope) -> list[bytes]:
         """Follow all that a piece of source reads."""
         for text in piece.warnings:
             self.warn(f"{scope.owner}: {text}")
-        return [piece.form, *(self.follow(ref, scope) for ref in piece.refs)]
+        known = {} if scope.cells else scope.top.wires
+        return [piece.form, *[known.get(ref) or self.follow(ref, scope) for ref in piece.refs]]
 
     def default(self, value: Any, label: str, piece: Piece | None, scope: Scope) -> list[bytes]:
         """Follow a default value; one that cannot be keyed, by the source that makes it."""
@@ -315,7 +311,8 @@ class Walk:
         return label if count == 1 else f"{label}#{count}"
 
     def _add(self, name: str, parts: Iterable[bytes]) -> None:
-        self.leaves[f"code/{name}"] = Leaf(f"code/{name}", _digest(parts))
+        name = f"code/{name}"
+        self.leaves[name] = Leaf(name, _digest(parts))
 
 
 _KINDS: tuple[tuple[Any, Callable[[Walk, Any, str], str]], ...] = (
@@ -351,4 +348,4 @@ def code_in(value: Any) -> Iterator[Any]:
 
 
 def _digest(parts: Iterable[bytes]) -> Digest:
-    return digest_bytes(_TAG + b"".join(b"%d:%b" % (len(part), part) for part in parts))
+    return digest_bytes(_TAG + b"".join([b"%d:%b" % (len(part), part) for part in parts]))
