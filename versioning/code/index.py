@@ -21,8 +21,8 @@ from versioning.digest import digest_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Of some ten kilobytes each. What goes is worked out again when it is asked for.
-LIMIT = 4096
+# Some ten kilobytes each. What goes is worked out again when it is asked for.
+_LIMIT = 4096
 _DIGEST_BYTES = 64
 _WRITABLE_BY_OTHERS = 0o022
 # A file written twice within the tick of its disk's clock looks unchanged; no tick is this long.
@@ -33,13 +33,15 @@ _IMPORTED = time.time()
 class Index:
     """A folder of outlines, each named by the text it is of."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, limit: int = _LIMIT) -> None:
         """Begin.
 
         Args:
             folder: Where entries lie; made when the first one is kept.
+            limit: How many there may be; with one more, the oldest quarter goes.
         """
         self._folder = str(folder)
+        self._limit = limit
 
     def find(self, text: bytes) -> bytes | None:
         """The outline of `text`, or None."""
@@ -72,12 +74,11 @@ class Index:
         os.replace(staged.name, f"{self._folder}/{name}")  # noqa: PTH105
 
     def _trim(self) -> None:
-        """Let the oldest go, down to three quarters of what there may be."""
         names = os.listdir(self._folder)  # noqa: PTH208
-        if len(names) > LIMIT:
+        if len(names) > self._limit:
             entries = [Path(self._folder, name) for name in names]
             ages = sorted((entry.stat().st_mtime_ns, entry) for entry in entries)
-            for _, entry in ages[: len(ages) - LIMIT * 3 // 4]:
+            for _, entry in ages[: len(ages) - self._limit * 3 // 4]:
                 entry.unlink(missing_ok=True)
 
 
@@ -100,18 +101,26 @@ def _is_ours(found: os.stat_result) -> bool:
 
 @functools.cache
 def _analysis() -> bytes | None:
-    """Digest of Python and of the modules of this package, which tell what a text says.
+    return analysis_of(Path(__file__).parent, _IMPORTED)
 
-    None when these cannot be read, or were edited about when they were imported: what runs may not
-    be what they say.
+
+def analysis_of(folder: Path, imported: float) -> bytes | None:
+    """What tells one way of reading a text from another: this Python and the modules that read.
+
+    None when they cannot be told: what was edited about when it was imported may not be what runs.
+
+    Args:
+        folder: Where the modules lie.
+        imported: When they were imported, in seconds.
     """
     parts = [sys.version.encode()]
     try:
-        for path in sorted(Path(__file__).parent.glob("*.py")):
-            if path.stat().st_mtime > _IMPORTED - SETTLED_SECONDS:
+        for path in sorted(folder.glob("*.py")):
+            if path.stat().st_mtime > imported - SETTLED_SECONDS:
                 return None
             parts.append(path.read_bytes())
     except OSError:
         return None
-    parts.append(b"%d" % len(parts))
+    if len(parts) == 1:
+        return None
     return digest_bytes(b"".join(b"%d:%b" % (len(part), part) for part in parts)).encode()
