@@ -27,7 +27,7 @@ def ids(repository: Repository, **asked: object) -> list[str]:
 
 
 def catalog_path(repository: Repository) -> Path:
-    return repository.settings.cache / repository.id / "catalog.sqlite"
+    return Path(repository.catalog._file._path)
 
 
 def test_versions_are_listed_newest_first(repository: Repository) -> None:

@@ -137,15 +137,17 @@ class Repository(base.Repository):
         return diff(self, *(self.record(self.resolve(name)) for name in (before, after)))
 
     def verify(self, name: str | Version | None = None, *, set_aside: bool = False) -> Report:
-        """Digest stored bytes again; find what is damaged, dangling or left over.
+        """Digest stored bytes again; find what is damaged, dangling, gone or left over.
 
         Args:
             name: Only this version; everything when None.
-            set_aside: Move damaged blobs out of the way, so that steps that need them run again.
+            set_aside: Move damaged blobs and bindings out of the way, so that steps that need them
+                run again; write damaged records again where a whole copy is.
         """
         from versioning.verify import verify
 
-        return verify(self, None if name is None else self.resolve(name), set_aside=set_aside)
+        version_id = None if name is None else self.resolve(name)
+        return verify(self, version_id, set_aside=set_aside, witness=self.catalog)
 
 
 _opened: dict[str, Repository] = {}

@@ -66,7 +66,7 @@ class Blobs:
         self._cache = cache
         self._report = report
         self._read_only = read_only
-        self._verified: set[tuple[str, int, int, int]] = set()
+        self._verified: set[tuple[str, int, int, int, int]] = set()
         self._is_remote = store.local_path(layout.REPOSITORY) is None
 
     def add(self, writer: PartWriter) -> tuple[Blob, ...]:
@@ -136,9 +136,21 @@ class Blobs:
             name = entry.name.removeprefix(layout.BLOBS)
             if self._store.exists(layout.mark(name)):
                 continue
-            if self._store.sizes([entry.name]) == [part.size_bytes]:
+            if self._store.sizes([entry.name]) == [part.size_bytes] and self._is_whole(name, part):
                 return name
         return None
+
+    def _is_whole(self, name: str, part: Part) -> bool:
+        """Whether a blob to be used again is undamaged, where it costs no transfer to look."""
+        blob = Blob(part.name, part.digest, part.size_bytes, name=name)
+        path = self._store.local_path(layout.blob(name))
+        try:
+            if path is None or self._is_intact(path, blob):
+                return True
+        except NotFoundError:
+            return False
+        self.set_aside(blob)
+        return False
 
     def _cached(self, blob: Blob) -> Path:
         path = self._cache / blob.digest[:2] / blob.digest
@@ -273,10 +285,13 @@ def _name(blob: Blob) -> str:
     return layout.blob(str(blob.name))
 
 
-def _seen(path: Path) -> tuple[str, int, int, int]:
-    """What stays the same while nobody writes a file: path, inode, time and, last, length."""
+def _seen(path: Path) -> tuple[str, int, int, int, int]:
+    """What stays the same while nobody writes a file: path, inode, times and, last, length.
+
+    Anybody can set the time of modification back, nobody that of the change.
+    """
     found = path.stat()
-    return str(path), found.st_ino, found.st_mtime_ns, found.st_size
+    return str(path), found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def _file_digest(path: Path) -> Digest:

@@ -3,26 +3,29 @@
 It is derived. Every question first lists the ids in the repository and reads the records that are
 new, so it is never behind; a file that is damaged or of another layout is thrown away and built
 again. What it says selects records; it never stands in for one.
+
+It is a witness, too: versions are never deleted, so one that was in it and is in the repository no
+more tells of a store that lost something, or was set back.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from versioning.derived import DerivedFile
+from versioning.digest import digest_bytes
 from versioning.envelope import UNREADABLE
-from versioning.errors import NotFoundError, StorageError, VersioningError
+from versioning.errors import NotFoundError, VersioningError
 from versioning.records import VersionRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import sqlite3
+    from collections.abc import Iterable, Mapping
 
     from versioning.digest import Digest, Key
     from versioning.repository import Repository
@@ -38,6 +41,8 @@ _KEPT = {
     "inputs": "id, name, input, PRIMARY KEY (id, name, input)",
     "blobs": "id, name, size_bytes, PRIMARY KEY (id, name)",
     "revoked": "id PRIMARY KEY",
+    "gone": "id PRIMARY KEY, step, created",
+    "journals": "name PRIMARY KEY, entries",
 }
 _TABLES = (
     *(f"DROP TABLE IF EXISTS {name}" for name in _KEPT),
@@ -45,7 +50,6 @@ _TABLES = (
     "CREATE INDEX by_created ON versions (created, id)",
     "CREATE INDEX by_step ON versions (step, created, id)",
     "CREATE INDEX by_input ON inputs (input)",
-    f"PRAGMA user_version = {LAYOUT}",
 )
 _UP = """
 WITH RECURSIVE reached(id) AS (VALUES(?) UNION SELECT input FROM inputs JOIN reached USING (id))
@@ -72,13 +76,18 @@ SELECT id FROM versions WHERE step = ? ORDER BY created DESC, id DESC LIMIT 1 OF
 """
 _THESE = "SELECT * FROM versions WHERE id IN (SELECT value FROM json_each(?))"
 _BLOBS = "SELECT * FROM blobs WHERE id IN (SELECT value FROM json_each(?))"
+_LENGTHS = """
+INSERT INTO journals VALUES (?, ?)
+ON CONFLICT (name) DO UPDATE SET entries = max(entries, excluded.entries)
+"""
+_ACCEPT = ("DELETE FROM gone", "DELETE FROM journals")
 _FORGET = (
+    "INSERT OR IGNORE INTO gone SELECT id, step, created FROM versions WHERE id = ?",
     "DELETE FROM versions WHERE id = ?",
     "DELETE FROM inputs WHERE id = ?",
     "DELETE FROM blobs WHERE id = ?",
 )
 
-T = TypeVar("T")
 _Read = VersionRecord | VersioningError | None
 logger = logging.getLogger("versioning")
 
@@ -102,18 +111,18 @@ class Catalog:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._path = repository.settings.cache / repository.id / "catalog.sqlite"
-        self._lock = RLock()
-        self._db: sqlite3.Connection | None = None
-        self._inherited: sqlite3.Connection | None = None
-        self._is_healing = False
-        self._process = os.getpid()
+        # Two copies of a repository have one id, and need not hold the same.
+        place = digest_bytes(repository.url.encode())[:16]
+        folder = repository.settings.cache / repository.id
+        path = folder / f"catalog-{place}.sqlite"
+        self._file = DerivedFile(path, _TABLES, layout=LAYOUT, fill=self.refresh)
 
     def refresh(self) -> None:
         """Make the catalog say what the records in the repository say now."""
-        ids = set(self._repository.ids())
+        # What is known is asked first: what others add meanwhile is in the listing, too.
         known = {row[0] for row in self._ask("SELECT id FROM versions")}
         revoked = {row[0] for row in self._ask("SELECT id FROM revoked")}
+        ids = set(self._repository.ids())
         self._forget(known - ids)
         missing = sorted(ids - known - revoked)
         with ThreadPoolExecutor(READERS) as readers:
@@ -197,12 +206,24 @@ class Catalog:
             blobs.setdefault(version_id, []).append((name, size_bytes))
         return blobs
 
+    def gone(self) -> dict[str, tuple[str, datetime]]:
+        """Versions that this machine saw and that are gone: step and moment of each, by id."""
+        self.refresh()
+        found = self._ask("SELECT id, step, created FROM gone ORDER BY created, id")
+        return {cells[0]: (cells[1], _moment(cells[2])) for cells in found}
+
+    def longest(self, journals: Mapping[str, int]) -> dict[str, int]:
+        """How many entries each journal had when most were seen; what it has now is remembered."""
+        self._write({_LENGTHS: list(journals.items())})
+        return dict(self._ask("SELECT name, entries FROM journals"))
+
+    def accept(self) -> None:
+        """Forget what is gone, and how long journals were: somebody removed it on purpose."""
+        self._write({statement: [()] for statement in _ACCEPT})
+
     def close(self) -> None:
         """Close the file; the next question opens it again."""
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-            self._db = None
+        self._file.close()
 
     def _read(self, version_id: str) -> _Read:
         """A record; None when it never was committed, and the error when it cannot be read."""
@@ -234,15 +255,22 @@ class Catalog:
                 "INSERT OR IGNORE INTO revoked VALUES (?)": [
                     (version_id,) for version_id, item in outcomes.items() if item is None
                 ],
+                "DELETE FROM gone WHERE id = ?": [(version_id,) for version_id in outcomes],
             }
         )
 
     def _forget(self, ids: Iterable[str]) -> None:
         if gone := [(version_id,) for version_id in ids]:
+            logger.warning(
+                "%d versions that were in %s are gone, and nothing here deletes versions: "
+                "`versioning verify` names them",
+                len(gone),
+                self._repository.url,
+            )
             self._write(dict.fromkeys(_FORGET, gone))
 
     def _ask(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
-        return self._healed(lambda db: db.execute(query, values).fetchall())
+        return self._file.use(lambda db: db.execute(query, values).fetchall())
 
     def _write(self, rows: dict[str, list[tuple[Any, ...]]]) -> None:
         def write(db: sqlite3.Connection) -> None:
@@ -250,60 +278,7 @@ class Catalog:
                 for statement, values in rows.items():
                     db.executemany(statement, values)
 
-        self._healed(write)
-
-    def _healed(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """`act` on the file; once more on an empty, filled one when the file proves damaged."""
-        with self._lock:
-            try:
-                return act(self._opened())
-            except sqlite3.DatabaseError as error:
-                if self._is_healing or "locked" in str(error):
-                    raise StorageError(
-                        f"the catalog {self._path} cannot be used ({error}): remove it, run again",
-                        path=str(self._path),
-                    ) from error
-                logger.warning("the catalog %s is damaged (%s): built again", self._path, error)
-                self._rebuild()
-                return act(self._opened())
-
-    def _rebuild(self) -> None:
-        self.close()
-        self._path.unlink(missing_ok=True)
-        self._is_healing = True
-        try:
-            self.refresh()
-        finally:
-            self._is_healing = False
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._process != os.getpid():
-            # SQLite forbids that a fork uses, or closes, what its parent opened.
-            self._inherited, self._db, self._process = self._db, None, os.getpid()
-        if self._db is None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._db = _connect(str(self._path))
-            except (OSError, sqlite3.OperationalError) as error:
-                logger.warning("no catalog is kept: %s cannot be written (%s)", self._path, error)
-                self._db = _connect(":memory:")
-        return self._db
-
-
-def _connect(place: str) -> sqlite3.Connection:
-    db = sqlite3.connect(place, timeout=60, check_same_thread=False)
-    try:
-        with db:
-            # Processes that find another layout wait here for the first of them.
-            db.execute("BEGIN IMMEDIATE")
-            [[layout]] = db.execute("PRAGMA user_version")
-            if layout != LAYOUT:
-                for statement in _TABLES:
-                    db.execute(statement)
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db
+        self._file.use(write)
 
 
 def _cells(record: VersionRecord) -> tuple[Any, ...]:
@@ -321,7 +296,7 @@ def _cells(record: VersionRecord) -> tuple[Any, ...]:
 
 
 def _row(cells: tuple[Any, ...]) -> Row:
-    return Row._make((*cells[:5], _EPOCH + cells[5] * _MICROSECOND, *cells[6:]))
+    return Row._make((*cells[:5], _moment(cells[5]), *cells[6:]))
 
 
 def _values(step: str | None, flow: str | None, since: datetime | None) -> dict[str, Any]:
@@ -335,3 +310,7 @@ def _json(ids: Iterable[str]) -> str:
 def _stamp(moment: datetime) -> int:
     """Microseconds since 1970, which sort and lose nothing."""
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(stamp: int) -> datetime:
+    return _EPOCH + stamp * _MICROSECOND

@@ -80,9 +80,9 @@ def parse(data: bytes, kind: str, *, name: str) -> dict[str, Any]:
             name=name,
         )
     if data != _sealed(data[:-_SEAL_BYTES]):
+        wrong = "is not what was written" if "seal" in fields else "has no seal"
         raise IntegrityError(
-            f"{name} is not what was written: damaged, or edited; run `versioning verify`",
-            name=name,
+            f"{name} {wrong}: it is damaged, or was edited; run `versioning verify`", name=name
         )
     return fields
 

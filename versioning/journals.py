@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from versioning import layout
 from versioning.envelope import dump, parse
 from versioning.errors import ConflictError
 
@@ -66,7 +67,8 @@ class Journal:
 
     def _names(self) -> list[str]:
         prefix = self._place(0).rpartition("/")[0] + "/"
-        return sorted(entry.name for entry in self._store.list(prefix))
+        listed = (entry.name for entry in self._store.list(prefix))
+        return sorted(name for name in listed if layout.entry(name))
 
     def _read(self, name: str) -> dict[str, Any]:
         return parse(self._store.get(name), self._kind, name=name)

@@ -25,7 +25,10 @@ REPOSITORY = "repository.json"
 BLOBS, INTENTS, VERSIONS, KEYS = "blobs/", "intents/", "versions/", "keys/"
 LEASES, RUNS, NAMES, PINS = "leases/", "runs/", "names/", "pins/"
 QUARANTINE, MARKS = "quarantine/", "marks/"
+# Kinds of the entries of what is only ever added to.
+JOURNALS = {NAMES: "name", PINS: "pin"}
 
+_POSITION = re.compile(r"[0-9]{8}")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -98,6 +101,20 @@ def is_name(text: str) -> bool:
 def pin(version_id: str, position: int) -> str:
     """Of the entry `position` (from 0) in the history of a version's pin."""
     return f"{PINS}{_checked_id(version_id)}/{position:08d}"
+
+
+def entry(name: str) -> tuple[str, str] | None:
+    """What a name below `names/`, `pins/` or `runs/` is about, and its last part; None for others.
+
+    The last part of a journal's is its position.
+    """
+    top, _, rest = name.partition("/")
+    about, _, last = rest.partition("/")
+    if not (_SAFE.fullmatch(about) and _SAFE.fullmatch(last)):
+        return None
+    if top + "/" in JOURNALS and not _POSITION.fullmatch(last):
+        return None
+    return about, last
 
 
 def quarantined(blob_name: str) -> str:

@@ -67,10 +67,9 @@ def aliases(history: Iterable[Mapping[str, Any]], at: datetime | None = None) ->
 
 def names_of(repository: Repository, version_id: str) -> list[str]:
     """The names that name a version now, as `name@alias`, sorted."""
-    listed = {entry.name.split("/")[1] for entry in repository.store.list(layout.NAMES)}
     return sorted(
         f"{name}@{alias}"
-        for name in listed
+        for name in repository.names()
         for alias, named in aliases(repository.name_history(name)).items()
         if named == version_id
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
-from versioning.envelope import dump, parse
+from versioning.envelope import UNREADABLE, dump, parse
+from versioning.errors import NotFoundError
 from versioning.journals import Journal
+from versioning.records import ID_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from versioning.records import VersionRecord
     from versioning.storage import Store
@@ -56,8 +59,8 @@ class Notes(ABC):
 
     def pins(self) -> dict[str, str]:
         """The versions that are pinned, with the reason."""
-        ids = {entry.name.split("/")[1] for entry in self.store.list(layout.PINS)}
-        last = {version_id: self._pin(version_id).last() for version_id in sorted(ids)}
+        ids = sorted(filter(ID_PATTERN.fullmatch, self._about(layout.PINS)))
+        last = {version_id: self._pin(version_id).last() for version_id in ids}
         return {
             version_id: str(entry.get("reason", ""))
             for version_id, entry in last.items()
@@ -71,12 +74,53 @@ class Notes(ABC):
 
     def runs(self) -> set[str]:
         """Ids of the flow runs that wrote something."""
-        return {entry.name.split("/")[1] for entry in self.store.list(layout.RUNS)}
+        return set(self._about(layout.RUNS))
+
+    def names(self) -> set[str]:
+        """Names that have a history."""
+        return set(self._about(layout.NAMES))
+
+    def journals(self) -> dict[str, int]:
+        """How many entries each history of a name or pin has."""
+        return {
+            prefix + about: len(found)
+            for prefix in layout.JOURNALS
+            for about, found in self._about(prefix).items()
+        }
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Names of notes that cannot be read or are missing between others, each with a reason."""
+        for prefix, kind in {**layout.JOURNALS, layout.RUNS: "run"}.items():
+            for about, found in sorted(self._about(prefix).items()):
+                there = sorted(found)
+                for last in there:
+                    yield from self._fault(f"{prefix}{about}/{last}", kind)
+                if prefix in layout.JOURNALS:
+                    gaps = {f"{n:08d}" for n in range(int(there[-1]))} - found
+                    for last in sorted(gaps):
+                        yield f"{prefix}{about}/{last}", "is gone, and a later entry is there"
 
     def run_parts(self, run_id: str) -> list[dict[str, Any]]:
         """What the processes of a flow run wrote, by name of the part."""
-        names = sorted(entry.name for entry in self.store.list(layout.run(run_id)))
+        listed = (entry.name for entry in self.store.list(layout.run(run_id)))
+        names = sorted(name for name in listed if layout.entry(name))
         return [parse(self.store.get(name), "run", name=name) for name in names]
+
+    def _fault(self, name: str, kind: str) -> Iterator[tuple[str, str]]:
+        try:
+            parse(self.store.get(name), kind, name=name)
+        except NotFoundError:
+            return
+        except UNREADABLE as error:
+            yield name, str(error)
+
+    def _about(self, prefix: str) -> dict[str, set[str]]:
+        """The last parts of the names below `prefix`, by what they are about; of ours only."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for listed in self.store.list(prefix):
+            if entry := layout.entry(listed.name):
+                found[entry[0]].add(entry[1])
+        return found
 
     def _name(self, name: str) -> Journal:
         return Journal(self.store, "name", lambda position: layout.name_entry(name, position))

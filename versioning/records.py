@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from versioning.digest import Digest, Key, is_digest
 from versioning.envelope import dump, parse
-from versioning.errors import FormatError
+from versioning.errors import FormatError, IntegrityError
 from versioning.keys import Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 INLINE_BYTES = 64 * 1024
+MAX_BYTES = 2**63 - 1
+# Years that every clock and zone can show.
+EARLIEST, LATEST = 1900, 9000
 ID_PATTERN = re.compile(r"[0-9a-f]{32}")
 _UNSEALED = Digest("")
 
@@ -109,7 +112,14 @@ def parse_repository(data: bytes, *, name: str) -> str:
         FormatError: If it is of a newer format, or no repository.
         IntegrityError: If it is damaged.
     """
-    id_ = parse(data, "repository", name=name).get("id")
+    try:
+        id_ = parse(data, "repository", name=name).get("id")
+    except IntegrityError as error:
+        raise IntegrityError(
+            f"{name} is damaged, or older than the first release: remove it, and the next writer "
+            "writes it again with the id that the versions there say",
+            name=name,
+        ) from error
     if not isinstance(id_, str) or not ID_PATTERN.fullmatch(id_):
         raise FormatError(f"{name} has no id; it is damaged or foreign: restore it", name=name)
     return id_
@@ -172,8 +182,8 @@ def parse_version(data: bytes, *, name: str) -> VersionRecord:
 
 def _version(fields: dict[str, Any]) -> VersionRecord:
     created = datetime.fromisoformat(_text(fields["created"]))
-    if created.tzinfo is None:
-        raise ValueError("created has no zone")
+    if created.tzinfo is None or not EARLIEST <= created.year <= LATEST:
+        raise ValueError(f"created is {created}, without zone or out of range")
     flow = fields["flow"]
     return VersionRecord(
         id=_id(fields["id"]),
@@ -198,6 +208,8 @@ def _manifest(items: list[dict[str, Any]]) -> tuple[Blob, ...]:
     blobs = tuple(_blob(item) for item in items)
     if len({blob.part for blob in blobs}) != len(blobs):
         raise ValueError("two parts have one name")
+    if sum(blob.size_bytes for blob in blobs) > MAX_BYTES:
+        raise ValueError("no store holds that much")
     return blobs
 
 

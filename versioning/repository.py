@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from dataclasses import replace as with_changes
 from datetime import UTC, datetime
@@ -102,7 +103,8 @@ class Repository(Register):
         store = Store.open(url)
         if not (read_only or store.exists(layout.REPOSITORY)):
             store.self_test()
-            fields = {"id": secrets.token_hex(16), "created": datetime.now(UTC).isoformat()}
+            id_ = _id_of_versions(store) or secrets.token_hex(16)
+            fields = {"id": id_, "created": datetime.now(UTC).isoformat()}
             store.put_if_absent(layout.REPOSITORY, dump("repository", fields))
         try:
             data = store.get(layout.REPOSITORY)
@@ -293,6 +295,14 @@ class Repository(Register):
     def _report(self, event: str, facts: dict[str, Any]) -> None:
         for observer in self.observers:
             observer(event, facts)
+
+
+def _id_of_versions(store: Store) -> str | None:
+    """Id of the repository whose versions lie here although its own record is lost."""
+    for entry in store.list(layout.VERSIONS):
+        with suppress(NotFoundError, *UNREADABLE):
+            return records.parse_version(store.get(entry.name), name=entry.name).repository
+    return None
 
 
 def _digest_of(value: object) -> Digest:

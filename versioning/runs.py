@@ -24,8 +24,9 @@ def last_run(repository: Repository, flow: str | None = None) -> dict[str, Any]:
     """
     written: dict[str, datetime | None] = {}
     for entry in repository.store.list(layout.RUNS):
-        run = entry.name.split("/")[1]
-        written[run] = max(filter(None, [written.get(run), entry.modified]), default=None)
+        if found := layout.entry(entry.name):
+            run = found[0]
+            written[run] = max(filter(None, [written.get(run), entry.modified]), default=None)
     for _, runs in groupby(sorted(written, key=_age(written)), _age(written)):
         parts = [part for run in runs for part in repository.run_parts(run)]
         ended = [part for part in parts if "ended" in part and flow in {None, part.get("flow")}]

@@ -7,25 +7,29 @@ repository unsound; `orphans` are what interrupted writers left, and harm nobody
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from versioning import layout
 from versioning.digest import digest_bytes, digest_stream
 from versioning.envelope import UNREADABLE
-from versioning.errors import NotFoundError, VersioningError
+from versioning.errors import FormatError, NotFoundError, VersioningError
 from versioning.keys import root_key
-from versioning.records import VersionRecord
+from versioning.names import aliases
+from versioning.records import VersionRecord, is_revoked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from versioning.catalog import Catalog
     from versioning.digest import Key
     from versioning.records import Blob
     from versioning.repository import Repository
 
 READERS = 8
 WRONG = "its bytes are not those written"
+SEEN = "was seen from here, and nothing deletes it: somebody removed it, or set the store back"
 ASIDE = "its bytes were wrong and are set aside; run the step again to recompute it"
 GONE = "its bytes are gone; run the step again to recompute it"
 
@@ -35,8 +39,9 @@ class Damage:
     """Bytes that are not those written.
 
     Attributes:
-        id: The version they belong to.
-        blob: Name of the blob, or of the part when it is inside the record; None for the record.
+        id: The version they belong to; empty for a note (of a name, a pin or a run).
+        blob: Name of the blob, of the part when it is inside the record, or of the note; None for
+            the record.
         reason: What is wrong with them.
     """
 
@@ -60,6 +65,19 @@ class Dangling:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What this machine saw in the repository, and what nothing there deletes.
+
+    Attributes:
+        name: Its name in the store.
+        reason: What it was.
+    """
+
+    name: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Report:
     """What `verify` found.
@@ -69,27 +87,35 @@ class Report:
         checked_bytes: How many bytes were digested.
         damaged: Bytes that are not those written.
         dangling: References to what is not there.
+        gone: What was there and vanished: somebody removed it, or set the store back.
         replaced: Versions whose lost or damaged bytes a later version of the same key holds.
         orphans: Names that nothing refers to: blobs and intents of interrupted writers.
-        set_aside: Damaged blobs that were moved out of the way now.
+        set_aside: Damaged blobs and bindings that were moved out of the way now.
+        restored: Damaged or lost records that were written again from their copies now.
     """
 
     checked: int = 0
     checked_bytes: int = 0
     damaged: list[Damage] = field(default_factory=list)
     dangling: list[Dangling] = field(default_factory=list)
+    gone: list[Gone] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
 
     @property
     def is_sound(self) -> bool:
-        """Whether every version and binding is what it says."""
-        return not (self.damaged or self.dangling)
+        """Whether every version and binding is what it says, and nothing is missing."""
+        return not (self.damaged or self.dangling or self.gone)
 
 
 def verify(
-    repository: Repository, version_id: str | None = None, *, set_aside: bool = False
+    repository: Repository,
+    version_id: str | None = None,
+    *,
+    set_aside: bool = False,
+    witness: Catalog | None = None,
 ) -> Report:
     """Check one version, or everything in a repository; nothing is changed unless asked.
 
@@ -98,7 +124,9 @@ def verify(
     Args:
         repository: Which one.
         version_id: Check only this version, without bindings and orphans.
-        set_aside: Move damaged blobs out of the way, so that steps that need them run again.
+        set_aside: Move damaged blobs and bindings out of the way, so that steps that need them run
+            again; write damaged records again where a whole copy is.
+        witness: What remembers what was in the repository before.
 
     Raises:
         ReadOnlyError: If damage is to be set aside where nothing can be written.
@@ -115,6 +143,9 @@ def verify(
     leftovers = check.names(layout.BLOBS) | check.names(layout.INTENTS)
     report = check.versions(repository.ids())
     check.bindings(keys)
+    check.notes()
+    if witness is not None:
+        check.vanished(witness)
     report.orphans = sorted(leftovers - check.used)
     return report
 
@@ -169,8 +200,34 @@ class _Check:
                 continue
             except UNREADABLE as error:
                 self._dangling(name, str(error.facts.get("id", "")), str(error))
+                if self._sets_aside:
+                    self._store.delete(name)
+                    self.report.set_aside.append(name)
                 continue
             self._check_binding(name, bound)
+            if not isinstance(self._record(bound.id), VersionRecord):
+                self._check_copy(name, bound)
+
+    def notes(self) -> None:
+        """Check what is said beside the versions: names, pins and runs."""
+        for name, reason in self._repository.faults():
+            self._damaged("", name, reason)
+        for name in sorted(self._repository.names()):
+            with suppress(*UNREADABLE):
+                for alias, version_id in aliases(self._repository.name_history(name)).items():
+                    if isinstance(error := self._named(version_id), VersioningError):
+                        self._dangling(f"{layout.NAMES}{name}", version_id, f"@{alias}: {error}")
+
+    def vanished(self, witness: Catalog) -> None:
+        """Compare with what was seen before."""
+        for version_id, (step, created) in witness.gone().items():
+            reason = f"version of {step}, made {created:%Y-%m-%d %H:%M}, {SEEN}"
+            self.report.gone.append(Gone(layout.version(version_id), reason))
+        now = self._repository.journals()
+        for name, entries in sorted(witness.longest(now).items()):
+            if entries > now.get(name, 0):
+                reason = f"has {now.get(name, 0)} entries and had {entries}, {SEEN}"
+                self.report.gone.append(Gone(name, reason))
 
     def _check_binding(self, name: str, bound: VersionRecord) -> None:
         record = self._record(bound.id)
@@ -178,6 +235,23 @@ class _Check:
             self._dangling(name, bound.id, f"it binds a version that is not there: {record}")
         elif bound != record:
             self._damaged(bound.id, None, f"its record and its copy in {name} differ")
+
+    def _check_copy(self, name: str, bound: VersionRecord) -> None:
+        """A binding is a copy of its version's record, which can be lost or damaged."""
+        place = layout.version(bound.id)
+        if not self._sets_aside or not self._repository.is_live(bound):
+            return
+        data = self._store.get(name)
+        is_lost = self._store.put_if_absent(place, data)
+        if not is_lost and not is_revoked(self._store.get(place)):
+            self._store.put(place, data)
+        self.report.restored.append(place)
+
+    def _named(self, version_id: str) -> VersionRecord | VersioningError:
+        try:
+            return self._record(version_id)
+        except FormatError as error:
+            return error
 
     def _check_record(self, record: VersionRecord) -> None:
         try:

@@ -113,6 +113,16 @@ def _repository(url: str, settings: Settings) -> Iterator[Check]:
     else:
         found = f"{repository.id}, format {FORMAT_VERSION}, {count} versions"
         yield Check("repository", OK, found)
+        yield from _vanished(repository)
+
+
+def _vanished(repository: Repository) -> Iterator[Check]:
+    if gone := repository.catalog.gone():
+        newest = max(created for _, created in gone.values())
+        found = (
+            f"{len(gone)} versions that were seen from here are gone, made up to {newest:%F %H:%M}"
+        )
+        yield Check("witness", BAD, found, "`versioning verify` names them")
 
 
 def _cache(settings: Settings) -> Check:

@@ -26,15 +26,21 @@ def verify(
     /,
     *,
     set_aside: Flag = False,
+    accept_gone: Flag = False,
     options: Options = PLAIN,
 ) -> int:
     """Digest every stored byte again, and follow every reference; 1 when something is wrong.
 
     Args:
         version: Only this one; everything by default.
-        set_aside: Move damaged blobs out of the way, so that steps that need them run again.
+        set_aside: Move damaged blobs and bindings out of the way, so that steps that need them run
+            again; write damaged records again where a whole copy is.
+        accept_gone: What is gone was removed on purpose: forget on this machine that it was there.
     """
-    report = options.open(write=set_aside).verify(version, set_aside=set_aside)
+    repository = options.open(write=set_aside)
+    if accept_gone:
+        repository.catalog.accept()
+    report = repository.verify(version, set_aside=set_aside)
     options.answer(asdict(report), lambda: _findings(report))
     return 0 if report.is_sound else 1
 
@@ -61,7 +67,10 @@ def _findings(report: Report) -> Iterator[RenderableType]:
     dangling = table("dangling", "refers to", "reason")
     for reference in report.dangling:
         add(dangling, reference.name, reference.target, reference.reason)
-    yield from (found for found in (damaged, dangling) if found.row_count)
+    gone = table("gone", "what it was")
+    for lost in report.gone:
+        add(gone, lost.name, lost.reason)
+    yield from (found for found in (damaged, dangling, gone) if found.row_count)
     yield from _notes(report)
     yield line("All is sound." if report.is_sound else "Something is wrong: see above.")
 
@@ -70,9 +79,17 @@ def _notes(report: Report) -> Iterator[RenderableType]:
     if report.replaced:
         yield line(f"{len(report.replaced)} lost their bytes and were made again since")
     if report.set_aside:
-        yield line(f"{len(report.set_aside)} blobs set aside: run their steps again")
-    elif any(item.blob for item in report.damaged):
-        yield line("`versioning verify --set-aside` makes the next run compute them again")
+        yield line(f"{len(report.set_aside)} set aside: run their steps again")
+    elif report.damaged or report.dangling:
+        yield line("`versioning verify --set-aside` restores what has a whole copy and makes the ")
+        yield line("next run compute the rest again")
+    if report.restored:
+        yield line(f"{len(report.restored)} records written again from their copies")
+    if report.gone:
+        yield line(
+            "Restore what is gone from a backup, or run the steps again; when it was removed"
+        )
+        yield line("on purpose, `versioning verify --accept-gone` forgets it")
     if report.orphans:
         yield line(f"{len(report.orphans)} leftovers of interrupted or running writers: harmless")
         yield from (line(f"  {name}") for name in report.orphans[:SHOWN])
