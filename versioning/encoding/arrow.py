@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from versioning.encoding.encoder import Encoder
 
 _is = pa.types
+_EXTENSION_PARAMETERS = ("dim_names", "permutation", "shape", "type_name", "vendor_name")
 _RELEASES = frozenset({"creator", "pandas_version"})
 
 
@@ -57,7 +58,7 @@ def write_type(kind: pa.DataType, to: Encoder) -> None:
     """Write a type with its parameters and the fields inside it."""
     if isinstance(kind, pa.BaseExtensionType):
         to.text(f"extension {kind.extension_name}")
-        to.data(kind.__arrow_ext_serialize__())
+        _extension(kind, to)
         write_type(kind.storage_type, to)
     elif _is.is_dictionary(kind):
         to.text("dictionary")
@@ -66,6 +67,7 @@ def write_type(kind: pa.DataType, to: Encoder) -> None:
         write_type(kind.value_type, to)
     elif _is.is_run_end_encoded(kind):
         to.text("run_end_encoded")
+        write_type(kind.run_end_type, to)
         write_type(kind.value_type, to)
     elif kind.num_fields:
         _nested_type(kind, to)
@@ -73,8 +75,18 @@ def write_type(kind: pa.DataType, to: Encoder) -> None:
         to.text(str(kind))
 
 
+def _extension(kind: pa.BaseExtensionType, to: Encoder) -> None:
+    """Write the parameters of an extension type; those of Arrow's own say them as attributes."""
+    if isinstance(kind, pa.ExtensionType):
+        to.data(kind.__arrow_ext_serialize__())
+    else:
+        to.attributes({name: getattr(kind, name, None) for name in _EXTENSION_PARAMETERS})
+
+
 def _nested_type(kind: pa.DataType, to: Encoder) -> None:
     to.text(kind.__class__.__name__)
+    if _is.is_union(kind):
+        to.value(kind.type_codes)
     to.integer(getattr(kind, "list_size", -1))
     to.value(getattr(kind, "keys_sorted", None))
     to.integer(kind.num_fields)

@@ -19,7 +19,7 @@ from blake3 import blake3
 from versioning.digest import Digest
 from versioning.encoding.paths import Label, Trail
 from versioning.encoding.registry import ITEM, Rule, qualified_name, rule_for
-from versioning.errors import UnkeyableError
+from versioning.errors import UnkeyableError, VersioningError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,13 +40,19 @@ def value_digest(value: object, *, path: str = "value") -> Digest:
 
     Raises:
         UnkeyableError: If the value, or one inside it, is of an unknown type, contains itself, or
-            is nested more than 200 deep.
+            is nested more than 200 deep, or cannot be read.
     """
     encoder = Encoder(Trail(path))
     try:
         encoder.value(value)
     except RecursionError as error:
-        raise encoder.refusal(value, "it is nested too deep") from error
+        raise encoder.failure("it is nested too deep; flatten it") from error
+    except (VersioningError, MemoryError):
+        raise
+    except Exception as error:
+        # Encoders read what libraries and strangers made, which may raise anything.
+        reason = f"reading it failed with {type(error).__name__}: {error}; pass it in another form"
+        raise encoder.failure(reason) from error
     return encoder.digest()
 
 
@@ -192,6 +198,10 @@ class Encoder:
         what = f"{self.path} is a {name}, which cannot be keyed"
         message = f"{what}; {advice}" if reason is None else f"{what}: {reason}"
         return UnkeyableError(message, path=self.path, type=name)
+
+    def failure(self, reason: str) -> UnkeyableError:
+        """The error to raise where keying ended before it knew what it saw."""
+        return UnkeyableError(f"{self.path} cannot be keyed: {reason}", path=self.path)
 
     def _enter(self, value: object) -> None:
         if id(value) in self.trail.active:

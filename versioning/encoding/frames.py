@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from versioning.encoding.arrow import write_type, write_values
 from versioning.encoding.numeric import write_array, write_dtype
+from versioning.encoding.paths import Label
 from versioning.encoding.registry import encodes
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _series(value: pd.Series[Any], to: Encoder) -> None:
 
 def _write_rest(value: Any, to: Encoder) -> None:
     """What a frame or series carries beside its data; subclasses declare theirs in `_metadata`."""
-    to.item("attrs", value.attrs)
+    to.item(Label(".attrs"), value.attrs)
     to.value(value.flags.allows_duplicate_labels)
     declared = value._metadata  # noqa: SLF001 - how pandas documents it for subclasses
     own = [name for name in declared if name not in {"_name", "_flags"}]
@@ -54,7 +55,7 @@ def _index(value: pd.Index[Any], to: Encoder) -> None:
 
 
 def _write_index(index: pd.Index[Any], to: Encoder) -> None:
-    to.item("names", list(index.names))
+    to.item(Label(".names"), list(index.names))
     if isinstance(index, pd.RangeIndex):
         to.text("range")
         to.value((index.start, index.stop, index.step))
@@ -73,8 +74,8 @@ def _write_labels(columns: pd.Index[Any], to: Encoder) -> None:
     """Plain labels one by one: which dtype holds them depends on how the frame was made."""
     if type(columns) in (pd.Index, pd.RangeIndex):
         to.text("labels")
-        to.item("names", list(columns.names))
-        to.item("columns", columns.tolist())
+        to.item(Label(".names"), list(columns.names))
+        to.item(Label(".columns"), columns.tolist())
     else:
         _write_index(columns, to)
 

@@ -1,6 +1,7 @@
-"""Encoder of LightGBM's boosters: the text of the model, up to the parameters it was trained with.
+"""Encoder of LightGBM's boosters: the text of the model, and what training found out.
 
-Those name threads and verbosity. Scikit-learn style models are estimators that hold a booster.
+The parameters of the training are left out: they name threads and verbosity. Scikit-learn style
+models are estimators that hold a booster.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ _CATEGORIES = "\npandas_categorical:"
 
 @encodes(lightgbm.Booster, tag="lightgbm.booster", family=True)
 def _booster(value: lightgbm.Booster, to: Encoder) -> None:
-    text = value.model_to_string()
+    text = value.model_to_string(num_iteration=-1)  # All trees, not those up to the best one.
     model, _, rest = text.partition(_PARAMETERS)
     to.text(model)
     to.text(rest.rpartition(_CATEGORIES)[2].strip())
+    # What predictions stop at; unknown is 0 or -1, as it happens.
+    to.integer(max(value.best_iteration, 0))
+    to.attributes({data: dict(scores) for data, scores in value.best_score.items()})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from versioning.encoding.objects import state_of
+from versioning.encoding.paths import Label
 from versioning.encoding.registry import Rule, add_rule, encodes, header
 
 if TYPE_CHECKING:
@@ -48,11 +49,24 @@ def _subclass(value: Array, to: Encoder) -> None:
 def _masked(value: Any, to: Encoder) -> None:
     mask = np.ma.getmaskarray(value)
     data = np.array(value.data, order="C")
-    data[mask] = np.zeros((), data.dtype)
+    _blank(data, mask)
     write_array(data, to)
     write_array(mask, to)
-    to.item("fill_value", value.fill_value)
+    to.item(Label(".fill_value"), value.fill_value)
     to.value(bool(value.hardmask))
+
+
+def _blank(data: Array, mask: Array) -> None:
+    """Put zeros under a mask, which a structured array has for each field."""
+    if data.dtype.names is None:
+        data[mask] = np.zeros((), data.dtype)
+    for name in data.dtype.names or ():
+        _blank(data[name], mask[name])
+
+
+@encodes(type(np.ma.masked), tag="numpy.masked_constant", is_atomic=True)
+def _masked_constant(value: object, to: Encoder) -> None:
+    """Write nothing: the tag says it all."""
 
 
 @encodes(np.generic, tag="numpy.scalar", family=True)
@@ -70,6 +84,7 @@ def write_dtype(dtype: np.dtype[Any], to: Encoder) -> None:
         to.integer(len(dtype.names))
         for name in dtype.names:
             to.text(name)
+            to.value(_title(dtype, name))
             write_dtype(dtype[name], to)
     elif dtype.subdtype is not None:
         to.text("subarray")
@@ -78,8 +93,16 @@ def write_dtype(dtype: np.dtype[Any], to: Encoder) -> None:
     elif dtype.kind == "T":
         to.text("text")
         to.value(getattr(dtype, "na_object", None))
+        to.value(getattr(dtype, "coerce", True))
     else:
         to.text(dtype.str)
+
+
+def _title(dtype: np.dtype[Any], name: str) -> object:
+    """The second name that a field may have."""
+    assert dtype.fields is not None
+    _, _, *title = dtype.fields[name]
+    return title[0] if title else None
 
 
 @encodes(np.random.RandomState, tag="numpy.randomstate")
@@ -96,13 +119,19 @@ def _generator(value: np.random.Generator, to: Encoder) -> None:
 def _bit_generator(value: np.random.BitGenerator, to: Encoder) -> None:
     to.value(value.state)
     # Children are spawned from it.
-    to.item("seed_seq", value.seed_seq)
+    to.item(Label(".seed_seq"), value.seed_seq)
 
 
 @encodes(np.random.SeedSequence, tag="numpy.seedsequence")
 def _seed_sequence(value: np.random.SeedSequence, to: Encoder) -> None:
     to.value(value.state)
     to.integer(value.n_children_spawned)
+
+
+@encodes(np.busdaycalendar, tag="numpy.busdaycalendar")
+def _calendar(value: np.busdaycalendar, to: Encoder) -> None:
+    write_array(value.weekmask, to)
+    write_array(value.holidays, to)
 
 
 @encodes(np.ufunc, tag="numpy.ufunc")
@@ -136,7 +165,7 @@ def _chunks(array: Array) -> Iterator[Array]:
     if not array.nbytes:
         return
     rows = _rows(array)
-    per_row = rows[0].nbytes
+    per_row = rows[:1].nbytes  # That of a scalar would be smaller: it drops the padding of text.
     if rows.ndim > 1 and per_row > CHUNK_BYTES:
         for row in rows:
             yield from _chunks(row)

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 import random
+import struct
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from itertools import takewhile
 from types import MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from versioning.encoding.paths import Label
 from versioning.encoding.registry import (
     encodes,
     encodes_structure,
@@ -36,6 +40,8 @@ _PLAIN = frozenset({
     OrderedDict, Counter, defaultdict, ChainMap, Decimal, Fraction, UUID, date, datetime, time,
     timedelta,
 })  # fmt: skip
+
+_POINTER = struct.calcsize("P")
 
 # Bookkeeping that attrs and `weakref` keep on instances.
 _IGNORED = frozenset({"__weakref__", "__dict__", "_attrs_cached_hash"})
@@ -67,16 +73,26 @@ def _is_cached(cls: type, name: str) -> bool:
 
 def _has_only_attributes(cls: type) -> bool:
     """Whether instances hold nothing but attributes: no base is a container or written in C."""
-    return all(
-        base is object or not (base.__module__ == "builtins" or registered(base))
-        for base in cls.__mro__
+    bases = [base for base in cls.__mro__ if base is not object]
+    return not any(
+        base.__module__ == "builtins" or registered(base) or _has_hidden_room(base)
+        for base in bases
     )
+
+
+def _has_hidden_room(cls: type) -> bool:
+    """Whether instances have room beyond that for attributes, which only C code can fill."""
+    slots = cls.__dict__.get("__slots__", ())
+    names = {slots} if isinstance(slots, str) else {*slots}
+    fields = (names - {"__dict__", "__weakref__"}) | ({"__dict__", "__weakref__"} & {*cls.__dict__})
+    base = cls.__base__
+    return base is not None and cls.__basicsize__ - base.__basicsize__ > len(fields) * _POINTER
 
 
 @encodes(Enum, tag="enum", family=True)
 def _enum(value: Enum, to: Encoder) -> None:
     to.value(value.name)
-    to.item("value", value._value_)
+    to.item(Label(".value"), value._value_)
 
 
 @encodes_structure(lambda cls: issubclass(cls, tuple) and hasattr(cls, "_fields"), tag="namedtuple")
@@ -85,6 +101,14 @@ def _namedtuple(value: Any, to: Encoder) -> None:
     to.integer(tuple.__len__(value))
     for name, member in zip(value._fields, tuple.__iter__(value), strict=True):
         to.attribute(name, member)
+
+
+@encodes_structure(
+    lambda cls: issubclass(cls, tuple) and hasattr(cls, "n_sequence_fields"), tag="structseq"
+)
+def _struct_sequence(value: Any, to: Encoder) -> None:
+    """A tuple of C code (`os.stat_result`), which may hold fields that are no members."""
+    to.value(value.__reduce__()[1])
 
 
 @encodes_structure(
@@ -104,6 +128,11 @@ def _partial(value: functools.partial[Any], to: Encoder) -> None:
     to.attribute("args", value.args)
     to.attribute("keywords", value.keywords)
     to.attributes(state_of(value))
+
+
+@encodes(operator.itemgetter, operator.attrgetter, operator.methodcaller, tag="getter")
+def _getter(value: object, to: Encoder) -> None:
+    to.value(value.__reduce__())
 
 
 @encodes(random.Random, tag="random")
@@ -136,7 +165,8 @@ def _subclass(value: object, to: Encoder) -> None:
 
 
 def _refuse_state(value: object, to: Encoder) -> None:
-    extra = sorted(state_of(value))
+    own = takewhile(lambda base: base not in _PLAIN, type(value).__mro__)
+    extra = sorted(state_of(value)) or [base.__name__ for base in own if _has_hidden_room(base)]
     if extra:
         raise to.refusal(
             value,

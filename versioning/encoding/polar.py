@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from versioning.encoding.encoder import Encoder
 
 
+_WIDE = tuple(getattr(pl, name) for name in ("Int128", "UInt128") if hasattr(pl, name))
+_TEXT = (pl.Categorical, pl.Enum, *_WIDE)
+
+
 @encodes(pl.DataFrame, tag="polars.frame", family=True)
 def _frame(value: pl.DataFrame, to: Encoder) -> None:
     to.integer(value.height)
@@ -31,9 +35,26 @@ def _series(value: pl.Series, to: Encoder) -> None:
     _write_dtype(value.dtype, to)
     if value.dtype == pl.Object:
         raise to.refusal(value, "it holds Python objects; convert them to another dtype")
-    if value.dtype in (pl.Categorical, pl.Enum):
-        value = value.cast(pl.String)  # How text is numbered is shared with other columns.
+    as_text = _as_text(value.dtype)
+    if as_text != value.dtype:
+        value = value.cast(as_text)
     write_values(value.rechunk().to_arrow(), to)
+
+
+def _as_text(dtype: Any) -> Any:
+    """`dtype` with text for what Arrow cannot say, and for text that polars numbers.
+
+    Numbers of categories depend on what else the process has seen.
+    """
+    if dtype.base_type() in _TEXT:
+        return pl.String()
+    if isinstance(dtype, pl.List):
+        return pl.List(_as_text(dtype.inner))
+    if isinstance(dtype, pl.Array):
+        return pl.Array(_as_text(dtype.inner), dtype.size)
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct([pl.Field(field.name, _as_text(field.dtype)) for field in dtype.fields])
+    return dtype
 
 
 @encodes(pl.LazyFrame, tag="polars.lazy")
@@ -60,6 +81,10 @@ def _write_dtype(dtype: Any, to: Encoder) -> None:
         _write_dtype(dtype.inner, to)
     elif isinstance(dtype, pl.Enum):
         _series(dtype.categories, to)
+    elif isinstance(dtype, pl.Categorical):
+        # Older releases have one set of categories for all.
+        if (categories := getattr(dtype, "categories", None)) is not None:
+            to.value([categories.name(), categories.namespace(), str(categories.physical())])
     else:
         names = ("time_unit", "time_zone", "precision", "scale")
         to.attributes({name: getattr(dtype, name, None) for name in names})

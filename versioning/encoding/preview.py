@@ -56,6 +56,14 @@ def _integer(value: int) -> str:
     return f"int of about {digits} digits"
 
 
+def _exact(value: Any) -> str | None:
+    """A value made of integers, which Python refuses to write when they are very long."""
+    try:
+        return str(value)
+    except ValueError:
+        return None
+
+
 def _text(value: str | bytes) -> str:
     return repr(value if len(value) <= LONGEST else value[:LONGEST])
 
@@ -117,7 +125,7 @@ _SIZED_LIBRARIES = frozenset({
     "numpy", "pandas", "pyarrow", "polars", "scipy", "torch", "sklearn", "lightgbm", "xgboost",
 })  # fmt: skip
 _NESTING = frozenset({list, tuple, dict, set, frozenset})
-_SHOWN: dict[type, Callable[[Any], str]] = {
+_SHOWN: dict[type, Callable[[Any], str | None]] = {
     int: _integer,
     str: _text,
     bytes: _text,
@@ -126,6 +134,7 @@ _SHOWN: dict[type, Callable[[Any], str]] = {
     set: _members,
     frozenset: _members,
     dict: _mapping,
-    **dict.fromkeys((type(None), bool, float, complex, range, slice), repr),
-    **dict.fromkeys((Decimal, Fraction, UUID, date, datetime, time, timedelta), str),
+    **dict.fromkeys((type(None), bool, float, complex), repr),
+    **dict.fromkeys((Fraction, range, slice), _exact),
+    **dict.fromkeys((Decimal, UUID, date, datetime, time, timedelta), str),
 }

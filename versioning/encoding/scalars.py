@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from versioning.encoding.paths import Label
 from versioning.encoding.registry import encodes
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _bytes(value: bytes | bytearray, to: Encoder) -> None:
 
 @encodes(memoryview, tag="memoryview", is_atomic=True)
 def _memoryview(value: memoryview, to: Encoder) -> None:
+    """Write format, shape and elements in C order, wherever they lie."""
     to.text(value.format)
     to.value(value.shape)
     to.data(value.cast("B") if value.c_contiguous and value.nbytes else value.tobytes())
@@ -105,14 +107,14 @@ def _date(value: date, to: Encoder) -> None:
 def _datetime(value: datetime, to: Encoder) -> None:
     to.text(datetime.isoformat(value.replace(tzinfo=None)))
     to.integer(value.fold)
-    to.item("tzinfo", value.tzinfo)
+    to.item(Label(".tzinfo"), value.tzinfo)
 
 
 @encodes(time, tag="time")
 def _time(value: time, to: Encoder) -> None:
     to.text(time.isoformat(value.replace(tzinfo=None)))
     to.integer(value.fold)
-    to.item("tzinfo", value.tzinfo)
+    to.item(Label(".tzinfo"), value.tzinfo)
 
 
 @encodes(timedelta, tag="timedelta", is_atomic=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 @encodes(pydantic.BaseModel, tag="pydantic.model", family=True)
 def _model(value: pydantic.BaseModel, to: Encoder) -> None:
     held = vars(value)
+    # `model_dump(exclude_unset=True)` tells a default from the same value that was given.
+    to.value(value.model_fields_set)
     to.attributes({name: held[name] for name in type(value).model_fields if name in held})
     to.attributes(dict(value.__pydantic_extra__ or {}))
     to.attributes(_private(value))

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from versioning.encoding.numeric import write_array
+from versioning.encoding.paths import Label
 from versioning.encoding.registry import encodes, encodes_structure
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def _part(value: Any, to: Encoder) -> None:
         return
     make, arguments, state, *items = (*reduced, None, None, None)[:5]
     to.text(f"{make.__module__}:{make.__qualname__}")
-    to.item("arguments", arguments)
-    to.item("state", dict(sorted(state.items())) if _has_names(state) else state)
+    to.item(Label(".arguments"), arguments)
+    to.item(Label(".state"), dict(sorted(state.items())) if _has_names(state) else state)
     to.value([None if part is None else list(part) for part in items])
 
 

@@ -39,6 +39,10 @@ def _write_tensor(value: torch.Tensor, to: Encoder) -> None:
 
 def _elements(value: torch.Tensor) -> Any:
     value = value.resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
+    if value.is_complex():
+        value = torch.view_as_real(value).reshape(-1)
+    if value.stride() != (1,):  # A single element may keep the stride of the view it came from.
+        value = value.clone(memory_format=torch.contiguous_format)
     if value.is_floating_point() and value.dtype.itemsize > 1:
         missing = value.isnan()
         if missing.any():
@@ -48,13 +52,21 @@ def _elements(value: torch.Tensor) -> Any:
 
 @encodes(torch.nn.Module, tag="torch.module", family=True)
 def _module(value: torch.nn.Module, to: Encoder) -> None:
-    to.attributes(state_of(value))
+    state = state_of(value)
+    # Recurrent layers keep weak references to their parameters, which are here already.
+    state.pop("_flat_weight_refs", None)
+    to.attributes(state)
 
 
 @encodes(torch.Generator, tag="torch.generator")
 def _generator(value: torch.Generator, to: Encoder) -> None:
     to.text(str(value.device))
     _write_tensor(value.get_state(), to)
+
+
+@encodes(torch.Size, tag="torch.size", is_atomic=True)
+def _size(value: torch.Size, to: Encoder) -> None:
+    to.value(tuple(value))
 
 
 @encodes(torch.dtype, torch.device, torch.layout, tag="torch.name", is_atomic=True)
