@@ -46,12 +46,14 @@ class Settings:
         cache: Folder of this machine for what can be fetched or computed again.
         lease_seconds: How long a silent holder of a key delays others.
         allow_pickle: Whether versions may be stored and loaded as pickles, which can run code.
+        strict: Whether a step fails that reads what its key cannot see, instead of being warned of.
     """
 
     repository: str | None = None
     cache: Path = field(default_factory=_default_cache)
     lease_seconds: float = 15.0
     allow_pickle: bool = False
+    strict: bool = False
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, start: Path | None = None) -> Self:

@@ -12,6 +12,7 @@ import inspect
 import re
 import time
 from collections import OrderedDict, namedtuple
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 from datetime import UTC, datetime
@@ -26,17 +27,28 @@ from versioning.digest import digest_bytes
 from versioning.encoding import preview
 from versioning.envelope import UNREADABLE
 from versioning.environment import environment_leaves, environment_record
-from versioning.errors import ConflictError, NotFoundError
+from versioning.errors import ConflictError, NotFoundError, UnkeyableError
+from versioning.hidden.reads import KINDS, NETWORK, PROGRAM, Read, advice, told
 from versioning.keys import Leaf, diff_leaves, root_key
 from versioning.repository import Draft
+from versioning.watching import watch_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from versioning.digest import Key
+    from versioning.hidden import Watch
     from versioning.records import Input, VersionRecord
 
 Output = Version | tuple[Version, ...]
+
+# What is no secret of a step, by whether it is volatile and whether it is an effect.
+_DECLARED: Mapping[tuple[bool, bool], frozenset[str]] = {
+    (False, False): frozenset(),
+    (False, True): frozenset({NETWORK, PROGRAM}),
+    (True, False): KINDS,
+    (True, True): KINDS,
+}
 
 _MENTIONS_HANDLE = re.compile(r"\bVersion\b")
 
@@ -55,6 +67,8 @@ class Step:
         volatile: Reads the outside world: always runs, and has changed only when its value has.
         effect: Acts on the outside world: a rerun takes its version instead of running it.
         env: Distributions whose versions are keyed; None for those the code imports.
+        strict: Fail, before anything is committed, when the body reads what the key cannot see;
+            None to do as the settings say.
     """
 
     function: Callable[..., Any]
@@ -66,6 +80,7 @@ class Step:
     volatile: bool = False
     effect: bool = False
     env: tuple[str, ...] | None = None
+    strict: bool | None = None
 
     def __post_init__(self) -> None:
         if unknown := self.exclude - self.signature.parameters.keys():
@@ -150,6 +165,7 @@ class Call:
     step: Step
     repository: Repository
     parameters: dict[str, Any]
+        watch: What its body reads, once it runs.
     leaves: tuple[Leaf, ...]
     inputs: tuple[Input, ...]
     code: CodeClosure
@@ -161,6 +177,7 @@ class Call:
     def key(self) -> Key:
         """What this call asks for."""
         return root_key(self.leaves)
+    watch: Watch | None = field(default=None, compare=False)
 
     def find(self) -> bool:
         """Look for a version that answers this call, and remember it."""
@@ -191,6 +208,25 @@ class Call:
         value: Any,
         *,
         seconds: float,
+    @contextmanager
+    def watching(self, arguments: Sequence[object]) -> Iterator[None]:
+        """Notice what the body, which runs inside, reads and the key cannot see.
+
+        Args:
+            arguments: The values it is called with.
+        """
+        known = (arguments, self.parameters, self.step.code_deps)
+        self.watch = watch_over(self.step.function, self.leaves, known, self.repository)
+        with self.watch.watching():
+            yield
+
+    @property
+    def hidden(self) -> tuple[Read, ...]:
+        """What its body read and its key cannot see, but for what the step is declared to do."""
+        declared = _DECLARED[self.step.volatile, self.step.effect]
+        reads = self.watch.reads.values() if self.watch else ()
+        return tuple(read for read in reads if read.kind not in declared)
+
         flow: str | None = None,
         run: Mapping[str, Any] | None = None,
         replace: bool = False,
@@ -207,7 +243,8 @@ class Call:
             bind: Answer later calls at all; without it, `Repository.bind` must follow.
 
         Raises:
-            UnkeyableError: If the value cannot be digested or stored exactly.
+            UnkeyableError: If the value cannot be digested or stored exactly, or the step is
+                strict and its body read what the key cannot see.
             StorageError: If it cannot be written; nothing answers the call then.
         """
         value = loaded(value)
@@ -215,6 +252,7 @@ class Call:
         replace = replace or self.step.volatile
         if isinstance(value, tuple) and value:
             parts = [self._commit_part(draft, n, item) for n, item in enumerate(value)]
+        self._check_strict()
             meta = {**draft.meta, "outputs": [part.to_dict() for part in parts], **_named(value)}
             draft = with_changes(draft, meta=meta)
             value = [str(part.digest) for part in parts]
@@ -252,12 +290,25 @@ class Call:
         if run:
             meta["run"] = dict(run)
         if self.code.warnings:
+    def _check_strict(self) -> None:
+        strict = self.step.strict
+        if not (self.repository.settings.strict if strict is None else strict):
+            return
+        if hidden := self.hidden:
+            raise UnkeyableError(
+                f"{self.step.name} is strict and read what its key cannot see: {told(hidden)}. "
+                f"Nothing was stored. Pass it on instead ({advice(hidden)}), or set strict=False",
+                reads=[read.to_dict() for read in hidden],
+            )
+
             meta["warnings"] = list(self.code.warnings)
         meta |= {name: True for name in ("volatile", "effect") if getattr(self.step, name)}
         return Draft(
             key=self.key,
             leaves=self.leaves,
             step=self.step.name,
+        if self.watch is not None:
+            meta["hidden"] = [read.to_dict() for read in self.hidden]
             function=self.step.qualified_name,
             flow=flow,
             inputs=self.inputs,

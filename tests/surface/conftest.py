@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.surface import journal
 from tests.surface.journal import Journal
 from versioning import Repository, open_repository
 
@@ -23,4 +24,5 @@ def repository(server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     """What bodies ran."""
     monkeypatch.setenv("RAN", str(tmp_path / "ran"))
+    monkeypatch.setattr(journal, "PLACE", str(tmp_path / "ran"))
     return Journal(tmp_path / "ran")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Read once a process: a body that asked for it would read what its key cannot see.
+PLACE = os.environ.get("RAN", "")
+
 
 def note(line: str) -> None:
     """Write down that a body ran; `O_APPEND` keeps the lines of several processes whole."""
-    with open(os.environ["RAN"], "a") as file:
+    with open(PLACE, "a") as file:
         file.write(line + "\n")
 
 

@@ -207,6 +207,7 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
             "warnings": meta.pop("warnings", []),
         },
         "run": meta.pop("run", {}),
+        "hidden": meta.pop("hidden", None),
         "names": names_of(repository, record.id),
         "pin": repository.pins().get(record.id),
         "meta": meta,
@@ -241,6 +242,11 @@ def _page(document: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
         for item in document["inputs"]:
             add(inputs, item["name"], short(item["id"]), short(item["digest"]))
         yield inputs
+    if document["hidden"]:
+        hidden = table("read, unseen by its key", "what", "by")
+        for item in document["hidden"]:
+            add(hidden, item["kind"], item["what"], item["where"])
+        yield hidden
     environment = {k: v for k, v in document["environment"].items() if v not in (None, "", {})}
     yield pairs({"environment": ", ".join(f"{name} {fact}" for name, fact in environment.items())})
     for warning in document["code"]["warnings"]:

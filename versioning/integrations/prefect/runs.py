@@ -23,6 +23,7 @@ from prefect.logging import get_logger, get_run_logger
 from versioning.api import Repository, Version, open_repository
 from versioning.differences import Why, nearest, why
 from versioning.errors import VersioningError
+from versioning.hidden.reads import advice, told
 from versioning.integrations.prefect.tables import Row, RunTable
 
 if TYPE_CHECKING:
@@ -92,6 +93,20 @@ def warn(call: Call) -> None:
         if text not in _warned:
             _warned.add(text)
             _logger().warning("%s: %s", call.step.name, text)
+
+
+def warn_of_hidden(call: Call) -> None:
+    """Log what a body read that its key cannot see, once a process in the same words."""
+    if not (hidden := call.hidden):
+        return
+    _emit("hidden", {"step": call.step.name, "key": call.key, "reads": [asdict(r) for r in hidden]})
+    text = (
+        f"{call.step.name} read what its key cannot see: {told(hidden)}. A later run will not "
+        f"notice a change of it; pass it on instead ({advice(hidden)})"
+    )
+    if text not in _warned:
+        _warned.add(text)
+        _logger().warning("%s", text)
 
 
 def record_versions(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
@@ -189,6 +204,7 @@ def _explain(watched: _Watched, rows: list[Row]) -> None:
         elif not row.why:
             try:
                 record = watched.repository.record(row.version)
+                row.hidden = list(record.meta.get("hidden", ()))
                 if row.step not in earlier:
                     before = watched.started
                     earlier[row.step] = watched.repository.earlier(record, before=before)

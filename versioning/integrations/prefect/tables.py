@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
 
 from versioning.errors import NotFoundError
+from versioning.hidden.reads import told
 from versioning.runs import last_run
 from versioning.units import duration, size
 
@@ -37,6 +38,7 @@ class Row:
         saved_seconds: How long it ran when the version was made; 0 for a miss.
         why: Why it is a hit or a miss, for people.
         task_run: Prefect's id of the task run.
+        hidden: What its body read that the key cannot see: `kind`, `what` and `where` of each.
     """
 
     step: str
@@ -49,11 +51,18 @@ class Row:
     saved_seconds: float
     why: str
     task_run: str
+    hidden: list[dict[str, str]] = field(default_factory=list)
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
         """A row as a run record holds it; unknown fields are ignored."""
-        return cls(**{item.name: facts[item.name] for item in fields(cls)})
+        return cls(**{item.name: facts[item.name] for item in fields(cls) if item.name in facts})
+
+    @property
+    def reason(self) -> str:
+        """Why it is a hit or a miss, and what may make a later hit wrong."""
+        unseen = f"its key cannot see {told(self.hidden)}" if self.hidden else ""
+        return "; ".join(filter(None, [self.why, unseen]))
 
 
 @dataclass(slots=True)
@@ -126,8 +135,8 @@ class RunTable:
     def _lines(self) -> Iterator[tuple[str, ...]]:
         # Mapped steps: one line for all items with the same outcome.
         order = {row.step: n for n, row in reversed(list(enumerate(self.rows)))}
-        rows = sorted(self.rows, key=lambda row: (order[row.step], row.status, row.why))
-        for (step, status, why), group in groupby(rows, lambda r: (r.step, r.status, r.why)):
+        rows = sorted(self.rows, key=lambda row: (order[row.step], row.status, row.reason))
+        for (step, status, why), group in groupby(rows, lambda r: (r.step, r.status, r.reason)):
             items = list(group)
             spent = sum(item.saved_seconds if status == "hit" else item.seconds for item in items)
             yield (

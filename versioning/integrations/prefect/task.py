@@ -119,7 +119,8 @@ def versioned(target: Any = None, /, **options: Any) -> Any:
             (changing it makes earlier versions misses), `exclude` (parameters left out of the key),
             `code_deps` (objects, modules or files the closure cannot see), `codec` (name of the
             codec), `volatile` (reads the outside world: always runs), `effect` (acts on the outside
-            world), `env` (distributions whose versions are keyed).
+            world), `env` (distributions whose versions are keyed), `strict` (fails when its body
+            reads what its key cannot see: files, variables, clock, chance, network, programs).
 
     Raises:
         ConflictError: If versioning replaces an option, or `exclude` names no parameter.
@@ -156,6 +157,7 @@ def _decorate(target: Any, **options: Any) -> Any:
 
 _STEP_OPTIONS = frozenset({
     "version", "exclude", "code_deps", "codec", "volatile", "effect", "env",
+    "strict",
 })  # fmt: skip
 _KEPT = (
     "name", "description", "tags", "task_run_name", "retries", "retry_delay_seconds",
@@ -202,14 +204,17 @@ def _body(step: Step) -> Callable[..., Any]:
 
     async def run_async(*args: Any, **kwargs: Any) -> Output:
         with _attempt(step, args, kwargs) as attempt:
-            result = function(*attempt.args, **attempt.kwargs)
-            value = [x async for x in result] if inspect.isasyncgen(result) else await result
+            with attempt.watching():
+                result = function(*attempt.args, **attempt.kwargs)
+                value = [x async for x in result] if inspect.isasyncgen(result) else await result
             return attempt.commit(value)
 
     def run(*args: Any, **kwargs: Any) -> Output:
         with _attempt(step, args, kwargs) as attempt:
-            value = function(*attempt.args, **attempt.kwargs)
-            return attempt.commit(list(value) if inspect.isgenerator(value) else value)
+            with attempt.watching():
+                value = function(*attempt.args, **attempt.kwargs)
+                value = list(value) if inspect.isgenerator(value) else value
+            return attempt.commit(value)
 
     is_async = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
     return functools.wraps(function)(run_async if is_async else run)
@@ -226,6 +231,13 @@ class _Attempt:
         self.call = call
         self.args, self.kwargs = call.arguments()
         self._began = time.perf_counter()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Notice what the body reads that its key cannot see."""
+        with self.call.watching([*self.args, *self.kwargs.values()]):
+            yield
+        runs.warn_of_hidden(self.call)
 
     def commit(self, value: Any) -> Output:
         """Make `value` the answer, at once or when the transaction around the task commits."""

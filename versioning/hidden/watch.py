@@ -1,0 +1,290 @@
+"""`Watch`: notices what one body reads that its key cannot see, while the body runs.
+
+Events come from one audit hook, a few thin wrappers in the standard library, and the profile
+function of `calls`; all are installed by the first body that is watched. Whose event it is, a
+context variable tells: it follows a body into tasks, into threads and pools that the body starts,
+and into no others. Nothing here may fail or stop what it watches.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import thread as pools
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from versioning.hidden import calls, generators, paths
+from versioning.hidden.frames import asker
+from versioning.hidden.reads import CHANCE, ENVIRONMENT, FILE, NETWORK, PROGRAM, Read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+# What a body that walks a large folder read is told by its beginning.
+MOST = 200
+_watch: ContextVar[Watch | None] = ContextVar("versioning_watch", default=None)
+_running: set[Watch] = set()
+_WORKER: Any = vars(pools)["_worker"]
+
+
+class Watch:
+    """What one execution of a body reads.
+
+    Attributes:
+        reads: By kind and what, in the order they were noticed.
+        seeded: Shared generators that were seeded by now.
+        was_alone: Whether no other body ran at the same time.
+        thread: The thread the body runs in.
+        waiting: This watch and those around it, whose bodies wait for this one.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str | None = None,
+        known: Iterable[str] = (),
+        may_seed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Prepare to watch.
+
+        Args:
+            root: Folder of the project, to which files are told relative.
+            known: Files and folders, as `paths.real` gives them, that may be read.
+            may_seed: Whether the code of the step seeds shared generators; asked at most once.
+        """
+        self.reads: dict[tuple[str, str], Read] = {}
+        self.seeded: set[str] = set()
+        self.was_alone = True
+        self.thread = 0
+        self.waiting: frozenset[Watch] = frozenset()
+        self._root = root
+        self._known = frozenset(known)
+        self._made: set[str] = set()
+        self._may_seed = may_seed
+        self._is_over = False
+        self._states: dict[str, Any] = {}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch what runs inside."""
+        _install()
+        around = _watch.get()
+        if around is not None:
+            around.compare_generators()
+        token = _watch.set(self)
+        self.thread = threading.get_ident()
+        self._meet(around)
+        self._states = generators.states()
+        calls.begin(current)
+        try:
+            yield
+        finally:
+            calls.end()
+            self.compare_generators()
+            _running.discard(self)
+            self._is_over = True
+            _watch.reset(token)
+            if around is not None:
+                around.resume()
+
+    def _meet(self, around: Watch | None) -> None:
+        """Remember who runs at once; bodies around this one in its thread wait for it."""
+        if around is not None and around.thread == self.thread:
+            self.waiting = around.waiting
+        self.waiting |= {self}
+        others = _running - self.waiting
+        _running.add(self)
+        for watch in (self, *others) if others else ():
+            watch.was_alone = False
+
+    def resume(self) -> None:
+        """Go on after a body inside this one: what that one drew is its own affair."""
+        self._states = generators.states()
+
+    def compare_generators(self) -> None:
+        """Note the shared generators that were drawn from since the last look."""
+        names = generators.changed(self._states, generators.states())
+        if names and self.was_alone and not self._may_seed():
+            for name in names:
+                self.note(CHANCE, f"the shared generator of {name}", "")
+
+    def note(self, kind: str, what: str, where: str) -> None:
+        """Remember something that was read, once."""
+        if not self._is_over and len(self.reads) < MOST:
+            self.reads.setdefault((kind, what), Read(kind, what, where))
+
+    @contextmanager
+    def in_thread(self) -> Iterator[None]:
+        """Watch on in a thread that the body started."""
+        token = _watch.set(self)
+        calls.begin(current)
+        try:
+            yield
+        finally:
+            calls.end()
+            _watch.reset(token)
+
+    def opened(self, path: str, flags: int) -> None:
+        """A file is about to be opened with `flags` of `os.open`."""
+        exists = os.path.lexists(path)
+        empties = flags & (os.O_TRUNC | os.O_EXCL)
+        if flags & os.O_CREAT and (empties or not exists):
+            self._made.add(path)
+        elif flags & os.O_ACCMODE != os.O_WRONLY:
+            self._read(path, exists=exists)
+
+    def made(self, path: str) -> None:
+        """A folder is about to be made, or a file to get this name."""
+        if not os.path.lexists(path):
+            self._made.add(path)
+
+    def moved(self, path: str, new: str) -> None:
+        """What was called `path` gets another name."""
+        if paths.below(path, self._made):
+            self._made.add(new)
+
+    def _read(self, path: str, *, exists: bool) -> None:
+        if paths.is_of_python(path):
+            return
+        if paths.below(path, self._known) or paths.below(path, self._made):
+            return
+        found = asker()
+        if found is None or (found[1] and (paths.is_of_libraries(path) or not exists)):
+            return
+        is_ours = self._root is not None and paths.below(path, {self._root})
+        if is_ours or exists:
+            shown = os.path.relpath(path, self._root) if is_ours else path
+            self.note(FILE, shown if exists else f"{shown} (absent)", found[0])
+
+
+def current() -> Watch | None:
+    """The watch of the body that runs here."""
+    return _watch.get()
+
+
+def _opened(watch: Watch, path: Any, _mode: Any = None, flags: Any = os.O_RDONLY) -> None:
+    # Nearly all that is opened in a process is imported: its links need not be followed.
+    if isinstance(path, str | bytes | os.PathLike) and not paths.is_of_python(os.fsdecode(path)):
+        watch.opened(paths.real(path), flags)
+
+
+def _listed(watch: Watch, path: Any = None) -> None:
+    if not isinstance(path, int):
+        watch.opened(paths.real(path or "."), os.O_RDONLY)
+
+
+def _made(watch: Watch, path: Any, *_: Any) -> None:
+    if isinstance(path, str | bytes | os.PathLike):
+        watch.made(paths.real(path))
+
+
+def _moved(watch: Watch, path: Any, new: Any, *_: Any) -> None:
+    watch.moved(paths.real(path), paths.real(new))
+
+
+def _started(watch: Watch, program: Any, *_: Any) -> None:
+    found = asker()
+    if found and found[1] < 2:
+        # Arguments may be secret; of a line for a shell, the first word is the program.
+        name = os.fsdecode(program).split()[0] if program else "?"
+        watch.note(PROGRAM, Path(name).name, found[0])
+
+
+def _connected(watch: Watch, _socket: Any, address: Any) -> None:
+    found = asker()
+    if found and isinstance(address, tuple):
+        watch.note(NETWORK, f"{address[0]}:{address[1]}", found[0])
+
+
+_EVENTS: dict[str, Callable[..., None]] = {
+    "open": _opened,
+    "sqlite3.connect": _opened,
+    "os.listdir": _listed,
+    "os.scandir": _listed,
+    "os.mkdir": _made,
+    "tempfile.mkdtemp": _made,
+    "os.rename": _moved,
+    "os.link": _moved,
+    "socket.connect": _connected,
+    "subprocess.Popen": _started,
+    "os.system": _started,
+    "os.posix_spawn": _started,
+    "os.exec": _started,
+}
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    look = _EVENTS.get(event)
+    watch = _watch.get() if look is not None else None
+    if look is None or watch is None:
+        return
+    token = _watch.set(None)  # what looking reads is nobody's
+    try:
+        look(watch, *arguments)
+    except Exception:  # noqa: BLE001, S110 - a read that cannot be told of must still take place
+        pass
+    finally:
+        _watch.reset(token)
+
+
+@functools.cache
+def _install() -> None:
+    """Begin to hear of events; there is no way back, but without a watch they cost next to nothing.
+
+    Wrapped are methods of classes written in Python: no name that a key can see changes.
+    """
+    wrapped: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
+        (type(os.environ), "__getitem__", _noting_variables),
+        (threading.Thread, "start", _following),
+        (ThreadPoolExecutor, "submit", _handing_on),
+    )
+    for kind, name, wrapper in wrapped:
+        setattr(kind, name, wrapper(getattr(kind, name)))
+    sys.addaudithook(_hook)
+
+
+def _noting_variables(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def getitem(self: Any, name: Any) -> Any:
+        watch = _watch.get()
+        if watch is not None and (self is os.environ or self is os.environb):
+            found = asker()
+            if found and found[1] == 0:
+                watch.note(ENVIRONMENT, os.fsdecode(name), found[0])
+        return original(self, name)
+
+    return getitem
+
+
+def _following(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def start(self: Any) -> None:
+        watch = _watch.get()
+        # Workers of pools serve many; each item of work says whose it is.
+        if watch is not None and getattr(self, "_target", None) is not _WORKER:
+            self.run = functools.partial(_within, watch, self.run)
+        original(self)
+
+    return start
+
+
+def _handing_on(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def submit(self: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        watch = _watch.get()
+        if watch is not None:
+            function = functools.partial(_within, watch, function)
+        return original(self, function, *args, **kwargs)
+
+    return submit
+
+
+def _within(watch: Watch, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    with watch.in_thread():
+        return function(*args, **kwargs)

@@ -1,0 +1,76 @@
+"""A watch over one call: which files its key holds already, and what its code may seed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from versioning.hidden import Watch
+from versioning.hidden.generators import may_seed
+from versioning.hidden.paths import project_root, real
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from versioning.keys import Leaf
+    from versioning.repository import Repository
+
+
+def watch_over(
+    function: Callable[..., Any],
+    leaves: Iterable[Leaf],
+    known: Iterable[object],
+    repository: Repository,
+) -> Watch:
+    """A watch over the body of a step.
+
+    Args:
+        function: The body.
+        leaves: Leaves of the key; those of code name what the body can reach.
+        known: Values whose files are in the key: arguments and `code_deps`.
+        repository: What lies in it, or in its cache, is told by digest.
+    """
+    code = getattr(function, "__code__", None)
+    return Watch(
+        root=project_root(code.co_filename) if code else None,
+        known={*_own_folders(repository), *map(real, _paths(list(known)))},
+        may_seed=lambda: any(map(may_seed, _codes(function, leaves))),
+    )
+
+
+def _own_folders(repository: Repository) -> Iterator[str]:
+    yield real(repository.settings.cache)
+    yield real(os.environ.get("PREFECT_HOME") or Path("~/.prefect").expanduser())
+    if "://" not in repository.url:
+        yield real(repository.url)
+
+
+def _paths(value: object) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _paths(item)
+    elif isinstance(value, dict):
+        yield from _paths(list(value.values()))
+
+
+def _codes(function: Callable[..., Any], leaves: Iterable[Leaf]) -> Iterator[Any]:
+    """Compiled code of the body, and of the functions of the project that it can reach."""
+    objects = [function, *(_named(leaf.name) for leaf in leaves if leaf.name.startswith("code/"))]
+    for found in objects:
+        for item in vars(found).values() if isinstance(found, type) else (found,):
+            inner = getattr(item, "__versioning_step__", None) or getattr(item, "fn", item)
+            code = getattr(getattr(inner, "__func__", inner), "__code__", None)
+            if code is not None:
+                yield code
+
+
+def _named(leaf: str) -> object:
+    module, _, name = leaf.removeprefix("code/").partition(":")
+    found: object = sys.modules.get(module) or sys.modules.get("__main__")
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
