@@ -55,15 +55,19 @@ class Journal:
         Raises:
             ConflictError: If others were faster too many times in a row.
         """
-        # The nonce tells this entry from an equal one of somebody else.
-        data = dump(self._kind, {**fields, "nonce": secrets.token_hex(8)})
         first = len(self._names())
         for position in range(first, first + ATTEMPTS):
-            if self._store.put_if_absent(self._place(position), data):
+            if self.add(position, fields):
                 return position
         raise ConflictError(
             f"{self._place(first)} and what follows is written by others; run again"
         )
+
+    def add(self, position: int, fields: Mapping[str, Any]) -> bool:
+        """Add an entry at `position`, which must be the next; whether nobody else was faster."""
+        # The nonce tells this entry from an equal one of somebody else.
+        data = dump(self._kind, {**fields, "nonce": secrets.token_hex(8)})
+        return self._store.put_if_absent(self._place(position), data)
 
     def _names(self) -> list[str]:
         prefix = self._place(0).rpartition("/")[0] + "/"

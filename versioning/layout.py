@@ -10,6 +10,7 @@ runs/<run>/<part>            what ran in a flow run, one part a process
 names/<name>/<n>             append-only history of a name
 pins/<id>/<n>                append-only history of a version's pin
 marks/<digest>-<nonce>       a collector means to delete a blob
+trash/<id>/<n>               append-only history of a version's expiry
 quarantine/<digest>-<nonce>  blobs whose bytes were wrong, set aside
 """
 
@@ -24,11 +25,12 @@ from versioning.records import ID_PATTERN
 REPOSITORY = "repository.json"
 BLOBS, INTENTS, VERSIONS, KEYS = "blobs/", "intents/", "versions/", "keys/"
 LEASES, RUNS, NAMES, PINS = "leases/", "runs/", "names/", "pins/"
-QUARANTINE, MARKS = "quarantine/", "marks/"
+QUARANTINE, MARKS, TRASH = "quarantine/", "marks/", "trash/"
 # Kinds of the entries of what is only ever added to.
-JOURNALS = {NAMES: "name", PINS: "pin"}
+JOURNALS = {NAMES: "name", PINS: "pin", TRASH: "trash"}
 
 _POSITION = re.compile(r"[0-9]{8}")
+_BLOB = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -45,6 +47,12 @@ def blob_prefix(digest: Digest) -> str:
 def intent(version_id: str) -> str:
     """Of the intent to write a version."""
     return INTENTS + _checked_id(version_id)
+
+
+def intended_id(name: str) -> str | None:
+    """The id in the name of an intent, or None when `name` is something else."""
+    tail = name.removeprefix(INTENTS)
+    return tail if ID_PATTERN.fullmatch(tail) and name == INTENTS + tail else None
 
 
 def version(version_id: str) -> str:
@@ -103,8 +111,13 @@ def pin(version_id: str, position: int) -> str:
     return f"{PINS}{_checked_id(version_id)}/{position:08d}"
 
 
+def trash(version_id: str, position: int) -> str:
+    """Of the entry `position` (from 0) in the history of a version's expiry."""
+    return f"{TRASH}{_checked_id(version_id)}/{position:08d}"
+
+
 def entry(name: str) -> tuple[str, str] | None:
-    """What a name below `names/`, `pins/` or `runs/` is about, and its last part; None for others.
+    """What a name in a journal or below `runs/` is about, and its last part; None for others.
 
     The last part of a journal's is its position.
     """
@@ -125,6 +138,12 @@ def quarantined(blob_name: str) -> str:
 def mark(blob_name: str) -> str:
     """Of a collector's mark on a blob."""
     return MARKS + blob_name.rpartition("/")[2]
+
+
+def marked_blob(name: str) -> str | None:
+    """The blob that a mark is on, as a manifest gives it, or None when `name` is something else."""
+    tail = name.removeprefix(MARKS)
+    return f"{tail[:2]}/{tail}" if _BLOB.fullmatch(tail) and name == MARKS + tail else None
 
 
 def _checked_id(text: str) -> str:

@@ -1,0 +1,163 @@
+"""Every order in which several actors can make their calls to a store.
+
+Each actor runs in a greenlet and stops before each call. An execution is a list of choices of who
+goes next; all executions are tried, by depth first search. Two calls commute when they touch
+different names or only read, and of the orders that differ only in such pairs one is tried: sleep
+sets, after Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from versioning.storage import Entry, Store
+
+
+class Call(NamedTuple):
+    """What an actor is about to do: to which name, or to all that begin with it."""
+
+    name: str
+    is_prefix: bool = False
+    writes: bool = False
+
+    def commutes_with(self, other: Call) -> bool:
+        return not (self.writes or other.writes) or not (self.covers(other) or other.covers(self))
+
+    def covers(self, other: Call) -> bool:
+        return other.name.startswith(self.name) if self.is_prefix else other.name == self.name
+
+
+class StoppingStore(Store):
+    """Hands over to whoever drives the actors before each call."""
+
+    def __init__(self, store: Store) -> None:
+        self.url = store.url
+        self._store = store
+
+    def get(self, name: str) -> bytes:
+        _stop(Call(name))
+        return self._store.get(name)
+
+    def put_if_absent(self, name: str, data: bytes, *, durable: bool = True) -> bool:
+        _stop(Call(name, writes=True))
+        return self._store.put_if_absent(name, data, durable=durable)
+
+    def put(self, name: str, data: bytes) -> None:
+        _stop(Call(name, writes=True))
+        self._store.put(name, data)
+
+    def add_file(self, name: str, path: Path) -> None:
+        _stop(Call(name, writes=True))
+        self._store.add_file(name, path)
+
+    def staging(self) -> Path:
+        return self._store.staging()
+
+    def stream(self, name: str) -> BinaryIO:
+        _stop(Call(name))
+        return self._store.stream(name)
+
+    def sizes(self, names: Iterable[str]) -> list[int | None]:
+        found: list[int | None] = []
+        for name in names:
+            _stop(Call(name))
+            found += self._store.sizes([name])
+        return found
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        _stop(Call(prefix, is_prefix=True))
+        return iter(list(self._store.list(prefix)))
+
+    def delete(self, name: str) -> None:
+        _stop(Call(name, writes=True))
+        self._store.delete(name)
+
+    def move(self, name: str, new: str) -> None:
+        raise NotImplementedError
+
+    def self_test(self) -> None:
+        pass
+
+
+def _stop(call: Call) -> None:
+    current = getcurrent()
+    if current.parent is not None:
+        current.parent.switch(call)
+
+
+@dataclass
+class _Point:
+    """A moment of an execution: who could go on with what, who was tried, who need not be."""
+
+    waiting: dict[int, Call]
+    asleep: set[int]
+    tried: set[int] = field(default_factory=set)
+    chosen: int = -1
+
+    def choose(self) -> bool:
+        left = self.waiting.keys() - self.tried - self.asleep
+        self.chosen = min(left, default=-1)
+        return self.chosen >= 0
+
+    def asleep_next(self) -> set[int]:
+        call = self.waiting[self.chosen]
+        idle = (self.asleep | self.tried) - {self.chosen}
+        return {actor for actor in idle if self.waiting[actor].commutes_with(call)}
+
+
+def explore(
+    begin: Callable[[], tuple[Sequence[Callable[[], Any]], Callable[[], None]]],
+) -> Iterator[int]:
+    """Try every order; yields the number of calls of each execution that ran to its end.
+
+    Args:
+        begin: Makes a fresh store and gives the actors and what to check after all of them ended.
+    """
+    path: list[_Point] = []
+    while True:
+        actors, check = begin()
+        if _execute([_numbered(actor, index) for index, actor in enumerate(actors, 1)], path):
+            check()
+            yield len(path)
+        while path:
+            path[-1].tried.add(path[-1].chosen)
+            if path[-1].choose():
+                break
+            path.pop()
+        if not path:
+            return
+
+
+def _numbered(actor: Callable[[], Any], number: int) -> greenlet:
+    numbered = greenlet(actor)
+    numbered.number = number
+    return numbered
+
+
+def _execute(actors: list[greenlet], path: list[_Point]) -> bool:
+    """Replay `path`, then go on to the end; whether it was one that need be looked at."""
+    waiting = {index: actor.switch() for index, actor in enumerate(actors)}
+    waiting = {index: call for index, call in waiting.items() if not actors[index].dead}
+    depth = 0
+    while waiting:
+        if depth == len(path):
+            asleep = path[-1].asleep_next() if path else set()
+            path.append(_Point(dict(waiting), asleep))
+            if not path[-1].choose():
+                path.pop()
+                for index in waiting:
+                    actors[index].throw(GreenletExit)
+                return False
+        point = path[depth]
+        call = actors[point.chosen].switch()
+        if actors[point.chosen].dead:
+            del waiting[point.chosen]
+        else:
+            waiting[point.chosen] = call
+        depth += 1
+    return True

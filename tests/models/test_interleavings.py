@@ -1,0 +1,158 @@
+"""Real writers, collectors and people who undo, in every order of their calls to the store."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from greenlet import getcurrent
+
+from tests.models.interleavings import StoppingStore, explore
+from tests.repositories import LARGE, NOW, draft, opened
+from versioning import layout
+from versioning.errors import ConflictError, NotFoundError
+from versioning.expiry import ERASED, Cause, Expiry
+from versioning.records import VersionRecord
+from versioning.repository import Repository
+from versioning.storage import Store
+from versioning.sweep import Patience, _Sweep, sweep
+
+pytestmark = pytest.mark.slow
+CAUSE = Cause(plan="plan", rule="all", actor="test", at=NOW)
+# Nothing is waited for: each writer counts as dead, each trash period as over.
+NONE = Patience(trash=timedelta(0), abandoned=timedelta(0), wait_seconds=0)
+
+
+def writes(repository: Repository, name: str) -> None:
+    with contextlib.suppress(ConflictError):
+        repository.commit(LARGE, draft(name))
+
+
+def sweeps(repository: Repository) -> None:
+    sweep(repository, CAUSE, patience=NONE)
+
+
+def restores(repository: Repository, record: VersionRecord) -> None:
+    Expiry(repository).restore(record.id, CAUSE)
+
+
+class World:
+    """A store in memory with one version that is in the trash, and what must hold at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store.memory()
+        self.repository = opened(self.store.url, folder)
+        self.trashed = self.repository.commit(LARGE, draft("old"))
+        Expiry(self.repository).trash(self.trashed.id, CAUSE)
+
+    def actor(self) -> Repository:
+        return Repository(
+            StoppingStore(self.store),
+            repository_id=self.repository.id,
+            settings=self.repository.settings,
+        )
+
+    def check(self) -> None:
+        for version_id in self.repository.ids():
+            try:
+                record = self.repository.record(version_id)
+            except NotFoundError:
+                continue
+            last = Expiry(self.repository).last(version_id)
+            if last is None or last.state != ERASED:
+                assert self.repository.is_live(record), f"{version_id} lost its bytes"
+
+
+@pytest.fixture
+def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """Runs actors, named in one text, in every order; how many orders there are."""
+    drawn: Counter[int] = Counter()
+    chance = secrets.token_hex
+
+    def token_hex(size: int) -> str:
+        """Each actor draws the same in every order."""
+        number = getattr(getcurrent(), "number", 0)
+        drawn[number] += 1
+        return f"{number:x}{drawn[number]:0{2 * size - 1}x}" if number else chance(size)
+
+    monkeypatch.setattr(secrets, "token_hex", token_hex)
+
+    def run(actors: str) -> int:
+        def begin() -> tuple[list[Callable[[], None]], Callable[[], None]]:
+            drawn.clear()
+            world = World(tmp_path)
+            kinds: dict[str, Callable[[Repository], None]] = {
+                "writer": lambda repository: writes(repository, "new"),
+                "undo": lambda repository: restores(repository, world.trashed),
+                "collector": sweeps,
+            }
+            chosen = [kinds[name] for name in actors.split()]
+            return [lambda act=act: act(world.actor()) for act in chosen], world.check
+
+        return sum(1 for _ in explore(begin))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("actors", "at_least"),
+    [
+        ("writer collector", 100),
+        ("undo collector", 5),
+        ("writer undo collector", 500),
+    ],
+)
+def test_no_order_of_calls_loses_a_byte(
+    orders: Callable[[str], int], actors: str, at_least: int
+) -> None:
+    assert orders(actors) > at_least
+
+
+def test_an_order_loses_a_byte_when_intents_are_not_closed(
+    orders: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Sweep, "_close_intents", lambda self: True)
+    with pytest.raises(AssertionError, match="lost its bytes"):
+        orders("writer collector")
+
+
+def test_an_order_loses_a_byte_when_writers_announce_nothing(
+    orders: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = StoppingStore.put_if_absent
+    monkeypatch.setattr(
+        StoppingStore,
+        "put_if_absent",
+        lambda self, name, data, **options: (
+            name.startswith(layout.INTENTS) or put(self, name, data, **options)
+        ),
+    )
+    with pytest.raises(AssertionError, match="lost its bytes"):
+        orders("writer collector")
+
+
+def test_an_order_loses_a_byte_when_undo_does_not_ask_whether_it_was_first(
+    orders: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = StoppingStore.put
+
+    def put_anyway(self: StoppingStore, name: str, data: bytes, **options: bool) -> bool:
+        put(self, name, data)
+        return True
+
+    monkeypatch.setattr(StoppingStore, "put_if_absent", put_anyway)
+    with pytest.raises(AssertionError, match="lost its bytes"):
+        orders("undo collector")
+
+
+def test_layout_names_are_taken_apart_as_they_are_built() -> None:
+    blob = f"{'a' * 2}/{'a' * 64}-{'0' * 16}"
+    assert layout.marked_blob(layout.mark(blob)) == blob
+    assert layout.marked_blob("marks/x") is None
+    assert layout.intended_id(layout.intent("0" * 32)) == "0" * 32
+    assert layout.intended_id("intents/x") is None

@@ -1,0 +1,214 @@
+"""What expiry and sweeping delete, and what they leave."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, edited, key, opened
+from versioning import layout
+from versioning.digest import digest_bytes
+from versioning.envelope import dump
+from versioning.errors import FormatError, IntegrityError, NotFoundError
+from versioning.expiry import ERASED, RESTORED, TRASHED, Cause, Expiry
+from versioning.records import VersionRecord
+from versioning.repository import Repository
+from versioning.storage import Store
+from versioning.sweep import Patience, sweep
+from versioning.verify import verify
+
+CAUSE = Cause(plan="p1", rule="keep_last = 1", actor="tests", at=NOW)
+LATER = replace(CAUSE, at=NOW + timedelta(days=7))
+
+
+@pytest.fixture(params=["memory", "folder"])
+def repository(request: pytest.FixtureRequest, tmp_path: Path) -> Repository:
+    if request.param == "folder":
+        return opened(tmp_path / "repository", tmp_path)
+    store = Store.memory()
+    return opened(store.url, tmp_path)
+
+
+def blobs(repository: Repository) -> set[str]:
+    return {entry.name for entry in repository.store.list(layout.BLOBS)}
+
+
+def names(repository: Repository, prefix: str) -> list[str]:
+    return sorted(entry.name for entry in repository.store.list(prefix))
+
+
+def test_a_trashed_version_answers_no_more_and_keeps_its_bytes(repository: Repository) -> None:
+    record = repository.commit(LARGE, draft("a"))
+    assert Expiry(repository).trash(record.id, CAUSE)
+    assert repository.lookup(key("a")) is None
+    early = replace(CAUSE, at=NOW + timedelta(days=7) - timedelta(microseconds=1))
+    assert not sweep(repository, early).deleted
+    assert repository.load(record) == LARGE
+    last = Expiry(repository).last(record.id)
+    assert last is not None
+    assert (last.state, last.cause) == (TRASHED, CAUSE)
+
+
+def test_undo_brings_everything_back(repository: Repository) -> None:
+    record = repository.commit(LARGE, draft("a"))
+    Expiry(repository).trash(record.id, CAUSE)
+    assert Expiry(repository).restore(record.id, CAUSE)
+    assert repository.lookup(key("a")) == record
+    assert not sweep(repository, LATER).deleted
+    assert dict(Expiry(repository).entries())[record.id].state == RESTORED
+
+
+def test_after_the_trash_period_bytes_go_and_the_record_stays(repository: Repository) -> None:
+    record = repository.commit(LARGE, draft("a"))
+    kept = repository.commit(LARGE + b"!", draft("b"))
+    Expiry(repository).trash(record.id, CAUSE)
+    swept = sweep(repository, LATER)
+    assert swept.erased == [record.id]
+    assert swept.deleted == [record.manifest[0].name]
+    assert swept.freed_bytes == len(LARGE)
+    assert blobs(repository) == {layout.blob(str(kept.manifest[0].name))}
+    assert repository.record(record.id) == record
+    assert not names(repository, layout.MARKS)
+    assert not Expiry(repository).restore(record.id, LATER)
+    assert not Expiry(repository).trash(record.id, LATER)
+    assert dict(Expiry(repository).entries())[record.id].state == ERASED
+
+
+def test_shared_bytes_stay_while_one_version_needs_them(repository: Repository) -> None:
+    record = repository.commit(LARGE, draft("a"))
+    other = repository.commit(LARGE, draft("b"))
+    Expiry(repository).trash(record.id, CAUSE)
+    swept = sweep(repository, LATER)
+    assert swept.erased == [record.id]
+    assert not swept.deleted
+    assert repository.load(other) == LARGE
+
+
+def test_an_erased_version_is_computed_again_under_new_bytes(repository: Repository) -> None:
+    record = repository.commit(LARGE, draft("a"))
+    Expiry(repository).trash(record.id, CAUSE)
+    sweep(repository, LATER)
+    again = repository.commit(LARGE, draft("a"))
+    assert again.id != record.id
+    assert repository.lookup(key("a")) == again
+    assert repository.load(again) == LARGE
+    assert sweep(repository, LATER).deleted == []
+
+
+def test_what_no_version_ever_named_goes(repository: Repository) -> None:
+    digest = digest_bytes(b"left by a crash")
+    name = f"{digest[:2]}/{digest}-{'0' * 16}"
+    repository.store.put(layout.blob(name), b"left by a crash")
+    assert sweep(repository, CAUSE).deleted == [name]
+
+
+def write_intent(repository: Repository, version_id: str) -> None:
+    fields = {"id": version_id, "created": NOW}
+    repository.store.put_if_absent(layout.intent(version_id), dump("intent", fields))
+
+
+def test_a_writer_at_work_is_waited_for_and_then_left_alone(repository: Repository) -> None:
+    write_intent(repository, "0" * 32)
+    record = repository.commit(LARGE, draft("a"), bind=False)
+    Expiry(repository).trash(record.id, replace(CAUSE, at=NOW - timedelta(days=7)))
+    swept = sweep(repository, CAUSE, patience=Patience(wait_seconds=0))
+    assert swept.busy == ["0" * 32]
+    assert not swept.deleted
+    assert blobs(repository)
+    # What was marked stays so: the next sweep has less to wait for.
+    assert names(repository, layout.MARKS)
+
+
+@pytest.mark.parametrize("content", [None, b"{", dump("intent", {"created": "yesterday"})])
+def test_an_abandoned_writer_is_revoked(repository: Repository, content: bytes | None) -> None:
+    write_intent(repository, "0" * 32)
+    if content is not None:
+        repository.store.put(layout.intent("0" * 32), content)
+    swept = sweep(repository, replace(CAUSE, at=NOW + timedelta(days=1)))
+    assert swept.revoked == ["0" * 32]
+    assert not names(repository, layout.INTENTS)
+    with pytest.raises(NotFoundError, match="revoked"):
+        repository.record("0" * 32)
+
+
+def test_nothing_goes_while_a_record_cannot_be_read(repository: Repository) -> None:
+    record = repository.commit(LARGE, draft("a"))
+    name = layout.version(record.id)
+    repository.store.put(name, edited(repository.store.get(name), step="other"))
+    repository.store.put(layout.blob(f"00/{'0' * 64}-{'0' * 16}"), b"garbage")
+    before = blobs(repository)
+    with pytest.raises(IntegrityError, match="nothing was deleted"):
+        sweep(repository, CAUSE)
+    assert blobs(repository) == before
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"state": "gone"}, {"state": "trashed", "plan": "", "rule": "", "actor": ""}]
+)
+def test_an_entry_that_says_nothing_is_refused_by_name(
+    repository: Repository, fields: dict[str, str]
+) -> None:
+    record = repository.commit(LARGE, draft("a"))
+    repository.store.put(layout.trash(record.id, 0), dump("trash", fields))
+    with pytest.raises(FormatError, match=f"trash/{record.id}"):
+        sweep(repository, LATER)
+    assert repository.load(record) == LARGE
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_sweep_killed_at_any_call_is_finished_by_the_next(tmp_path: Path, after: bool) -> None:
+    calls = 0
+    while True:
+        store = Store.memory()
+        repository = opened(store.url, tmp_path)
+        gone = repository.commit(LARGE, draft("a"))
+        kept = repository.commit(LARGE + b"!", draft("b"))
+        Expiry(repository).trash(gone.id, CAUSE)
+        write_intent(repository, "0" * 32)
+        crashing = CrashingStore(store, calls, after=after)
+        with contextlib.suppress(Crash):
+            sweep(_through(crashing, repository), LATER)
+        is_over = crashing.left > 0
+        _check_whole(repository, kept)
+        sweep(repository, LATER)
+        _check_whole(repository, kept)
+        assert blobs(repository) == {layout.blob(str(kept.manifest[0].name))}
+        assert not names(repository, layout.MARKS) + names(repository, layout.INTENTS)
+        if is_over:
+            return
+        calls += 1
+
+
+@pytest.mark.parametrize("act", ["trash", "restore"])
+def test_expiry_killed_at_any_call_leaves_one_state_or_the_other(tmp_path: Path, act: str) -> None:
+    calls = 0
+    while True:
+        store = Store.memory()
+        repository = opened(store.url, tmp_path)
+        record = repository.commit(LARGE, draft("a"))
+        if act == "restore":
+            Expiry(repository).trash(record.id, CAUSE)
+        crashing = CrashingStore(store, calls)
+        do: Callable[[str, Cause], bool] = getattr(Expiry(_through(crashing, repository)), act)
+        with contextlib.suppress(Crash):
+            do(record.id, CAUSE)
+        assert repository.load(record) == LARGE
+        getattr(Expiry(repository), act)(record.id, CAUSE)
+        assert verify(repository).is_sound
+        if crashing.left > 0:
+            return
+        calls += 1
+
+
+def _through(store: Store, repository: Repository) -> Repository:
+    return Repository(store, repository_id=repository.id, settings=repository.settings)
+
+
+def _check_whole(repository: Repository, kept: VersionRecord) -> None:
+    assert repository.lookup(key("b")) == kept
+    assert repository.load(kept) == LARGE + b"!"

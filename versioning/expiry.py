@@ -1,0 +1,145 @@
+"""Expiry: versions lose their bytes after a trash period, and keep record, lineage and recipe.
+
+What happened to a version is a journal of its own, `trash/<id>/<n>`: trashed, then restored or
+erased, and so on; erased is the end. Each entry is written by put-if-absent at the position after
+the one it follows, so of an undo and an erasure exactly one happens. The journal is also the
+ledger: who did it, when, by which plan and rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from versioning import layout
+from versioning.envelope import parse
+from versioning.errors import FormatError
+from versioning.journals import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from versioning.repository import Repository
+
+TRASHED, RESTORED, ERASED = "trashed", "restored", "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why, by whom and when something is done to a version; the moment is timezone-aware."""
+
+    plan: str
+    rule: str
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The newest entry of a version's journal.
+
+    Attributes:
+        state: `trashed`, `restored` or `erased`.
+        position: Its place in the journal, from 0.
+        cause: Why, by whom and when.
+    """
+
+    state: str
+    position: int
+    cause: Cause
+
+
+class Expiry:
+    """The trash of one repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._store = repository.store
+
+    def trash(self, version_id: str, cause: Cause) -> bool:
+        """Let a version answer its key no more, and its bytes go when the trash period is over.
+
+        Returns:
+            Whether it was neither trashed nor erased before.
+
+        Raises:
+            NotFoundError: If there is no such version.
+        """
+        self._repository.check_writable()
+        record = self._repository.record(version_id)
+        last = self.last(version_id)
+        if last is not None and last.state != RESTORED:
+            return False
+        done = self._add(version_id, TRASHED, last, cause)
+        # The journal first: a binding that outlives a crash is a hit on bytes that are still there.
+        self._repository.unbind(record)
+        return done
+
+    def restore(self, version_id: str, cause: Cause) -> bool:
+        """Take a version out of the trash and let it answer its key again, if no other does.
+
+        Returns:
+            Whether it is back; not when its bytes are erased, or it was not trashed.
+        """
+        self._repository.check_writable()
+        last = self.last(version_id)
+        if last is None or last.state != TRASHED:
+            return False
+        if not self._add(version_id, RESTORED, last, cause):
+            return False
+        self._repository.bind(self._repository.record(version_id))
+        return True
+
+    def erase(self, version_id: str, last: Entry, cause: Cause) -> bool:
+        """Give up the bytes of a version that was trashed, for good; whether nobody undid it."""
+        return last.state == TRASHED and self._add(version_id, ERASED, last, cause)
+
+    def last(self, version_id: str) -> Entry | None:
+        """The newest entry of one version, or None when it has none."""
+        prefix = layout.trash(version_id, 0).rpartition("/")[0] + "/"
+        names = sorted(entry.name for entry in self._store.list(prefix))
+        return self._entry(names[-1]) if names else None
+
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """The newest entry of each version that has any, with the version's id."""
+        newest: dict[str, str] = {}
+        for entry in self._store.list(layout.TRASH):
+            if found := layout.entry(entry.name):
+                newest[found[0]] = max(entry.name, newest.get(found[0], ""))
+        for version_id, name in newest.items():
+            yield version_id, self._entry(name)
+
+    def _add(self, version_id: str, state: str, last: Entry | None, cause: Cause) -> bool:
+        fields = {
+            "state": state,
+            "plan": cause.plan,
+            "rule": cause.rule,
+            "actor": cause.actor,
+            "at": cause.at,
+        }
+        journal = Journal(self._store, "trash", lambda n: layout.trash(version_id, n))
+        return journal.add(0 if last is None else last.position + 1, fields)
+
+    def _entry(self, name: str) -> Entry:
+        fields = parse(self._store.get(name), "trash", name=name)
+        try:
+            return Entry(_state(fields), int(name.rpartition("/")[2]), _cause(fields))
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(
+                f"{name} is no entry of a version's expiry ({error}); run `versioning verify`",
+                name=name,
+            ) from error
+
+
+def _state(fields: Mapping[str, Any]) -> str:
+    if fields["state"] not in {TRASHED, RESTORED, ERASED}:
+        raise ValueError(f"its state is {str(fields['state'])[:80]!r}")
+    return str(fields["state"])
+
+
+def _cause(fields: Mapping[str, Any]) -> Cause:
+    at = datetime.fromisoformat(fields["at"])
+    if at.tzinfo is None:
+        raise ValueError("its moment has no zone")
+    return Cause(str(fields["plan"]), str(fields["rule"]), str(fields["actor"]), at)
