@@ -1,6 +1,7 @@
 """What a closure is: stable, quick, honest about what it cannot see."""
 
 import functools
+import itertools
 import json
 import linecache
 import os
@@ -261,6 +262,14 @@ def test_two_lambdas_on_one_line_differ(project):
     module = project.load()
     assert code_leaves(module.a).leaves != code_leaves(module.b).leaves
     assert code_leaves(module.a).warnings == ()
+
+
+def test_lambdas_made_by_a_lambda_on_the_same_line_differ(project):
+    project.write(steps="make = lambda: (lambda x: x + 1, lambda x: x, lambda: lambda x: x)\n")
+    outer = project.load().make
+    one, two, three = outer()
+    closures = [code_leaves(made).leaves for made in (outer, one, two, three)]
+    assert all(one != two for one, two in itertools.combinations(closures, 2))
 
 
 def test_closures_of_one_factory_differ_by_what_they_hold(project):

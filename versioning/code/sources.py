@@ -67,14 +67,15 @@ class Source:
         return next((node for item in same for node in nodes if _begins(node, item)), None)
 
     def _lambdas_of(self, code: CodeType) -> list[ast.Lambda]:
-        """The lambdas that begin where `code` does, those that span all of it first."""
+        """The lambdas that begin where `code` does, the innermost that spans all of it first."""
         if self.lambdas is None:
             self.lambdas = {}
             for node in ast.walk(self.tree):
                 if isinstance(node, ast.Lambda):
                     self.lambdas.setdefault(node.lineno, []).append(node)
         found = self.lambdas.get(code.co_firstlineno, [])
-        return sorted(found, key=lambda node: not _spans(node, code))
+        inmost = sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True)
+        return sorted(inmost, key=lambda node: not _spans(node, code))
 
 
 def code_digest(code: CodeType) -> Digest:
