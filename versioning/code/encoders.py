@@ -46,6 +46,8 @@ def register(close: Callable[[Any], CodeClosure]) -> None:
             to.text(names.name_of(value))
             return
         closure = close(value)
+        # Code of a library is its release, which two functions of one library share.
+        to.text(value.__name__ if isinstance(value, ModuleType) else qualified_name(value))
         to.text(root_key(closure.leaves))
         to.attributes(dict(closure.distributions))
 
