@@ -1,19 +1,8 @@
 """Edits of real files: what each one changes in the key, and nothing else."""
 
-from textwrap import dedent
-from typing import NamedTuple
-
 import pytest
 
-
-class Case(NamedTuple):
-    """Modules of a package, one edit, and the leaves that it changes."""
-
-    claim: str
-    files: dict[str, str]
-    edit: tuple[str, str, str]
-    changes: set[str]
-
+from tests.code.edits import Case, edited
 
 CASES = [
     Case(
@@ -1077,5 +1066,4 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.claim)
 def test_an_edit_changes_the_leaves_that_a_person_would_name(project, case):
-    project.write(**{name: dedent(text) for name, text in case.files.items()})
-    assert project.change(*case.edit) == case.changes
+    assert edited(project, case) == (case.changes, set())

@@ -6,6 +6,7 @@ import sys
 from enum import EnumType
 from typing import TYPE_CHECKING, Any
 
+from versioning.code.bytecode import code_form
 from versioning.code.log import MISSING
 from versioning.code.lookup import Scope
 from versioning.code.names import Ref
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from versioning.code.definitions import Definition
     from versioning.code.walk import Walk
 
-# Of a class that was made by a call (`namedtuple`), these know its fields and their defaults.
-_MAKERS = frozenset({"__new__", "__init__"})
+# All that two named tuples made by a call can differ in.
+_TUPLES = ("_fields", "_field_defaults")
 
 
 def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]:
@@ -30,6 +31,9 @@ def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]
     definition = walk.files.definition(function.__code__, function.__globals__)
     scope = walk.lookup.function_scope(function, name)
     parts = walk.piece(definition.own, scope)
+    walk.reads_frames = walk.reads_frames or definition.reads_frames
+    if walk.keeps_names:
+        parts.append(repr(definition.variables).encode())
     if scope.cells:
         read = {ref.root for ref in definition.own.refs}
         parts += [walk.follow(Ref(free), scope) for free in scope.cells if free not in read]
@@ -52,14 +56,32 @@ def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
     definition = file.class_definition(cls.__qualname__, codes) if file else None
     parts = [walk.reach(base, name).encode() for base in (*cls.__bases__, type(cls))]
     if definition is None:
-        walk.warn(f"{name} has no source, so it is keyed by its attributes")
-        written = frozenset(item for item in vars(cls) if not _is_magic(item)) | _MAKERS
-        return parts + [part for _, part in _members(walk, cls, name, written)]
+        return parts + _made_by_a_call(walk, cls, name)
     written = frozenset(bound for item in definition.statements for bound in item.names)
     members = list(_members(walk, cls, name, written))
     parts += [part for _, part in members]
     parts += walk.piece(definition.own, scope) + _decorators(walk, definition, scope)
     return parts + _statements(walk, definition, scope, {attribute for attribute, _ in members})
+
+
+def _made_by_a_call(walk: Walk, cls: type, name: str) -> list[bytes]:
+    """Of a class without source: the fields of a named tuple, members of an enum, or all it has."""
+    fields = [(item, vars(cls)[item]) for item in _TUPLES if item in vars(cls)]
+    if issubclass(cls, tuple) and len(fields) == len(_TUPLES):
+        return [walk.reach(held, f"{name}.{item}").encode() for item, held in fields]
+    if isinstance(cls, EnumType):
+        written = frozenset(cls.__members__)
+        return [part for item, part in _members(walk, cls, name, written) if item in written]
+    walk.warn(f"{name} has no source, so it is keyed by its attributes")
+    written = frozenset(item for item, held in vars(cls).items() if functions_in(held))
+    written |= {item for item in vars(cls) if not _is_magic(item)}
+    codes = [
+        getattr(item, "__code__", None)
+        for held in vars(cls).values()
+        for item in functions_in(held)
+    ]
+    generated = [code_form(code) for code in codes if code and code.co_filename.startswith("<")]
+    return [*generated, *(part for _, part in _members(walk, cls, name, written))]
 
 
 def module_parts(walk: Walk, module: ModuleType, name: str) -> list[bytes]:

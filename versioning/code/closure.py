@@ -75,12 +75,13 @@ def code_leaves(
         return known[1]
     with _lock:
         files = Files(Index(index) if index else None)
-        closure, log = _walked(function, deps, passed, files)
+        walk = _settled(function, deps, passed, files)
         files.keep()
+        closure = _closed(walk, declared=bool(deps))
         if len(_known) >= _REMEMBERED:
             _known.pop(next(iter(_known)))
         if not any(isinstance(item, Path) for item in deps):
-            _known[identity] = (subjects, closure, log)
+            _known[identity] = (subjects, closure, walk.log)
     return closure
 
 
@@ -112,12 +113,29 @@ def _counts(cls: type) -> bool:
     return is_ours(cls) or not (is_standard or is_runner(cls.__module__))
 
 
-def _walked(
+def _settled(
     function: object, deps: Sequence[object], passed: Sequence[object], files: Files
-) -> tuple[CodeClosure, Log]:
+) -> Walk:
+    """The walk that found nothing which would have changed its beginning."""
+    keeps_names = False
+    while True:
+        walk = _walked(function, deps, passed, files, keeps_names=keeps_names)
+        if not walk.lookup.has_loaded and walk.reads_frames <= keeps_names:
+            return walk
+        keeps_names = keeps_names or walk.reads_frames
+
+
+def _walked(
+    function: object,
+    deps: Sequence[object],
+    passed: Sequence[object],
+    files: Files,
+    *,
+    keeps_names: bool,
+) -> Walk:
     # The signature of a wrapper, and so the parameters of the call, are those of what it wraps.
     root = inspect.unwrap(function) if isinstance(function, FunctionType) else function
-    walk = Walk(root, files)
+    walk = Walk(root, files, keeps_names=keeps_names)
     inner = function
     while isinstance(inner, FunctionType):
         inner = walk.log.read(vars(inner), "__wrapped__")
@@ -131,7 +149,7 @@ def _walked(
     for item in passed:
         walk.name_of(item)
     walk.run()
-    return _closed(walk, declared=bool(deps)), walk.log
+    return walk
 
 
 def _closed(walk: Walk, *, declared: bool) -> CodeClosure:

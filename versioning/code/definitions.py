@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from versioning.code.bytecode import code_form, code_refs
 from versioning.code.names import Ref, attribute_path, references
 from versioning.code.normal import Node, arguments_of, form, hints_of, normalise, own_form
+from versioning.code.renames import Spelling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from types import CodeType
 
+    from versioning.code.names import References
     from versioning.code.sources import Source
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -72,6 +74,8 @@ class Definition:
         hints: What the annotations of its signature name; they matter for distributions only.
         defaults: The source of default values, by parameter.
         statements: The body of a class.
+        variables: Names of variables that `own` has numbers for.
+        reads_frames: Whether it may look at variables of other functions.
     """
 
     own: Piece
@@ -79,6 +83,8 @@ class Definition:
     hints: tuple[Ref, ...] = ()
     defaults: dict[str, Piece] = field(default_factory=dict)
     statements: tuple[Statement, ...] = ()
+    variables: tuple[str, ...] = ()
+    reads_frames: bool = False
 
 
 _nodes: dict[int, tuple[ast.AST, Definition]] = {}
@@ -142,21 +148,31 @@ def _definition_of_node(node: Node) -> Definition:
 
 def _worked_out(node: Node) -> Definition:
     normalise(node)
+    found = references(_inside(node), scope=node, hints=_hints(node))
+    spelling = None if isinstance(node, ast.ClassDef) else Spelling(node, found.variables)
     return Definition(
-        own=Piece(own_form(node), *_read(_inside(node), scope=node)),
+        own=Piece(own_form(node, spelling), *_seen(found)),
         decorators=tuple(_decorator(item) for item in getattr(node, "decorator_list", ())),
         hints=tuple(references(hints_of(node)).refs),
         defaults=dict(_defaults(node)),
         statements=tuple(_statements(node)) if isinstance(node, ast.ClassDef) else (),
+        variables=tuple(spelling.names) if spelling else (),
+        reads_frames=spelling is not None and spelling.reads_frames,
     )
 
 
-def _inside(node: Node) -> list[ast.AST]:
+def _inside(node: Node) -> Sequence[ast.AST]:
     if isinstance(node, ast.ClassDef):
         return [*node.bases, *node.keywords]
+    return node.body if isinstance(node.body, list) else [node.body]
+
+
+def _hints(node: Node) -> list[ast.AST]:
+    """The annotations that stay; they are read outside the function."""
+    if isinstance(node, ast.ClassDef):
+        return []
     hints = [item.annotation for item in arguments_of(node.args)]
-    body = node.body if isinstance(node.body, list) else [node.body]
-    return [*filter(None, [*hints, getattr(node, "returns", None)]), *body]
+    return [item for item in (*hints, getattr(node, "returns", None)) if item is not None]
 
 
 def _decorator(node: ast.expr) -> Decorator:
@@ -200,7 +216,10 @@ def _piece(nodes: Iterable[ast.AST], scope: ast.AST | None = None) -> Piece:
 def _read(
     nodes: Iterable[ast.AST], *, scope: ast.AST | None
 ) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
-    found = references(nodes, scope=scope)
+    return _seen(references(nodes, scope=scope))
+
+
+def _seen(found: References) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
     return tuple(found.refs), tuple(dict.fromkeys(found.warnings))
 
 

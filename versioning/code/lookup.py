@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass, field
+from enum import EnumType
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +36,8 @@ _PLACES = frozenset(
 )
 # What the normal form of a function leaves out, and code may read all the same.
 _TEXTS = frozenset({"__doc__", "__annotations__"})
+# What a `singledispatch` function offers; its registry says what each would do.
+_DISPATCH = frozenset({"dispatch", "register", "registry"})
 
 
 @dataclass(slots=True, eq=False)
@@ -115,6 +118,8 @@ class Lookup:
         self.log = log
         self.uses = uses
         self.warn = warn
+        # What runs when a module is loaded may have changed what was looked at before.
+        self.has_loaded = False
         self._tops: dict[tuple[int, str, str | None], Namespace] = {}
 
     def top(self, names: dict[str, Any], module: str, path: str | None) -> Namespace:
@@ -190,6 +195,9 @@ class Lookup:
         module = sys.modules.get(cls.__module__)
         if module is None or not is_ours(cls) or hasattr(getattr(type(cls), name, None), "__set__"):
             return None
+        if isinstance(cls, EnumType) and name in cls.__members__:
+            # The class says what its members are.
+            return None
         for base in cls.__mro__:
             value = self.log.read(vars(base), name)
             if value is not MISSING:
@@ -204,6 +212,8 @@ class Lookup:
         """An attribute that an instance itself holds, unless its class answers in its place."""
         if isinstance(value, FunctionType) and name in _TEXTS:
             return found.with_attribute(name, getattr(value, name))
+        if isinstance(value, FunctionType) and name in _DISPATCH and hasattr(value, "registry"):
+            return None
         held = getattr(value, "__dict__", None)
         cls = type(value)
         is_plain = cls is SimpleNamespace or cls.__getattribute__ is _PLAIN
@@ -257,10 +267,12 @@ class Lookup:
     def _load(self, name: str) -> Any:
         """Import a first-party module that the body imports anyway."""
         try:
-            return importlib.import_module(name)
+            loaded = importlib.import_module(name)
         except Exception as error:  # noqa: BLE001 - whatever the project's module raises
             self.warn(f"{name} is imported by the body and cannot be followed ({error!r})")
             return MISSING
+        self.has_loaded = True
+        return loaded
 
 
 def _absolute(module: str, scope: Scope) -> str:

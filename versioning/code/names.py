@@ -44,15 +44,7 @@ class Ref(NamedTuple):
         return ".".join((self.module or self.root, *self.path))
 
 
-@dataclass(slots=True)
-class References:
-    """What was found: references in the order of the source, and what could not be followed."""
-
-    refs: dict[Ref, None] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Scope:
     bound: set[str] = field(default_factory=set)
     outside: set[str] = field(default_factory=set)
@@ -60,11 +52,44 @@ class _Scope:
     is_class: bool = False
 
 
-def references(nodes: Iterable[ast.AST], *, scope: ast.AST | None = None) -> References:
-    """What `nodes` read, as seen from inside `scope` (a function or class) or from a module."""
-    collector = _Collector([] if scope is None else [_scope_of(scope)])
+# A variable of a function: the scope that binds it, and its name.
+Variable: TypeAlias = tuple[_Scope, str]
+
+
+@dataclass(slots=True)
+class References:
+    """What was found.
+
+    Attributes:
+        refs: What is read from outside, in the order of the source.
+        warnings: What could not be followed.
+        variables: Of each node that mentions a variable of a function, which one.
+    """
+
+    refs: dict[Ref, None] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    variables: dict[int, Variable] = field(default_factory=dict)
+
+
+def references(
+    nodes: Iterable[ast.AST], *, scope: ast.AST | None = None, hints: Iterable[ast.AST] = ()
+) -> References:
+    """What `nodes` read.
+
+    Args:
+        nodes: Statements and expressions.
+        scope: The function or class that they stand in; None for a module.
+        hints: Annotations of `scope`, which are read outside of it.
+    """
+    collector = _Collector()
+    for node in hints:
+        collector.visit(node)
+    collector.scopes = [] if scope is None else [_scope_of(scope)]
     for node in nodes:
         collector.visit(node)
+    # A module that the body loads and does not name is loaded for all that it does.
+    unread = [item for item in collector.loads if item not in collector.read]
+    collector.found.refs.update(dict.fromkeys(ref for _, ref in unread))
     return collector.found
 
 
@@ -78,8 +103,10 @@ def attribute_path(node: ast.AST) -> tuple[str, ...] | None:
 
 
 class _Collector(ast.NodeVisitor):
-    def __init__(self, scopes: list[_Scope]) -> None:
-        self.scopes = scopes
+    def __init__(self) -> None:
+        self.scopes: list[_Scope] = []
+        self.loads: dict[tuple[_Scope, Ref], None] = {}
+        self.read: set[tuple[_Scope, Ref]] = set()
         self.found = References()
 
     def visit(self, node: ast.AST) -> None:
@@ -88,8 +115,27 @@ class _Collector(ast.NodeVisitor):
             super().visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
+        self._mention(node, node.id)
         if isinstance(node.ctx, ast.Load):
             self._read(node.id, ())
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler | ast.MatchAs | ast.MatchStar) -> None:
+        if node.name is not None:
+            self._mention(node, node.name)
+        self.generic_visit(node)
+
+    visit_MatchAs = visit_MatchStar = visit_ExceptHandler  # noqa: N815
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
+        if node.rest is not None:
+            self._mention(node, node.rest)
+        self.generic_visit(node)
+
+    def _mention(self, node: ast.AST, name: str) -> None:
+        """Note which variable `node` mentions; what a class body reads may be of its metaclass."""
+        scope = self._lookup(name)
+        if scope is not None and not self.scopes[-1].is_class:
+            self.found.variables[id(node)] = (scope, name)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         path = attribute_path(node)
@@ -98,6 +144,10 @@ class _Collector(ast.NodeVisitor):
         elif path[:2] == ("sys", "modules"):
             self._warn(node, "sys.modules reaches what its key cannot see")
         else:
+            root: ast.expr = node
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            self._mention(root, path[0])
             # What is written or deleted is an attribute of what is read.
             self._read(path[0], path[1:] if isinstance(node.ctx, ast.Load) else path[1:-1])
 
@@ -135,6 +185,9 @@ class _Collector(ast.NodeVisitor):
             return
         for imported in scope.imports.get(name, ()):
             self.found.refs[_extended(imported, path)] = None
+            below = _below(imported)
+            if path[: len(below)] == below:
+                self.read.add((scope, _extended(imported, below)))
         if scope.is_class:
             self.found.refs[Ref(name, path)] = None
 
@@ -182,14 +235,25 @@ class _Collector(ast.NodeVisitor):
         self.scopes.pop()
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
-        if self.scopes:
-            self.found.refs.update(dict.fromkeys(ref for _, ref in _imported(node)))
+        if not self.scopes:
+            return
+        scope = self.scopes[-1]
+        for name, ref in _imported(node):
+            if name in scope.outside:
+                self.found.refs[ref] = None
+            else:
+                self.loads[scope, _extended(ref, _below(ref))] = None
 
     visit_ImportFrom = visit_Import  # noqa: N815
 
 
 def _extended(ref: Ref, path: tuple[str, ...]) -> Ref:
     return Ref(ref.root, ref.path + path, ref.module)
+
+
+def _below(ref: Ref) -> tuple[str, ...]:
+    """The rest of what `import a.b.c` loads, which binds `a`."""
+    return tuple(ref.root.split(".")[1:])
 
 
 def _constant_getattr(node: ast.Call) -> ast.Attribute | None:
@@ -200,7 +264,8 @@ def _constant_getattr(node: ast.Call) -> ast.Attribute | None:
 
 
 def _stored(node: ast.AST) -> Iterator[str]:
-    return (item.id for item in ast.walk(node) if isinstance(item, ast.Name))
+    names = (item for item in ast.walk(node) if isinstance(item, ast.Name))
+    return (item.id for item in names if isinstance(item.ctx, ast.Store))
 
 
 def _scope_of(node: ast.AST) -> _Scope:
@@ -243,12 +308,20 @@ def _bind_below(node: ast.AST, scope: _Scope) -> None:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         scope.bound.add(node.name)
     elif isinstance(node, _COMPREHENSIONS):
-        walruses = (item for item in ast.walk(node) if isinstance(item, ast.NamedExpr))
-        scope.bound.update(name for item in walruses for name in _stored(item.target))
+        scope.bound.update(_walruses(node))
     elif not isinstance(node, ast.Lambda):
         for child in ast.iter_child_nodes(node):
             if not isinstance(child, _BARREN):
                 _bind(child, scope)
+
+
+def _walruses(node: ast.AST) -> Iterator[str]:
+    """What a comprehension binds around itself; a lambda in it keeps its own."""
+    if isinstance(node, ast.NamedExpr):
+        yield from _stored(node.target)
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.Lambda, *_BARREN)):
+            yield from _walruses(child)
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Ref]]:

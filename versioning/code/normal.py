@@ -4,7 +4,8 @@ Gone are comments, layout and positions, docstrings and other constant statement
 other statements, `if TYPE_CHECKING:` blocks, annotations of local variables, and annotations of
 functions unless a decorator that we do not know may read them. In class bodies annotations stay
 when the class has bases, keywords or decorators: dataclasses, pydantic, pandera and NamedTuple read
-them. Everything else stays, names of local variables included.
+them. Names of local variables are numbers where `renames` says that nobody can tell. All else
+stays.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ import ast
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
+from versioning.code.renames import NAMED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from versioning.code.renames import Spelling
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Node: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
@@ -50,10 +55,14 @@ def form(node: ast.AST | Iterable[ast.AST]) -> bytes:
     return "".join(out).encode("utf-8", "surrogatepass")
 
 
-def own_form(node: Node) -> bytes:
+def own_form(node: Node, spelling: Spelling | None = None) -> bytes:
     """`node` without decorators and default values, which are keyed by what they are when they run.
 
     That a parameter has a default is part of the form, since it decides what may be called.
+
+    Args:
+        node: A definition in normal form.
+        spelling: Numbers to write instead of names of variables; None to write names.
     """
     if isinstance(node, ast.ClassDef):
         return form([*node.bases, *node.keywords])
@@ -61,11 +70,11 @@ def own_form(node: Node) -> bytes:
     optional = [len(arguments.defaults), *(item is None for item in arguments.kw_defaults)]
     out: list[str] = [type(node).__name__, repr([int(item) for item in optional])]
     for argument in arguments_of(arguments):
-        _write(argument, out)
+        _write(argument, out, spelling)
     groups = (arguments.posonlyargs, arguments.args, arguments.kwonlyargs)
     out.append(repr([*map(len, groups), arguments.vararg is None, arguments.kwarg is None]))
-    _write(node.body, out)
-    _write(getattr(node, "returns", None), out)
+    _write(node.body, out, spelling)
+    _write(getattr(node, "returns", None), out, spelling)
     return "".join(out).encode("utf-8", "surrogatepass")
 
 
@@ -82,7 +91,7 @@ def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
     return _FIELDS.setdefault(kind, tuple(name for name in kind._fields if name not in _SKIPPED))
 
 
-def _write(value: object, out: list[str]) -> None:
+def _write(value: object, out: list[str], spelling: Spelling | None = None) -> None:
     if isinstance(value, ast.Constant):
         constant = value.value
         # The interpreter limits decimal digits of very long integers, not hexadecimal ones.
@@ -91,13 +100,19 @@ def _write(value: object, out: list[str]) -> None:
     elif isinstance(value, ast.AST):
         kind = type(value)
         out.append(kind.__name__ + "(")
+        named = NAMED.get(kind) if spelling else None
         for name in _FIELDS.get(kind) or _fields(kind):
-            _write(getattr(value, name, None), out)
+            number = spelling.number(value) if spelling and name == named else None
+            if number is None:
+                _write(getattr(value, name, None), out, spelling)
+            else:
+                # No other text begins like this.
+                out.append(f"~{number};")
         out.append(")")
     elif isinstance(value, list):
         out.append(f"[{len(value)}")
         for item in value:
-            _write(item, out)
+            _write(item, out, spelling)
         out.append("]")
     else:
         text = repr(value)

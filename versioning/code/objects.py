@@ -88,8 +88,13 @@ def parts_of(value: Any) -> Iterator[Any]:
 
 
 def is_ours(cls: type) -> bool:
-    """Whether `cls` belongs to the project."""
-    return is_first_party(cls.__module__, None)
+    """Whether `cls` belongs to the project, or was made by a call that left no trace of whose."""
+    return is_first_party(cls.__module__, None) or is_nameless(cls)
+
+
+def is_nameless(cls: type) -> bool:
+    """Whether `types.new_class` made `cls`, as `make_dataclass` does, and calls it its own."""
+    return cls.__module__ == "types" and not is_offered(cls, types)
 
 
 def is_typing(value: object) -> bool:

@@ -96,9 +96,9 @@ def _plain(found: object, numbers: _Numbers) -> object:
             return [form.decode("latin-1"), [numbers[ref] for ref in refs], warnings]
         case Definition():
             # Most functions are a body and nothing else.
+            own = (found.own, found.variables, found.reads_frames)
             rest = (found.decorators, found.hints, found.defaults, found.statements)
-            parts = (found.own, *rest) if any(rest) else (found.own,)
-            return [_plain(part, numbers) for part in parts]
+            return [_plain(part, numbers) for part in (*own, *(rest if any(rest) else ()))]
         case dict():
             return {name: _plain(value, numbers) for name, value in found.items()}
         case frozenset():
@@ -112,9 +112,10 @@ def read_definition(plain: Any, refs: list[Ref]) -> Definition | None:
     """A definition from plain data."""
     if plain is None:
         return None
-    own, *rest = plain
+    own, names, reads_frames, *rest = plain
+    variables = tuple(names)
     if not rest:
-        return Definition(_piece(own, refs))
+        return Definition(_piece(own, refs), variables=variables, reads_frames=reads_frames)
     decorators, hints, defaults, statements = rest
     return Definition(
         _piece(own, refs),
@@ -122,6 +123,8 @@ def read_definition(plain: Any, refs: list[Ref]) -> Definition | None:
         tuple([refs[number] for number in hints]),
         {name: _piece(piece, refs) for name, piece in defaults.items()},
         tuple([_statement(item, refs) for item in statements]),
+        variables,
+        reads_frames,
     )
 
 

@@ -24,6 +24,7 @@ from versioning.code.objects import (
     BUILTINS,
     Place,
     inner_function,
+    is_nameless,
     is_offered,
     is_ours,
     is_typing,
@@ -41,6 +42,7 @@ from versioning.code.places import (
     module_name,
     root_of,
 )
+from versioning.code.renames import reads_frames
 from versioning.digest import Digest, digest_bytes
 from versioning.encoding import file_digest, preview
 from versioning.errors import UnkeyableError
@@ -76,15 +78,19 @@ class Walk:
         log: All that was looked at.
         root: The function whose default values are parameters of the call.
         files: What reads files.
+        keeps_names: Whether names of local variables count.
+        reads_frames: Whether something reached may look at local variables of others.
     """
 
-    def __init__(self, root: object, files: Files) -> None:
+    def __init__(self, root: object, files: Files, *, keeps_names: bool = False) -> None:
         self.leaves: dict[str, Leaf] = {}
         self.distributions: dict[str, str] = {}
         self.warnings: dict[str, None] = {}
         self.log = Log()
         self.root = root
         self.files = files
+        self.keeps_names = keeps_names
+        self.reads_frames = False
         self.lookup = Lookup(files, self.log, uses=self.uses, warn=self.warn)
         self._queue: deque[tuple[_Parts, Any, str]] = deque()
         self._taken: dict[str, int] = {}
@@ -102,6 +108,7 @@ class Walk:
 
     def uses(self, module: str) -> None:
         """Remember the distribution that holds `module`."""
+        self.reads_frames = self.reads_frames or reads_frames(f"{module}:")
         if (found := distribution_of(module)) is not None:
             self.distributions[found[0]] = found[1]
 
@@ -178,13 +185,15 @@ class Walk:
         label = f"{module_name(module, code.co_filename)}:{code.co_qualname}"
         return self._enqueue(function, label, bodies.function_parts)
 
-    def _class(self, cls: type, _: str) -> str:
+    def _class(self, cls: type, label: str) -> str:
         known = self.log.names.get(id(cls))
         if known is not None:
             return known
         if not is_ours(cls):
             self.uses(cls.__module__)
             return qualified_name(cls)
+        if is_nameless(cls):
+            return self._enqueue(cls, label, bodies.class_parts)
         module = module_name(cls.__module__, bodies.file_of_class(cls))
         return self._enqueue(cls, f"{module}:{cls.__qualname__}", bodies.class_parts)
 
@@ -207,7 +216,9 @@ class Walk:
         module = sys.modules.get(str(getattr(value, "__module__", None)))
         if module is not None:
             self._module(module, label)
-        return qualified_name(value)
+        name = qualified_name(value)
+        self.reads_frames = self.reads_frames or reads_frames(name)
+        return name
 
     def _annotation(self, value: Any, label: str) -> str:
         origin = get_origin(value)
@@ -226,6 +237,7 @@ class Walk:
         if wrapped is None or not is_runner(module):
             self.uses(module)
         name = qualified_name(function)
+        self.reads_frames = self.reads_frames or reads_frames(name)
         self.log.name(function, name)
         self.log.function(function)
         inside: list[str] = []
@@ -344,7 +356,7 @@ def code_in(value: Any) -> Iterator[Any]:
             yield cls
             is_standard = cls.__module__.partition(".")[0] in sys.stdlib_module_names
             if is_ours(cls) or is_standard or any(hasattr(cls, name) for name in _COMPOSED):
-                waiting.extend(parts_of(item))
+                waiting.extend(reversed(list(parts_of(item))))
 
 
 def _digest(parts: Iterable[bytes]) -> Digest:
