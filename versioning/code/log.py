@@ -136,10 +136,13 @@ class Log:
         return name
 
     def _values_hold(self) -> bool:
+        token = NAMES.set(self)
         try:
-            return all(digest_with(self, look(), path=p) == was for look, p, was in self.values)
+            return all(value_digest(look(), path=p) == was for look, p, was in self.values)
         except (_ChangedError, UnkeyableError):
             return False
+        finally:
+            NAMES.reset(token)
 
 
 class _ChangedError(Exception):
