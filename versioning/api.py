@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from versioning.catalog import Catalog
     from versioning.differences import Why
+    from versioning.findings import Report
     from versioning.lineage import Lineage
     from versioning.records import VersionRecord
-    from versioning.verify import Report
 
 __all__ = ["Repository", "Version", "open_repository"]
 

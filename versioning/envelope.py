@@ -78,6 +78,7 @@ def parse(data: bytes, kind: str, *, name: str) -> dict[str, Any]:
             f"{name} has format {version!r}; this release reads up to {FORMAT_VERSION}: "
             "upgrade prefect-versioning",
             name=name,
+            format=version,
         )
     if data != _sealed(data[:-_SEAL_BYTES]):
         wrong = "is not what was written" if "seal" in fields else "has no seal"

@@ -8,12 +8,14 @@ delays@champion  what an alias of a model names now
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
+from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError
 from versioning.records import ID_PATTERN
 
@@ -27,6 +29,7 @@ MIN_PREFIX = 4
 CANDIDATES = 8
 _PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},32}}")
 _NEVER = datetime.min.replace(tzinfo=UTC)
+logger = logging.getLogger("versioning")
 _BEFORE = re.compile(r"(.+)~(\d{1,9})")
 
 
@@ -66,13 +69,16 @@ def aliases(history: Iterable[Mapping[str, Any]], at: datetime | None = None) ->
 
 
 def names_of(repository: Repository, version_id: str) -> list[str]:
-    """The names that name a version now, as `name@alias`, sorted."""
-    return sorted(
-        f"{name}@{alias}"
-        for name in repository.names()
-        for alias, named in aliases(repository.name_history(name)).items()
-        if named == version_id
-    )
+    """The names that name a version now, as `name@alias`, sorted; unreadable ones are left out."""
+    found = []
+    for name in repository.names():
+        try:
+            now = aliases(repository.name_history(name))
+        except UNREADABLE as error:
+            logger.warning("the history of %s cannot be read: %s", name, error)
+            continue
+        found += [f"{name}@{alias}" for alias, named in now.items() if named == version_id]
+    return sorted(found)
 
 
 def _aliased(repository: Repository, text: str) -> str | None:

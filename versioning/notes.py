@@ -60,7 +60,7 @@ class Notes(ABC):
     def pins(self) -> dict[str, str]:
         """The versions that are pinned, with the reason."""
         ids = sorted(filter(ID_PATTERN.fullmatch, self._about(layout.PINS)))
-        last = {version_id: self._pin(version_id).last() for version_id in ids}
+        last = {version_id: self._last_pin(version_id) for version_id in ids}
         return {
             version_id: str(entry.get("reason", ""))
             for version_id, entry in last.items()
@@ -105,6 +105,13 @@ class Notes(ABC):
         listed = (entry.name for entry in self.store.list(layout.run(run_id)))
         names = sorted(name for name in listed if layout.entry(name))
         return [parse(self.store.get(name), "run", name=name) for name in names]
+
+    def _last_pin(self, version_id: str) -> dict[str, Any] | None:
+        try:
+            return self._pin(version_id).last()
+        except UNREADABLE as error:
+            # Whatever it said, nothing is lost by protecting the version.
+            return {"pinned": True, "reason": str(error)}
 
     def _fault(self, name: str, kind: str) -> Iterator[tuple[str, str]]:
         try:

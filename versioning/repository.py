@@ -161,8 +161,8 @@ class Repository(Register):
             ConflictError: If a collector took this writer for dead each time it tried.
         """
         self.check_writable()
-        digest = _digest_of(value)
-        if replace and bind and (found := self.lookup(draft.key)) and found.digest == digest:
+        digest = digest_of(value)
+        if replace and bind and (found := self._answer(draft.key)) and found.digest == digest:
             return self._adopted(found, digest)
         chosen = codec_for(value, name=codec)
         for _ in range(ATTEMPTS):
@@ -186,7 +186,7 @@ class Repository(Register):
         # A binding lost in a power cut is a miss, so it need not be durable: the version is.
         if self.store.put_if_absent(name, data, durable=False):
             return record
-        other = self.lookup(record.key)
+        other = self._answer(record.key)
         if other is None or (replace and other.digest != record.digest):
             self.store.put(name, data)
             return record
@@ -252,6 +252,17 @@ class Repository(Register):
             self.store.self_test()
             self._is_proven = True
 
+    def _answer(self, key: Key) -> VersionRecord | None:
+        """What `lookup` finds, where the version's own record says the same.
+
+        Hits need not ask: loading reads that record. Whoever keeps a binding vouches for it.
+        """
+        found = self.lookup(key)
+        try:
+            return found if found is not None and self.record(found.id) == found else None
+        except (NotFoundError, *UNREADABLE):
+            return None
+
     def _write(
         self, value: object, draft: Draft, digest: Digest, codec: Codec
     ) -> VersionRecord | None:
@@ -305,7 +316,7 @@ def _id_of_versions(store: Store) -> str | None:
     return None
 
 
-def _digest_of(value: object) -> Digest:
+def digest_of(value: object) -> Digest:
     """Digest of a value; of one with classes of the project, together with what those do."""
     # Whoever only reads need not load what follows code.
     from versioning.code import behaviour

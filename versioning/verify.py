@@ -1,23 +1,19 @@
-"""Verify: digest every stored byte again, and follow every reference.
-
-`damaged` and `dangling` are what no crash can leave behind, so they make a
-repository unsound; `orphans` are what interrupted writers left, and harm nobody.
-"""
+"""Verify: digest every stored byte again, follow every reference, and miss what was seen before."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from versioning import layout
 from versioning.digest import digest_bytes, digest_stream
-from versioning.envelope import UNREADABLE
+from versioning.envelope import FORMAT_VERSION, UNREADABLE
 from versioning.errors import FormatError, NotFoundError, VersioningError
+from versioning.findings import Damage, Dangling, Gone, Report
 from versioning.keys import root_key
 from versioning.names import aliases
-from versioning.records import VersionRecord, is_revoked
+from versioning.records import VersionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,82 +28,6 @@ WRONG = "its bytes are not those written"
 SEEN = "was seen from here, and nothing deletes it: somebody removed it, or set the store back"
 ASIDE = "its bytes were wrong and are set aside; run the step again to recompute it"
 GONE = "its bytes are gone; run the step again to recompute it"
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Bytes that are not those written.
-
-    Attributes:
-        id: The version they belong to; empty for a note (of a name, a pin or a run).
-        blob: Name of the blob, of the part when it is inside the record, or of the note; None for
-            the record.
-        reason: What is wrong with them.
-    """
-
-    id: str
-    blob: str | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dangling:
-    """A reference to something that is not there, or is something else.
-
-    Attributes:
-        name: Name in the store of what refers: a version's record or a binding.
-        target: What it refers to: an id, or the name of a blob.
-        reason: What is wrong with it.
-    """
-
-    name: str
-    target: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """What this machine saw in the repository, and what nothing there deletes.
-
-    Attributes:
-        name: Its name in the store.
-        reason: What it was.
-    """
-
-    name: str
-    reason: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What `verify` found.
-
-    Attributes:
-        checked: How many versions were looked at.
-        checked_bytes: How many bytes were digested.
-        damaged: Bytes that are not those written.
-        dangling: References to what is not there.
-        gone: What was there and vanished: somebody removed it, or set the store back.
-        replaced: Versions whose lost or damaged bytes a later version of the same key holds.
-        orphans: Names that nothing refers to: blobs and intents of interrupted writers.
-        set_aside: Damaged blobs and bindings that were moved out of the way now.
-        restored: Damaged or lost records that were written again from their copies now.
-    """
-
-    checked: int = 0
-    checked_bytes: int = 0
-    damaged: list[Damage] = field(default_factory=list)
-    dangling: list[Dangling] = field(default_factory=list)
-    gone: list[Gone] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
-    orphans: list[str] = field(default_factory=list)
-    set_aside: list[str] = field(default_factory=list)
-    restored: list[str] = field(default_factory=list)
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether every version and binding is what it says, and nothing is missing."""
-        return not (self.damaged or self.dangling or self.gone)
 
 
 def verify(
@@ -143,6 +63,7 @@ def verify(
     leftovers = check.names(layout.BLOBS) | check.names(layout.INTENTS)
     report = check.versions(repository.ids())
     check.bindings(keys)
+    check.quarantine()
     check.notes()
     if witness is not None:
         check.vanished(witness)
@@ -161,6 +82,8 @@ class _Check:
         self._sets_aside = set_aside
         self._records: dict[str, VersionRecord | VersioningError] = {}
         self._states: dict[str, str | None] = {}
+        self._lost: set[str] = set()
+        self._values: set[str] = set()
 
     def names(self, prefix: str) -> set[str]:
         """Every name that begins with `prefix`."""
@@ -175,12 +98,16 @@ class _Check:
             stored = {str(b.name): b for record in found for b in record.manifest if b.name}
             states = readers.map(self._state, stored.values())
             self._states.update(zip(stored, states, strict=True))
+        wrong = {name for name, state in self._states.items() if state is not None}
+        self._values = {r.digest for r in found if wrong.isdisjoint(b.name for b in r.manifest)}
         for record in found:
             self._check_record(record)
             self._check_bytes(record)
         for version_id in asked:
             if isinstance(error := self._records[version_id], UNREADABLE):
                 self._damaged(version_id, None, str(error))
+                if not _is_newer(error):
+                    self._lost.add(version_id)
         # What was revoked never was a version.
         self.report.checked = sum(not isinstance(self._records[i], NotFoundError) for i in asked)
         if self._sets_aside:
@@ -200,13 +127,9 @@ class _Check:
                 continue
             except UNREADABLE as error:
                 self._dangling(name, str(error.facts.get("id", "")), str(error))
-                if self._sets_aside:
-                    self._store.delete(name)
-                    self.report.set_aside.append(name)
+                self._unbind(name, error)
                 continue
             self._check_binding(name, bound)
-            if not isinstance(self._record(bound.id), VersionRecord):
-                self._check_copy(name, bound)
 
     def notes(self) -> None:
         """Check what is said beside the versions: names, pins and runs."""
@@ -222,7 +145,9 @@ class _Check:
         """Compare with what was seen before."""
         for version_id, (step, created) in witness.gone().items():
             reason = f"version of {step}, made {created:%Y-%m-%d %H:%M}, {SEEN}"
-            self.report.gone.append(Gone(layout.version(version_id), reason))
+            name = layout.version(version_id)
+            if not self._store.exists(layout.quarantined(name)):
+                self.report.gone.append(Gone(name, reason))
         now = self._repository.journals()
         for name, entries in sorted(witness.longest(now).items()):
             if entries > now.get(name, 0):
@@ -233,19 +158,31 @@ class _Check:
         record = self._record(bound.id)
         if not isinstance(record, VersionRecord):
             self._dangling(name, bound.id, f"it binds a version that is not there: {record}")
+            self._restore(name, bound)
         elif bound != record:
             self._damaged(bound.id, None, f"its record and its copy in {name} differ")
+            self._unbind(name)
 
-    def _check_copy(self, name: str, bound: VersionRecord) -> None:
-        """A binding is a copy of its version's record, which can be lost or damaged."""
-        place = layout.version(bound.id)
-        if not self._sets_aside or not self._repository.is_live(bound):
-            return
-        data = self._store.get(name)
-        is_lost = self._store.put_if_absent(place, data)
-        if not is_lost and not is_revoked(self._store.get(place)):
-            self._store.put(place, data)
-        self.report.restored.append(place)
+    def _unbind(self, name: str, error: VersioningError | None = None) -> None:
+        """A binding that is not what it should be is a miss already: make room for the next."""
+        if self._sets_aside and not _is_newer(error):
+            self._store.delete(name)
+            self.report.set_aside.append(name)
+
+    def _restore(self, name: str, bound: VersionRecord) -> None:
+        """A binding is a copy of its version's record: write that again where it is lost."""
+        if self._sets_aside and not _is_newer(self._records[bound.id]):
+            place = layout.version(bound.id)
+            self._store.put(place, self._store.get(name))
+            self.report.restored.append(place)
+            self._lost.discard(bound.id)
+
+    def quarantine(self) -> None:
+        """Move records out of the way that nothing can restore; their names stay theirs."""
+        for version_id in sorted(self._lost if self._sets_aside else ()):
+            name = layout.version(version_id)
+            self._store.move(name, layout.quarantined(name))
+            self.report.set_aside.append(name)
 
     def _named(self, version_id: str) -> VersionRecord | VersioningError:
         try:
@@ -262,7 +199,9 @@ class _Check:
             self._damaged(record.id, None, "its leaves do not make its key")
         for item in record.inputs:
             source = self._record(item.id)
-            if not isinstance(source, VersionRecord):
+            if not isinstance(source, VersionRecord) and item.digest in self._values:
+                self._replaced(item.id)
+            elif not isinstance(source, VersionRecord):
                 self._dangling(layout.version(record.id), item.id, f"input {item.name}: {source}")
             elif source.digest != item.digest:
                 self._damaged(record.id, None, f"input {item.name} had another digest when read")
@@ -285,7 +224,7 @@ class _Check:
         if state == WRONG:
             self._damaged(record.id, name, state)
         elif self._is_replaced(record):
-            self.report.replaced.append(record.id)
+            self._replaced(record.id)
         elif state == ASIDE:
             self._damaged(record.id, name, state)
         else:
@@ -316,8 +255,18 @@ class _Check:
         except (NotFoundError, *UNREADABLE) as error:
             return error
 
+    def _replaced(self, version_id: str) -> None:
+        if version_id not in self.report.replaced:
+            self.report.replaced.append(version_id)
+
     def _damaged(self, version_id: str, blob: str | None, reason: str) -> None:
         self.report.damaged.append(Damage(version_id, blob, reason))
 
     def _dangling(self, name: str, target: str, reason: str) -> None:
         self.report.dangling.append(Dangling(name, target, reason))
+
+
+def _is_newer(found: object) -> bool:
+    """Whether a record is whole, but of a format that only a newer release reads."""
+    version = found.facts.get("format") if isinstance(found, VersioningError) else None
+    return isinstance(version, int) and version > FORMAT_VERSION

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from versioning.cli.checkup import Check
-    from versioning.verify import Report
+    from versioning.findings import Report
 
 SHOWN = 20
 
