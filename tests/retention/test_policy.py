@@ -1,0 +1,77 @@
+"""Policies as people write them, and what they get wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from versioning.errors import FormatError
+from versioning.retention import Policy
+
+GOOD = """
+min_age = "12h"
+max_bytes = "1.5 TB"
+[[rules]]
+step = "train*"
+keep_last = 5
+"""
+
+
+def write(folder: Path, text: str, name: str = "retention.toml") -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_a_policy_is_read_as_it_is_written(tmp_path: Path) -> None:
+    policy = Policy.read(write(tmp_path, GOOD))
+    assert policy.min_age == timedelta(hours=12)
+    assert policy.max_bytes == 1_500_000_000_000
+    assert (policy.rules[0].step, policy.rules[0].keep_last) == ("train*", 5)
+    assert policy.trash == timedelta(days=7)
+
+
+def test_a_project_can_hold_its_policy(tmp_path: Path) -> None:
+    text = "[tool.versioning.retention]\nmin_age = '2d'\n"
+    assert Policy.read(write(tmp_path, text, "pyproject.toml")).min_age == timedelta(days=2)
+    empty = write(tmp_path, "[project]\nname = 'x'\n", "pyproject.toml")
+    assert Policy.read(empty) == Policy()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("min_age = -1", "min_age: write a span"),
+        ("min_age = '-3d'", "min_age: write a span"),
+        ("min_age = 'soon'", "min_age: write a span as '12h'"),
+        ("min_age = '9999999999999999y'", "min_age: the span is longer"),
+        ("max_bytes = 'lots'", "max_bytes: write a size as"),
+        ("max_bytes = -5", "max_bytes: Input should be greater"),
+        ("keep_forever = true", "keep_forever: Extra inputs are not permitted"),
+        ("[[rules]]\nkeep_last = -1", "rules.1.keep_last"),
+        ("[[rules]]\nstep = 'a'\n[[rules]]\nkeep_last = 1", "rules.1: it keeps nothing"),
+        ("[[rules]]\nkeep_lst = 3\nkeep_last = 1", "rules.1.keep_lst: Extra"),
+        ("rules = 3", "rules: Input should be a valid tuple"),
+        ("keep_lineage = 'some'", "keep_lineage: Input should be 'inputs'"),
+        ("=", "cannot be read as TOML"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_field(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(FormatError) as caught:
+        Policy.read(path)
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"nowhere\.toml cannot be read"):
+        Policy.read(tmp_path / "nowhere.toml")
+
+
+def test_a_schema_describes_every_field() -> None:
+    schema = Policy.model_json_schema()
+    assert schema["properties"].keys() == Policy.model_fields.keys()
+    assert schema["additionalProperties"] is False

@@ -1,0 +1,50 @@
+"""What retention decides on, and what it decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What retention knows of one version that has its bytes.
+
+    Attributes:
+        id: The version.
+        step: Its step.
+        flow: The flow it was made in, or None.
+        created: When it was made; timezone-aware, UTC.
+        seconds: What making it again would take.
+        blobs: The blobs it needs, with their length in bytes; versions may share them.
+        is_rebuildable: Whether it can be computed again from what it was made from.
+        protection: Why it may not go, whatever the rules say: pins and names.
+    """
+
+    id: str
+    step: str
+    flow: str | None
+    created: datetime
+    seconds: float
+    blobs: Mapping[str, int]
+    is_rebuildable: bool = True
+    protection: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one version.
+
+    Attributes:
+        candidate: Which.
+        keep: Every reason to keep it; empty when it goes.
+        expire: The reason why it goes; empty when it is kept.
+    """
+
+    candidate: Candidate
+    keep: tuple[str, ...] = ()
+    expire: str = ""

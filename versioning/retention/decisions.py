@@ -1,0 +1,109 @@
+"""Decisions: what a policy says of each version, and why.
+
+Everything that protects a version is a reason to keep it, and all reasons are told.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING
+
+from versioning.retention.budget import over_budget
+from versioning.retention.candidates import Candidate, Decision
+from versioning.retention.rules import kept_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from versioning.retention.policy import Policy
+
+
+def decide(
+    candidates: Iterable[Candidate],
+    policy: Policy,
+    now: datetime,
+    *,
+    inputs: Mapping[str, Sequence[str]],
+) -> list[Decision]:
+    """What `policy` says of each candidate, newest first.
+
+    Args:
+        candidates: All versions that have bytes which may go.
+        policy: What to keep.
+        now: The moment up to which ages count; timezone-aware.
+        inputs: The versions that each version was made from, of all versions there are.
+    """
+    ordered = sorted(candidates, key=lambda item: (item.created, item.id), reverse=True)
+    reasons: dict[str, list[str]] = {item.id: list(item.protection) for item in ordered}
+    for item in ordered:
+        if now - item.created < policy.min_age:
+            reasons[item.id].append("younger than min_age")
+    # What only the rules keep may go when there is too much; what has a reason by now may not.
+    firm = {version_id for version_id, why in reasons.items() if why}
+    numbers = _apply_rules(ordered, policy, now, reasons)
+    kept = [item for item in ordered if reasons[item.id]]
+    dropped = over_budget(kept, firm, policy.max_bytes)
+    for version_id in dropped:
+        reasons[version_id].clear()
+    _keep_lineage(ordered, policy, inputs, reasons)
+    return [
+        Decision(item, tuple(reasons[item.id]))
+        if reasons[item.id]
+        else Decision(item, expire=dropped.get(item.id) or _expiry(policy, numbers[item.id]))
+        for item in ordered
+    ]
+
+
+def _apply_rules(
+    ordered: Iterable[Candidate], policy: Policy, now: datetime, reasons: dict[str, list[str]]
+) -> dict[str, int]:
+    """Add what the rules keep; the number of each version's rule, from 1, or 0 for none."""
+    groups: dict[tuple[int, str], list[Candidate]] = defaultdict(list)
+    for item in ordered:
+        about = (n for n, r in enumerate(policy.rules, 1) if r.is_about(item.step, item.flow))
+        groups[next(about, 0), item.step].append(item)
+    for (number, _), members in groups.items():
+        kept = kept_by(policy.rules[number - 1], members, now) if number else _all(members)
+        for item, reason in kept:
+            reasons[item.id].append(reason)
+    return {item.id: number for (number, _), members in groups.items() for item in members}
+
+
+def _all(members: Iterable[Candidate]) -> Iterable[tuple[Candidate, str]]:
+    return ((item, "no rule is about it") for item in members)
+
+
+def _keep_lineage(
+    ordered: Sequence[Candidate],
+    policy: Policy,
+    inputs: Mapping[str, Sequence[str]],
+    reasons: dict[str, list[str]],
+) -> None:
+    """Keep what kept versions were made from, as far as the policy wants it or nothing else can."""
+    known = {item.id: item for item in ordered}
+    # Each version is looked at once, on behalf of the newest that was made from it.
+    waiting = deque(
+        (above, item) for item in ordered if reasons[item.id] for above in inputs.get(item.id, ())
+    )
+    seen: set[str] = set()
+    while waiting:
+        version_id, below = waiting.popleft()
+        if version_id in seen:
+            continue
+        seen.add(version_id)
+        waiting.extend((above, below) for above in inputs.get(version_id, ()))
+        item = known.get(version_id)
+        if item and not reasons[version_id] and _is_wanted(item, policy, inputs):
+            reasons[version_id].append(f"{below.step} {below.id[:12]} was made from it")
+
+
+def _is_wanted(item: Candidate, policy: Policy, inputs: Mapping[str, Sequence[str]]) -> bool:
+    if not item.is_rebuildable or policy.keep_lineage == "inputs":
+        return True
+    return policy.keep_lineage == "sources" and not inputs.get(item.id)
+
+
+def _expiry(policy: Policy, number: int) -> str:
+    rule = policy.rules[number - 1]
+    return f"rule {number} (step {rule.step!r}) does not keep it"
