@@ -26,8 +26,9 @@ REPOSITORY = "repository.json"
 BLOBS, INTENTS, VERSIONS, KEYS = "blobs/", "intents/", "versions/", "keys/"
 LEASES, RUNS, NAMES, PINS = "leases/", "runs/", "names/", "pins/"
 QUARANTINE, MARKS, TRASH = "quarantine/", "marks/", "trash/"
+TRUST = "trust/"
 # Kinds of the entries of what is only ever added to.
-JOURNALS = {NAMES: "name", PINS: "pin", TRASH: "trash"}
+JOURNALS = {NAMES: "name", PINS: "pin", TRASH: "trash", TRUST: "trust"}
 
 _POSITION = re.compile(r"[0-9]{8}")
 _BLOB = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}")
@@ -114,6 +115,11 @@ def pin(version_id: str, position: int) -> str:
 def trash(version_id: str, position: int) -> str:
     """Of the entry `position` (from 0) in the history of a version's expiry."""
     return f"{TRASH}{_checked_id(version_id)}/{position:08d}"
+
+
+def trust(recipe: str, position: int) -> str:
+    """Of the entry `position` (from 0) in the history of what audits found of a step."""
+    return f"{TRUST}{_safe(recipe)}/{position:08d}"
 
 
 def entry(name: str) -> tuple[str, str] | None:

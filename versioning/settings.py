@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PREFIX = "VERSIONING_"
+Share = float
 _WORDS = {
     "1": True,
     "true": True,
@@ -46,6 +47,7 @@ class Settings:
         cache: Folder of this machine for what can be fetched or computed again.
         lease_seconds: How long a silent holder of a key delays others.
         allow_pickle: Whether versions may be stored and loaded as pickles, which can run code.
+        audit: Share of the hits, from 0 to 1, whose body runs again to see if it gives the same.
         strict: Whether a step fails that reads what its key cannot see, instead of being warned of.
     """
 
@@ -53,6 +55,7 @@ class Settings:
     cache: Path = field(default_factory=_default_cache)
     lease_seconds: float = 15.0
     allow_pickle: bool = False
+    audit: Share = 0.0
     strict: bool = False
 
     @classmethod
@@ -156,10 +159,20 @@ def _positive(raw: object) -> float:
     return number
 
 
+def _share(raw: object) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise TypeError("it must be a number")
+    number = float(raw)
+    if not 0 <= number <= 1:
+        raise ValueError("it must be from 0 to 1")
+    return number
+
+
 _BY_TYPE: dict[str, Callable[[object], object]] = {
     "str | None": _text,
     "Path": _folder,
     "float": _positive,
+    "Share": _share,
     "bool": _flag,
 }
 _READERS = {item.name: _BY_TYPE[str(item.type)] for item in fields(Settings)}

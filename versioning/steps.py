@@ -30,13 +30,14 @@ from versioning.environment import environment_leaves, environment_record
 from versioning.errors import ConflictError, NotFoundError, UnkeyableError
 from versioning.hidden.reads import KINDS, NETWORK, PROGRAM, Read, advice, told
 from versioning.keys import Leaf, diff_leaves, root_key
-from versioning.repository import Draft
+from versioning.repository import Draft, digest_of
+from versioning.trust import is_due, remember
 from versioning.watching import watch_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from versioning.digest import Key
+    from versioning.digest import Digest, Key
     from versioning.hidden import Watch
     from versioning.records import Input, VersionRecord
 
@@ -129,7 +130,12 @@ class Step:
         given = {name: pinned(value, name, repository) for name, value in parameters.items()}
         counting = {name: value for name, value in given.items() if name not in self.exclude}
         # The methods of an object that is passed are code the step can reach.
-        code = code_leaves(self.function, deps=self.code_deps, arguments=list(counting.values()))
+        code = code_leaves(
+            self.function,
+            deps=self.code_deps,
+            arguments=list(counting.values()),
+            index=repository.settings.cache / "code",
+        )
         leaves = [
             _text_leaf("step", self.qualified_name),
             *([_text_leaf("salt", self.salt)] if self.salt else []),
@@ -160,24 +166,33 @@ class Call:
         found: The version that answers it, once `find` has seen one.
         committed: The version its own output became.
         lost: The tuple that is bound to its key, if a part of it is gone.
+        watch: What its body reads, once it runs.
+        is_audit: Whether its body runs to be compared with what was found.
     """
 
     step: Step
     repository: Repository
     parameters: dict[str, Any]
-        watch: What its body reads, once it runs.
     leaves: tuple[Leaf, ...]
     inputs: tuple[Input, ...]
     code: CodeClosure
     found: VersionRecord | None = field(default=None, compare=False)
     committed: VersionRecord | None = field(default=None, compare=False)
     lost: VersionRecord | None = field(default=None, compare=False)
+    watch: Watch | None = field(default=None, compare=False)
+    is_audit: bool = field(default=False, compare=False)
 
     @cached_property
     def key(self) -> Key:
         """What this call asks for."""
         return root_key(self.leaves)
-    watch: Watch | None = field(default=None, compare=False)
+
+    def is_audited(self, run: str) -> bool:
+        """Whether, should this be a hit in `run`, its body is to run all the same."""
+        share = self.repository.settings.audit
+        if not share or self.step.volatile or self.step.effect:
+            return False
+        return is_due(share, self.key, run)
 
     def find(self) -> bool:
         """Look for a version that answers this call, and remember it."""
@@ -203,11 +218,6 @@ class Call:
         bound = inspect.BoundArguments(self.step.signature, OrderedDict(values))
         return list(bound.args), bound.kwargs
 
-    def commit(
-        self,
-        value: Any,
-        *,
-        seconds: float,
     @contextmanager
     def watching(self, arguments: Sequence[object]) -> Iterator[None]:
         """Notice what the body, which runs inside, reads and the key cannot see.
@@ -227,6 +237,11 @@ class Call:
         reads = self.watch.reads.values() if self.watch else ()
         return tuple(read for read in reads if read.kind not in declared)
 
+    def commit(
+        self,
+        value: Any,
+        *,
+        seconds: float,
         flow: str | None = None,
         run: Mapping[str, Any] | None = None,
         replace: bool = False,
@@ -247,12 +262,12 @@ class Call:
                 strict and its body read what the key cannot see.
             StorageError: If it cannot be written; nothing answers the call then.
         """
+        self._check_strict()
         value = loaded(value)
         draft = self._draft(value, seconds, flow, run or {})
         replace = replace or self.step.volatile
         if isinstance(value, tuple) and value:
             parts = [self._commit_part(draft, n, item) for n, item in enumerate(value)]
-        self._check_strict()
             meta = {**draft.meta, "outputs": [part.to_dict() for part in parts], **_named(value)}
             draft = with_changes(draft, meta=meta)
             value = [str(part.digest) for part in parts]
@@ -264,6 +279,39 @@ class Call:
             value, draft, replace=replace, bind=bind, codec=codec
         )
         return self._output(self.committed)
+
+    def audit(
+        self,
+        value: Any,
+        *,
+        seconds: float,
+        flow: str | None = None,
+        run: Mapping[str, Any] | None = None,
+    ) -> VersionRecord | None:
+        """Compare what the body returned now with the version that was found, which stays.
+
+        Args:
+            value: What the body returned.
+            seconds: How long that took.
+            flow: Name of the flow.
+            run: Facts of the run, for people.
+
+        Returns:
+            The version that the value became because it differs, bound to no key; else None.
+
+        Raises:
+            UnkeyableError: As `commit`.
+        """
+        assert self.found is not None
+        self._check_strict()
+        value = loaded(value)
+        if _digest_as_committed(value) == self.found.digest:
+            remember(self.repository, self.found, None)
+            return None
+        facts = {**(run or {}), "audit_of": self.found.id}
+        self.commit(value, seconds=seconds, flow=flow, run=facts, bind=False)
+        remember(self.repository, self.found, self.committed)
+        return self.committed
 
     def recompute(self) -> VersionRecord:
         """Run the body here and now and answer with what it returns, since the bytes are lost.
@@ -285,11 +333,6 @@ class Call:
         draft = self._draft(value, time.perf_counter() - began, None, {"recomputed": True})
         return self.repository.commit(value, draft, replace=True, codec=self.step.codec)
 
-    def _draft(self, value: Any, seconds: float, flow: str | None, run: Mapping[str, Any]) -> Draft:
-        meta: dict[str, Any] = {"value": preview(value), "environment": environment_record()}
-        if run:
-            meta["run"] = dict(run)
-        if self.code.warnings:
     def _check_strict(self) -> None:
         strict = self.step.strict
         if not (self.repository.settings.strict if strict is None else strict):
@@ -301,14 +344,19 @@ class Call:
                 reads=[read.to_dict() for read in hidden],
             )
 
+    def _draft(self, value: Any, seconds: float, flow: str | None, run: Mapping[str, Any]) -> Draft:
+        meta: dict[str, Any] = {"value": preview(value), "environment": environment_record()}
+        if run:
+            meta["run"] = dict(run)
+        if self.code.warnings:
             meta["warnings"] = list(self.code.warnings)
+        if self.watch is not None:
+            meta["hidden"] = [read.to_dict() for read in self.hidden]
         meta |= {name: True for name in ("volatile", "effect") if getattr(self.step, name)}
         return Draft(
             key=self.key,
             leaves=self.leaves,
             step=self.step.name,
-        if self.watch is not None:
-            meta["hidden"] = [read.to_dict() for read in self.hidden]
             function=self.step.qualified_name,
             flow=flow,
             inputs=self.inputs,
@@ -345,6 +393,13 @@ class Call:
             return self.repository.is_live(self.repository.record(output["id"]))
         except (NotFoundError, *UNREADABLE):
             return False
+
+
+def _digest_as_committed(value: Any) -> Digest:
+    """The digest of the version that a value would become; a tuple is that of its parts."""
+    if isinstance(value, tuple) and value:
+        return digest_of([str(digest_of(part)) for part in value])
+    return digest_of(value)
 
 
 def _is_async(function: object) -> bool:
