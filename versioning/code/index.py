@@ -69,9 +69,14 @@ class Index:
 
     def _write(self, name: str, entry: bytes) -> None:
         # Of several who write one entry the last one stays, and each of them is whole.
-        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as staged:
-            staged.write(entry)
-        os.replace(staged.name, f"{self._folder}/{name}")  # noqa: PTH105
+        staged = tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False)  # noqa: SIM115
+        try:
+            with staged:
+                staged.write(entry)
+            os.replace(staged.name, f"{self._folder}/{name}")  # noqa: PTH105
+        except OSError:
+            os.unlink(staged.name)  # noqa: PTH108
+            raise
 
     def _trim(self) -> None:
         names = os.listdir(self._folder)  # noqa: PTH208

@@ -156,7 +156,9 @@ class Lookup:
         if value is MISSING and hasattr(builtins, ref.root):
             return Found(MISSING, f"builtins:{ref.root}", scope)
         found = Found(value, f"{scope.top.module}:{ref.root}", scope, ref.root)
-        return self._follow(self._origin(found), ref.path)
+        if not isinstance(value, _OWN_NAMES):
+            found = self._origin(found)
+        return self._follow(found, ref.path) if ref.path else found
 
     def _follow(self, found: Found, path: tuple[str, ...]) -> Found:
         for index, name in enumerate(path):
