@@ -2,7 +2,8 @@
 
     python -m flows.demo [--folder .demo]
 
-Everything it writes lies in one folder: Prefect's state, the repository, MLflow's registry.
+Everything it writes lies in one folder: Prefect's state, the repository, MLflow's registry. Exit
+code 1 says that a step, audited with `VERSIONING_AUDIT`, gave another value than before.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 import time
 import warnings
 from datetime import date, timedelta
@@ -17,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
     from flows.retrain import Retrained
@@ -32,7 +36,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".demo"), help="where to write")
     folder = parser.parse_args().folder.absolute()
     _settle_in(folder)
-    _run(folder)
+    sys.exit(0 if _run(folder) else 1)
 
 
 def _settle_in(folder: Path) -> None:
@@ -58,7 +62,8 @@ def _settle_in(folder: Path) -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 
-def _run(folder: Path) -> None:
+def _run(folder: Path) -> bool:
+    """Retrain again and again; whether all that was audited gave the same value."""
     from rich.console import Console
 
     console = Console(width=None if os.isatty(1) else 120, highlight=False)
@@ -68,17 +73,23 @@ def _run(folder: Path) -> None:
     console.print("starting a temporary Prefect server, which takes a quarter of a minute ...")
     from prefect.client.orchestration import get_client
 
+    is_reproducible = True
     with get_client(sync_client=True) as client:
         client.hello()
-        for day in WEEKS:
-            _retrain(console, f"Retrain as of {day}: another week has arrived", as_of=day)
-        _retrain(console, f"As of {LAST_DAY} again: nothing has changed", as_of=LAST_DAY)
-        change = ", ".join(f"{name}={value}" for name, value in CHANGED.items())
-        result = _retrain(
-            console, f"As of {LAST_DAY} with {change}", as_of=LAST_DAY, parameters=CHANGED
-        )
+        for title, parameters in _plan():
+            result, is_same = _retrain(console, title, **parameters)
+            is_reproducible = is_reproducible and is_same
     _conclude(console, folder, result)
     console.print(f"[dim]{time.monotonic() - began:.0f} seconds[/]")
+    return is_reproducible
+
+
+def _plan() -> Iterator[tuple[str, dict[str, Any]]]:
+    for day in WEEKS:
+        yield f"Retrain as of {day}: another week has arrived", {"as_of": day}
+    yield f"As of {LAST_DAY} again: nothing has changed", {"as_of": LAST_DAY}
+    change = ", ".join(f"{name}={value}" for name, value in CHANGED.items())
+    yield f"As of {LAST_DAY} with {change}", {"as_of": LAST_DAY, "parameters": CHANGED}
 
 
 def _speak(console: Console, began: float) -> None:
@@ -93,20 +104,22 @@ def _speak(console: Console, began: float) -> None:
     logger.propagate = False
 
 
-def _retrain(console: Console, title: str, **parameters: Any) -> Retrained:
+def _retrain(console: Console, title: str, **parameters: Any) -> tuple[Retrained, bool]:
+    """Retrain and show how; the result, and whether what was audited gave the same value."""
     from flows.retrain import retrain
     from versioning.integrations.prefect import run_table
 
     console.rule(f"[bold]{title}", align="left")
     result: Retrained = retrain("flights", **parameters)
-    console.print(run_table().rich())
+    table = run_table()
+    console.print(table.rich())
     place = "champion" if result.promoted else "challenger"
     metrics = result.evaluation.metrics
     console.print(
         f"model {result.model.id[:12]} is flight-delays number {result.number}, [bold]{place}[/]: "
         f"AUC {metrics['auc']:.3f}, log loss {metrics['log_loss']:.3f}\n"
     )
-    return result
+    return result, table.is_reproducible
 
 
 def _conclude(console: Console, folder: Path, result: Retrained) -> None:

@@ -105,7 +105,7 @@ def test_list_gives_the_facts_of_versions_newest_first(
     assert rows[0] == {
         "id": version.id, "key": version.key, "digest": version.digest, "step": "clean",
         "flow": "retrain", "created": version.created.isoformat(), "size_bytes": len(LARGE) + 1,
-        "seconds": 1.5, "seal": version.seal, "status": "live",
+        "seconds": 1.5, "seal": version.seal, "status": "live", "trust": "unknown",
     }  # fmt: skip
 
 

@@ -306,11 +306,11 @@ class Call:
         self._check_strict()
         value = loaded(value)
         if _digest_as_committed(value) == self.found.digest:
-            remember(self.repository, self.found, None)
+            remember(self.repository, self.found, None, now=datetime.now(UTC))
             return None
         facts = {**(run or {}), "audit_of": self.found.id}
         self.commit(value, seconds=seconds, flow=flow, run=facts, bind=False)
-        remember(self.repository, self.found, self.committed)
+        remember(self.repository, self.found, self.committed, now=datetime.now(UTC))
         return self.committed
 
     def recompute(self) -> VersionRecord:

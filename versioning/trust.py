@@ -7,7 +7,6 @@ called with. So a step that once gave another value is not trusted until somebod
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
@@ -19,6 +18,7 @@ from versioning.keys import root_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from versioning.digest import Key
     from versioning.keys import Leaf
@@ -44,13 +44,16 @@ def is_due(share: float, key: Key, run: str) -> bool:
     return drawn < share * 16**13
 
 
-def remember(repository: Repository, kept: VersionRecord, other: VersionRecord | None) -> None:
+def remember(
+    repository: Repository, kept: VersionRecord, other: VersionRecord | None, *, now: datetime
+) -> None:
     """Write down what an audit found.
 
     Args:
         repository: Where both lie.
         kept: The version that answered the key, and still does.
         other: The version of the value that the body gave now; None when it gave the same.
+        now: Moment of the audit, timezone-aware.
     """
     repository.check_writable()
     journal = _journal(repository, recipe(kept.leaves))
@@ -59,7 +62,7 @@ def remember(repository: Repository, kept: VersionRecord, other: VersionRecord |
         return
     fields: dict[str, Any] = {"verdict": verdict, "step": kept.step, "key": kept.key}
     fields |= {"version": kept.id, "other": other and other.id}
-    journal.append({**fields, "at": datetime.now(UTC).isoformat()})
+    journal.append({**fields, "at": now.isoformat()})
 
 
 def label(repository: Repository, record: VersionRecord) -> str:

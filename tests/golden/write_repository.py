@@ -25,6 +25,7 @@ from versioning.records import Input, VersionRecord
 from versioning.repository import Draft, Repository
 from versioning.settings import Settings
 from versioning.storage import Store
+from versioning.trust import remember
 
 GOLDEN = Path(__file__).parent / "repository-1"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -62,6 +63,7 @@ def write(folder: Path) -> None:
         repository.store.put(layout.version("f" * 32), dump("revoked", {}))
         abandoned = {"id": "f" * 32, "created": NOW.isoformat()}
         repository.store.put(layout.intent("f" * 32), dump("intent", abandoned))
+        remember(repository, parameters, table, now=NOW)
     shutil.rmtree(folder / ".staging")
 
 

@@ -52,6 +52,17 @@ def lines(name: str):
 
 
 @versioned
+def with_name(name: str) -> tuple[str, str]:
+    return name, Path(name).read_text()
+
+
+@versioned
+def acts(name: str) -> None:
+    with Path(name).open("a") as file:
+        file.write(".")
+
+
+@versioned
 def around(name: str) -> str:
     return f"{content_of(name).load()} {datetime.now().year}"
 

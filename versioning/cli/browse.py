@@ -24,6 +24,7 @@ from versioning.cli.output import (
 from versioning.errors import FormatError
 from versioning.names import names_of
 from versioning.status import LIVE, statuses
+from versioning.trust import UNKNOWN, label, labels
 from versioning.units import duration, size
 
 if TYPE_CHECKING:
@@ -67,7 +68,11 @@ def list_(
         more = repository.catalog.count(step=step, flow=flow, since=earliest) - ROWS
     blobs = repository.catalog.blobs(row.id for row in shown)
     status = statuses(repository.store, blobs)
-    document = [{**row._asdict(), "status": status.get(row.id, LIVE)} for row in shown]
+    trust = labels(repository, [(row.id, row.step) for row in shown])
+    document = [
+        {**row._asdict(), "status": status.get(row.id, LIVE), "trust": trust.get(row.id, UNKNOWN)}
+        for row in shown
+    ]
     if not shown:
         chosen = any((step, flow, since))
         nothing = "none of these" if chosen else "none yet: they appear when versioned steps run"
@@ -153,9 +158,9 @@ def _is_json(value: object) -> bool:
 
 
 def _listing(rows: Sequence[dict[str, Any]], more: int, now: datetime) -> Iterator[RenderableType]:
-    made = table(
-        "version", "step", "flow", "created", "size", "seconds", "status", right=("size", "seconds")
-    )
+    is_audited = any(row["trust"] != UNKNOWN for row in rows)
+    columns = ("version", "step", "flow", "created", "size", "seconds", "status")
+    made = table(*columns, *(["audits"] if is_audited else []), right=("size", "seconds"))
     for row in rows:
         add(
             made,
@@ -166,6 +171,7 @@ def _listing(rows: Sequence[dict[str, Any]], more: int, now: datetime) -> Iterat
             size(row["size_bytes"]),
             duration(row["seconds"]),
             row["status"],
+            *([row["trust"]] if is_audited else []),
         )
     yield made
     if more:
@@ -189,6 +195,7 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
         "size_bytes": record.size_bytes,
         "seconds": record.seconds,
         "status": status.get(record.id, LIVE),
+        "trust": label(repository, record),
         "codec": record.codec,
         "manifest": [
             {"part": b.part, "digest": b.digest, "size_bytes": b.size_bytes, "name": b.name}
@@ -221,6 +228,7 @@ def _page(document: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
             "version": document["id"],
             "step": f"{document['step']}  ({document['function'] or 'no code'})",
             "status": document["status"],
+            "audits": document["trust"],
             "value": document["meta"].get("value"),
             "names": ", ".join(document["names"]) or None,
             "pin": document["pin"],

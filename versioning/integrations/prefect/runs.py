@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,8 @@ class _Watched:
 
 _watched: dict[str, _Watched] = {}
 _warned: set[str] = set()
+# By task run: the version of the value that differed in an audit, or nothing.
+_audits: dict[str, str] = {}
 
 
 def watch() -> None:
@@ -109,18 +111,39 @@ def warn_of_hidden(call: Call) -> None:
         _logger().warning("%s", text)
 
 
+def tell_of_audit(call: Call, other: VersionRecord | None) -> None:
+    """Keep what an audit found for the table; log that a value differs, and send an event."""
+    assert call.found is not None
+    context = TaskRunContext.get()
+    if context is not None:
+        _audits[str(context.task_run.id)] = other.id if other else ""
+    if other is None:
+        return
+    _emit("differs", {"step": call.step.name, "version": call.found.id, "other": other.id,
+                      "key": call.key, "digest": call.found.digest})  # fmt: skip
+    _logger().error(
+        "%s gave another value than version %s for the same key: it is not reproducible. The old "
+        "version stays; the new value is version %s. See `versioning diff %s %s`",
+        call.step.name,
+        *(call.found.id[:12], other.id[:12], call.found.id[:12], other.id[:12]),
+    )
+
+
 def record_versions(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
     """Hook: a step completed, by running or from an earlier version."""
     output = getattr(state.data, "result", state.data)
     handles = output if isinstance(output, tuple) else (output,)
     is_hit = state.name == "Cached"
+    audit = _audits.pop(str(task_run.id), None)
     rows = [
         _row(task, task_run, handle, is_hit, is_first=position == 0)
         for position, handle in enumerate(handles)
         if isinstance(handle, Version)
     ]
+    if audit is not None:
+        rows = [_audited(row, audit) for row in rows]
     for row in rows:
-        _emit("reused" if row.status == "hit" else "committed", asdict(row))
+        _emit("committed" if row.status == "miss" else "reused", asdict(row))
     run_id = str(task_run.flow_run_id) if task_run.flow_run_id else None
     if run_id in _watched:
         _watched[run_id].rows += rows
@@ -147,6 +170,13 @@ def _row(
         why="always runs; same value as before" if is_old and not is_hit else "",
         task_run=str(task_run.id),
     )
+
+
+def _audited(row: Row, other: str) -> Row:
+    began = "run again by audit"
+    if not other:
+        return replace(row, status="audit", why=f"{began}: the same value")
+    return replace(row, status="differs", why=f"{began}: another value; version {other[:12]}")
 
 
 def report_versions(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from versioning.api import Repository
 
 MAX_CELLS = 500
+_STYLES = {"hit": "green", "miss": "yellow", "audit": "green", "differs": "bold red"}
 COLUMNS = ("step", "result", "why", "version", "size", "seconds")
 
 
@@ -29,7 +30,8 @@ class Row:
 
     Attributes:
         step: Name of the step.
-        status: `hit` or `miss`.
+        status: `hit` or `miss`; of a hit that ran again by audit, `audit`, or `differs` when its
+            value was another one.
         version: Id of the version.
         key: What was asked for.
         digest: Digest of the value.
@@ -93,10 +95,15 @@ class RunTable:
         count = Counter(row.status for row in self.rows)
         saved = sum(row.saved_seconds for row in self.rows)
         spent = sum(row.seconds for row in self.rows)
-        return (
-            f"{count['hit']} reused, {count['miss']} computed; "
-            f"{duration(saved)} saved, {duration(spent)} spent"
-        )
+        told = [f"{count['hit']} reused", f"{count['miss']} computed"]
+        if audited := count["audit"] + count["differs"]:
+            told.append(f"{audited} audited, of which {count['differs']} differ")
+        return f"{', '.join(told)}; {duration(saved)} saved, {duration(spent)} spent"
+
+    @property
+    def is_reproducible(self) -> bool:
+        """Whether every step that was audited gave the same value again."""
+        return all(row.status != "differs" for row in self.rows)
 
     def cells(self) -> list[dict[str, Any]]:
         """The table as Prefect's table artifact shows it; many equal rows are one."""
@@ -127,7 +134,7 @@ class RunTable:
                 overflow="fold" if column == "why" else "crop",
             )
         for step, result, why, *rest in self._lines():
-            style = "green" if result.startswith("hit") else "yellow"
+            style = _STYLES[result.partition(" ")[0]]
             cells = map(Text, (step, why.replace("; ", "\n"), *rest))
             table.add_row(next(cells), Text(result, style), *cells)
         return table

@@ -245,6 +245,10 @@ class _Attempt:
         transaction = get_transaction()
         is_enclosed = _is_enclosed(transaction)
         flow, run = runs.facts()
+        if self.call.is_audit:
+            other = self.call.audit(value, seconds=seconds, flow=flow, run=run)
+            runs.tell_of_audit(self.call, other)
+            return self.call.answer()
         answer = self.call.commit(
             value,
             seconds=seconds,
