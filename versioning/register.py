@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from versioning import layout, records
 from versioning.errors import FormatError, IntegrityError, NotFoundError
+from versioning.keys import root_key
 from versioning.notes import Notes
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Register(Notes):
         record = self._checked(data, name)
         if record.id != version_id:
             raise FormatError(f"{name} is the record of another version, {record.id}", name=name)
+        if not _is_own_key(record):
+            raise IntegrityError(f"{name} was edited: its leaves do not make its key", name=name)
         return record
 
     def bound(self, key: Key) -> VersionRecord:
@@ -83,3 +86,10 @@ class Register(Notes):
                 name=name,
             )
         return record
+
+
+def _is_own_key(record: VersionRecord) -> bool:
+    try:
+        return root_key(record.leaves) == record.key
+    except ValueError:
+        return False

@@ -11,7 +11,6 @@ from versioning.digest import digest_bytes, digest_stream
 from versioning.envelope import FORMAT_VERSION, UNREADABLE
 from versioning.errors import FormatError, NotFoundError, VersioningError
 from versioning.findings import Damage, Dangling, Gone, Report
-from versioning.keys import root_key
 from versioning.names import aliases
 from versioning.records import VersionRecord
 
@@ -139,7 +138,8 @@ class _Check:
             with suppress(*UNREADABLE):
                 for alias, version_id in aliases(self._repository.name_history(name)).items():
                     if isinstance(error := self._named(version_id), VersioningError):
-                        self._dangling(f"{layout.NAMES}{name}", version_id, f"@{alias}: {error}")
+                        reason = f"@{alias}: {error}; let it name another version"
+                        self._dangling(f"{layout.NAMES}{name}", version_id, reason)
 
     def vanished(self, witness: Catalog) -> None:
         """Compare with what was seen before."""
@@ -191,12 +191,6 @@ class _Check:
             return error
 
     def _check_record(self, record: VersionRecord) -> None:
-        try:
-            is_own = root_key(record.leaves) == record.key
-        except ValueError:
-            is_own = False
-        if not is_own:
-            self._damaged(record.id, None, "its leaves do not make its key")
         for item in record.inputs:
             source = self._record(item.id)
             if not isinstance(source, VersionRecord) and item.digest in self._values:

@@ -306,18 +306,6 @@ def test_a_read_only_disk_is_said_to_be_read_only(tmpfs: Path) -> None:
     assert store.get("a") == b"kept"
 
 
-@pytest.fixture(scope="class")
-def server(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
-    """The server of a class of tests, which processes reach by URL and environment alone."""
-    try:
-        with pytest.MonkeyPatch.context() as patch, request.cls.serving() as running:
-            for name, value in running.environ.items():
-                patch.setenv(name, value)
-            yield running
-    except servers.Unavailable as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 class RemoteContract(StoreContract):
     """What a store behind a server must do; a subclass supplies `serving` and `protocol`."""
