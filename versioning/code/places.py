@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from versioning.digest import digest_bytes
+from versioning.digest import Digest, digest_bytes
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -123,7 +123,20 @@ def _distribution_of_file(top: str, file: str) -> tuple[str, str] | None:
         record = folder / "RECORD"
         if record.is_file() and line in b"\n" + record.read_bytes():
             return _described(folder.name.partition("-")[0])
-    return None
+    names = metadata.packages_distributions().get(top, ())
+    known = next(filter(None, map(_described, names)), None)
+    return known or (top, f"content.{_content_of(site, relative)[:16]}")
+
+
+def _content_of(site: Path, relative: str) -> Digest:
+    """Digest of a module or package that was put into `site` without saying its version."""
+    top = site / relative.partition("/")[0]
+    files = sorted(path for path in ([top] if top.is_file() else top.rglob("*")) if path.is_file())
+    kept = [path for path in files if "__pycache__" not in path.parts]
+    lines = [
+        f"{path.relative_to(site).as_posix()},{digest_bytes(path.read_bytes())}" for path in kept
+    ]
+    return digest_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
 
 
 def _is_alike(folder: str, top: str) -> bool:
@@ -140,8 +153,19 @@ def _described(name: str) -> tuple[str, str] | None:
     version = found.version
     is_ours = name == _OUR_DISTRIBUTION
     if not is_ours and found.read_text("direct_url.json") and (record := found.read_text("RECORD")):
-        version += f"+record.{digest_bytes(record.encode())[:16]}"
+        version += f"+record.{digest_bytes(_files_of(record).encode())[:16]}"
     return str(found.metadata["Name"]).lower(), version
+
+
+def _files_of(record: str) -> str:
+    """The lines of a RECORD that are the same wherever and by whatever it was installed."""
+    lines = (line for line in record.splitlines() if ",sha256=" in line)
+    return "\n".join(sorted(line for line in lines if not _is_local(line)))
+
+
+def _is_local(line: str) -> bool:
+    """Whether a line of a RECORD is of what an installer makes: facts about itself, and scripts."""
+    return line.startswith("../") or ".dist-info/" in line or "__pycache__/" in line
 
 
 def file_of_module(module: ModuleType | None) -> str | None:
