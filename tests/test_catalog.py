@@ -217,7 +217,7 @@ def test_status_tells_live_from_expired_from_corrupt(repository: Repository) -> 
     repository.set_aside(blob)
     versions = [small, whole, gone, short, aside]
     repository.catalog.refresh()
-    found = statuses(repository.store, repository.catalog.blobs(v.id for v in versions))
+    found = statuses(repository, repository.catalog.blobs(v.id for v in versions))
     assert found == {gone.id: "expired", short.id: "corrupt", aside.id: "corrupt"}
 
 
@@ -228,5 +228,5 @@ def test_status_of_many_versions_is_found_by_one_listing(
     whole, gone = (commit(repository, LARGE + bytes([n]), n=n) for n in range(2))
     blob_path(repository, gone).unlink()
     repository.catalog.refresh()
-    found = statuses(repository.store, repository.catalog.blobs([whole.id, gone.id]))
+    found = statuses(repository, repository.catalog.blobs([whole.id, gone.id]))
     assert found == {gone.id: "expired"}

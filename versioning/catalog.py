@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from versioning.digest import Digest, Key
     from versioning.repository import Repository
 
-LAYOUT = 2
+LAYOUT = 3
 READERS = 8
 BATCH = 2000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = -(2**62)
 _KEPT = {
-    "versions": "id PRIMARY KEY, key, digest, step, flow, created, size_bytes, seconds, seal",
+    "versions": "id PRIMARY KEY, key, digest, step, flow, created, size_bytes, seconds, seal,"
+    " is_rebuildable",
     "inputs": "id, name, input, PRIMARY KEY (id, name, input)",
     "blobs": "id, name, size_bytes, PRIMARY KEY (id, name)",
     "revoked": "id PRIMARY KEY",
@@ -93,7 +94,7 @@ logger = logging.getLogger("versioning")
 
 
 class Row(NamedTuple):
-    """What the catalog says of one version; the fields are those of its record."""
+    """What the catalog says of one version; most fields are those of its record."""
 
     id: str
     key: Key
@@ -104,6 +105,7 @@ class Row(NamedTuple):
     size_bytes: int
     seconds: float
     seal: Digest
+    is_rebuildable: bool
 
 
 class Catalog:
@@ -206,6 +208,13 @@ class Catalog:
             blobs.setdefault(version_id, []).append((name, size_bytes))
         return blobs
 
+    def inputs(self) -> dict[str, list[str]]:
+        """The versions that each version was made from, as of the last refresh."""
+        found: dict[str, list[str]] = {}
+        for version_id, above in self._ask("SELECT id, input FROM inputs"):
+            found.setdefault(version_id, []).append(above)
+        return found
+
     def gone(self) -> dict[str, tuple[str, datetime]]:
         """Versions that this machine saw and that are gone: step and moment of each, by id."""
         self.refresh()
@@ -240,7 +249,7 @@ class Catalog:
         read = [item for item in outcomes.values() if isinstance(item, VersionRecord)]
         self._write(
             {
-                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)": [
+                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": [
                     _cells(record) for record in read
                 ],
                 "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?)": [
@@ -292,11 +301,12 @@ def _cells(record: VersionRecord) -> tuple[Any, ...]:
         record.size_bytes,
         record.seconds,
         record.seal,
+        record.is_rebuildable,
     )
 
 
 def _row(cells: tuple[Any, ...]) -> Row:
-    return Row._make((*cells[:5], _moment(cells[5]), *cells[6:]))
+    return Row._make((*cells[:5], _moment(cells[5]), *cells[6:9], bool(cells[9])))
 
 
 def _values(step: str | None, flow: str | None, since: datetime | None) -> dict[str, Any]:

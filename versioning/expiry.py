@@ -8,12 +8,13 @@ ledger: who did it, when, by which plan and rule.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
-from versioning.envelope import parse
+from versioning.envelope import UNREADABLE, parse
 from versioning.errors import FormatError
 from versioning.journals import Journal
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from versioning.repository import Repository
 
+logger = logging.getLogger("versioning")
 TRASHED, RESTORED, ERASED = "trashed", "restored", "erased"
 
 
@@ -99,16 +101,25 @@ class Expiry:
         """The newest entry of one version, or None when it has none."""
         prefix = layout.trash(version_id, 0).rpartition("/")[0] + "/"
         names = sorted(entry.name for entry in self._store.list(prefix))
-        return self._entry(names[-1]) if names else None
+        return self.entry(names[-1]) if names else None
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
-        """The newest entry of each version that has any, with the version's id."""
+        """The newest entry of each version that has any, with the version's id.
+
+        Raises:
+            FormatError: If an entry is none.
+            IntegrityError: If an entry is damaged.
+        """
+        for version_id, name in self.newest().items():
+            yield version_id, self.entry(name)
+
+    def newest(self) -> dict[str, str]:
+        """Name of the newest entry of each version that has any, by the version's id."""
         newest: dict[str, str] = {}
         for entry in self._store.list(layout.TRASH):
             if found := layout.entry(entry.name):
                 newest[found[0]] = max(entry.name, newest.get(found[0], ""))
-        for version_id, name in newest.items():
-            yield version_id, self._entry(name)
+        return newest
 
     def _add(self, version_id: str, state: str, last: Entry | None, cause: Cause) -> bool:
         fields = {
@@ -121,7 +132,8 @@ class Expiry:
         journal = Journal(self._store, "trash", lambda n: layout.trash(version_id, n))
         return journal.add(0 if last is None else last.position + 1, fields)
 
-    def _entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> Entry:
+        """The entry of that name; raises as `entries` does."""
         fields = parse(self._store.get(name), "trash", name=name)
         try:
             return Entry(_state(fields), int(name.rpartition("/")[2]), _cause(fields))
@@ -130,6 +142,17 @@ class Expiry:
                 f"{name} is no entry of a version's expiry ({error}); run `versioning verify`",
                 name=name,
             ) from error
+
+
+def states(repository: Repository, state: str) -> Iterator[str]:
+    """Ids of the versions whose newest entry is `state`; those that cannot be read are left out."""
+    expiry = Expiry(repository)
+    for version_id, name in expiry.newest().items():
+        try:
+            if expiry.entry(name).state == state:
+                yield version_id
+        except UNREADABLE as error:
+            logger.warning("%s says nothing of the expiry of a version: %s", name, error)
 
 
 def _state(fields: Mapping[str, Any]) -> str:

@@ -65,6 +65,7 @@ class Report:
         gone: What was there and vanished: somebody removed it, or set the store back.
         replaced: Versions whose lost or damaged bytes or records a later version makes good: one
             of the same key, or of the same value.
+        expired: Versions whose bytes retention deleted; record and lineage stay.
         orphans: Names that nothing refers to: blobs and intents of interrupted writers.
         set_aside: Damaged blobs and bindings that were moved out of the way now.
         restored: Damaged or lost records that were written again from their copies now.
@@ -76,6 +77,7 @@ class Report:
     dangling: list[Dangling] = field(default_factory=list)
     gone: list[Gone] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)

@@ -9,8 +9,11 @@ leases/<key>-<n>             who computes a key now; n grows when a lease is tak
 runs/<run>/<part>            what ran in a flow run, one part a process
 names/<name>/<n>             append-only history of a name
 pins/<id>/<n>                append-only history of a version's pin
+trust/<recipe>/<n>           append-only history of what audits found of a step
+reads/<key>/<n>              append-only history of which files the bodies of a key read
 marks/<digest>-<nonce>       a collector means to delete a blob
 trash/<id>/<n>               append-only history of a version's expiry
+plans/<plan>/<n>             what a plan of retention would expire, in pages
 quarantine/<digest>-<nonce>  blobs whose bytes were wrong, set aside
 """
 
@@ -25,10 +28,10 @@ from versioning.records import ID_PATTERN
 REPOSITORY = "repository.json"
 BLOBS, INTENTS, VERSIONS, KEYS = "blobs/", "intents/", "versions/", "keys/"
 LEASES, RUNS, NAMES, PINS = "leases/", "runs/", "names/", "pins/"
-QUARANTINE, MARKS, TRASH = "quarantine/", "marks/", "trash/"
-TRUST = "trust/"
+QUARANTINE, MARKS, TRASH, PLANS = "quarantine/", "marks/", "trash/", "plans/"
+TRUST, READS = "trust/", "reads/"
 # Kinds of the entries of what is only ever added to.
-JOURNALS = {NAMES: "name", PINS: "pin", TRASH: "trash", TRUST: "trust"}
+JOURNALS = {NAMES: "name", PINS: "pin", TRASH: "trash", TRUST: "trust", READS: "reads"}
 
 _POSITION = re.compile(r"[0-9]{8}")
 _BLOB = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}")
@@ -120,6 +123,16 @@ def trash(version_id: str, position: int) -> str:
 def trust(recipe: str, position: int) -> str:
     """Of the entry `position` (from 0) in the history of what audits found of a step."""
     return f"{TRUST}{_safe(recipe)}/{position:08d}"
+
+
+def plan(plan_id: str, position: int) -> str:
+    """Of the page `position` (from 0) of a plan."""
+    return f"{PLANS}{_safe(plan_id)}/{position:08d}"
+
+
+def reads(key: Key, position: int) -> str:
+    """Of the entry `position` (from 0) in the history of which files the bodies of a key read."""
+    return f"{READS}{binding(key).rpartition('/')[2]}/{position:08d}"
 
 
 def entry(name: str) -> tuple[str, str] | None:

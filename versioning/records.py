@@ -104,6 +104,11 @@ class VersionRecord:
         """Bytes of all blobs, inline ones included."""
         return sum(blob.size_bytes for blob in self.manifest)
 
+    @property
+    def is_rebuildable(self) -> bool:
+        """Whether its step can run again: it is no source and does not touch the outside world."""
+        return bool(self.function) and not (self.meta.get("volatile") or self.meta.get("effect"))
+
 
 def parse_repository(data: bytes, *, name: str) -> str:
     """The id of the repository that `data` describes.

@@ -1,7 +1,7 @@
 """Whether versions can be loaded: live, or why not.
 
-`live`: every byte is there. `expired`: bytes are gone, the record stays. `corrupt`: bytes were
-found damaged and set aside. Presence and length are looked at here; `verify` checks digests.
+`live`: every byte is there. `trashed`: retention will delete its bytes unless that is undone.
+`expired`: bytes are gone, the record stays. `corrupt`: bytes were found damaged and set aside. Presence and length are looked at here; `verify` checks digests.
 """
 
 from __future__ import annotations
@@ -9,31 +9,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from versioning import layout
+from versioning.expiry import TRASHED, states
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from versioning.repository import Repository
     from versioning.storage import Store
 
 LIVE, EXPIRED, CORRUPT = "live", "expired", "corrupt"
 MANY = 200
 
 
-def statuses(store: Store, blobs: Mapping[str, Sequence[tuple[str, int]]]) -> dict[str, str]:
+def statuses(
+    repository: Repository, blobs: Mapping[str, Sequence[tuple[str, int]]]
+) -> dict[str, str]:
     """The status of each version that is not `live`.
 
     Args:
-        store: Where the blobs are.
+        repository: Where they are.
         blobs: Name and size in bytes of the blobs that each version needs, by its id; versions
             that lie in their records need none.
     """
+    store = repository.store
     sizes = _sizes(store, {name for needed in blobs.values() for name, _ in needed})
     lost = {
         version_id: [name for name, size_bytes in needed if sizes[name] != size_bytes]
         for version_id, needed in blobs.items()
     }
     aside = {entry.name for entry in store.list(layout.QUARANTINE)} if any(lost.values()) else set()
-    return {version_id: _status(names, sizes, aside) for version_id, names in lost.items() if names}
+    found = {
+        version_id: _status(names, sizes, aside) for version_id, names in lost.items() if names
+    }
+    return dict.fromkeys(blobs.keys() & set(states(repository, TRASHED)), TRASHED) | found
 
 
 def _status(lost: list[str], sizes: dict[str, int | None], aside: set[str]) -> str:

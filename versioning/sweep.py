@@ -8,7 +8,7 @@ Clocks decide only which writers count as abandoned; one taken for dead by mista
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,7 @@ def sweep(repository: Repository, cause: Cause, *, patience: Patience | None = N
 
     Args:
         repository: Which one.
-        cause: Why, by whom and when; all ages are counted up to its moment.
+        cause: By whom and when; all ages are counted up to its moment.
         patience: How long to wait for what.
 
     Raises:
@@ -110,7 +110,9 @@ class _Sweep:
         for version_id, last in list(self._expiry.entries()):
             if last.state != TRASHED or self._cause.at - last.cause.at < self._patience.trash:
                 continue
-            if self._expiry.erase(version_id, last, self._cause):
+            # The ledger names the plan that it is done for.
+            cause = replace(last.cause, actor=self._cause.actor, at=self._cause.at)
+            if self._expiry.erase(version_id, last, cause):
                 self.swept.erased.append(version_id)
 
     def _keep_blobs(self, erased: set[str]) -> None:

@@ -10,6 +10,7 @@ from versioning import layout
 from versioning.digest import digest_bytes, digest_stream
 from versioning.envelope import FORMAT_VERSION, UNREADABLE
 from versioning.errors import FormatError, NotFoundError, VersioningError
+from versioning.expiry import ERASED, states
 from versioning.findings import Damage, Dangling, Gone, Report
 from versioning.names import aliases
 from versioning.records import VersionRecord
@@ -79,6 +80,7 @@ class _Check:
         self._repository = repository
         self._store = repository.store
         self._sets_aside = set_aside
+        self._erased = set(states(repository, ERASED))
         self._records: dict[str, VersionRecord | VersioningError] = {}
         self._states: dict[str, str | None] = {}
         self._lost: set[str] = set()
@@ -217,6 +219,9 @@ class _Check:
             return
         if state == WRONG:
             self._damaged(record.id, name, state)
+        elif record.id in self._erased:
+            if record.id not in self.report.expired:
+                self.report.expired.append(record.id)
         elif self._is_replaced(record):
             self._replaced(record.id)
         elif state == ASIDE:

@@ -67,7 +67,7 @@ def list_(
     if is_cut and len(shown) == ROWS:
         more = repository.catalog.count(step=step, flow=flow, since=earliest) - ROWS
     blobs = repository.catalog.blobs(row.id for row in shown)
-    status = statuses(repository.store, blobs)
+    status = statuses(repository, blobs)
     trust = labels(repository, [(row.id, row.step) for row in shown])
     document = [
         {**row._asdict(), "status": status.get(row.id, LIVE), "trust": trust.get(row.id, UNKNOWN)}
@@ -181,7 +181,7 @@ def _listing(rows: Sequence[dict[str, Any]], more: int, now: datetime) -> Iterat
 def _description(repository: Repository, record: VersionRecord) -> dict[str, Any]:
     """Everything that is known of a version, as `show --json` says it."""
     blobs = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
-    status = statuses(repository.store, {record.id: blobs})
+    status = statuses(repository, {record.id: blobs})
     meta = dict(record.meta)
     return {
         "id": record.id,

@@ -21,7 +21,15 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from versioning.errors import FormatError
 
@@ -53,7 +61,15 @@ def _size(value: object) -> object:
     return int(float(found[1]) * _BYTES[found[2].lower()])
 
 
-Span = Annotated[timedelta, BeforeValidator(_span, json_schema_input_type=str)]
+def _written(span: timedelta) -> str:
+    return f"{span.total_seconds():f}s"
+
+
+Span = Annotated[
+    timedelta,
+    BeforeValidator(_span, json_schema_input_type=str),
+    PlainSerializer(_written, when_used="json"),
+]
 Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=int | str), Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 

@@ -1,0 +1,186 @@
+"""Plans of retention: made, kept, carried out, undone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.repositories import LARGE
+from tests.steps import commit, opened
+from versioning import layout
+from versioning.api import Repository
+from versioning.envelope import dump
+from versioning.errors import ConflictError, FormatError, NotFoundError
+from versioning.expiry import Cause
+from versioning.handles import Version
+from versioning.plans import Plan, plan, save, saved
+from versioning.prune import Applied, apply, undo
+from versioning.retention import Policy
+from versioning.verify import verify
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+CAUSE = Cause(plan="", rule="", actor="tests", at=NOW)
+ONE = Policy.of({"rules": [{"keep_last": 1}], "keep_lineage": "none"}, "tests")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return opened(tmp_path)
+
+
+@pytest.fixture
+def versions(repository: Repository) -> list[Version]:
+    """Three of one step, the newest last, each with bytes of its own; and a small one."""
+    commit(repository, 1, "small")
+    return [commit(repository, LARGE + bytes([n]), "clean", minute=n, n=n) for n in range(3)]
+
+
+def made(repository: Repository, policy: Policy = ONE, now: datetime = NOW) -> Plan:
+    found = plan(repository, repository.catalog, policy, now)
+    save(repository, found)
+    return found
+
+
+def carried_out(repository: Repository, plan_id: str, **facts: Any) -> Applied:
+    return apply(repository, repository.catalog, plan_id, replace(CAUSE, **facts))
+
+
+def test_a_plan_says_what_goes_what_stays_and_what_it_is_worth(
+    repository: Repository, versions: list[Version]
+) -> None:
+    found = made(repository)
+    assert [item.candidate.id for item in found.expire] == [versions[1].id, versions[0].id]
+    assert found.expire[0].expire == "rule 1 (step '*') does not keep it"
+    assert [(item.candidate.id, item.keep) for item in found.keep] == [
+        (versions[2].id, ("keep_last = 1",))
+    ]
+    assert found.freed_bytes == sum(version.size_bytes for version in versions[:2])
+    assert found.saved_per_month == pytest.approx(found.freed_bytes / 1e9 * 0.023)
+    assert found.rebuild_seconds == pytest.approx(sum(v.seconds for v in versions[:2]))
+    again = saved(repository, found.id)
+    assert again.expire.keys() == {versions[0].id, versions[1].id}
+    assert (again.policy, again.made) == (ONE, NOW)
+
+
+def test_bytes_that_a_kept_version_shares_are_not_counted_as_freed(
+    repository: Repository, versions: list[Version]
+) -> None:
+    commit(repository, LARGE + b"\0", "other", minute=9)
+    found = made(repository)
+    assert [item.candidate.id for item in found.expire] == [versions[1].id, versions[0].id]
+    assert found.freed_bytes == versions[1].size_bytes
+
+
+def test_making_a_plan_changes_nothing_and_carrying_it_out_does(
+    repository: Repository, versions: list[Version]
+) -> None:
+    found = made(repository)
+    assert all(repository.lookup(version.key) for version in versions)
+    applied = carried_out(repository, found.id)
+    assert sorted(applied.expired) == sorted(version.id for version in versions[:2])
+    assert not applied.swept.deleted
+    assert [bool(repository.lookup(version.key)) for version in versions] == [False, False, True]
+    assert verify(repository).is_sound
+    # Again, as after an interruption: the same.
+    assert sorted(carried_out(repository, found.id).expired) == sorted(applied.expired)
+    assert not made(repository).expire
+
+
+def test_undo_brings_back_all_of_it(repository: Repository, versions: list[Version]) -> None:
+    found = made(repository)
+    carried_out(repository, found.id)
+    assert undo(repository, found.id, CAUSE) == {v.id: True for v in versions[:2]}
+    assert all(repository.lookup(version.key) for version in versions)
+    assert verify(repository).is_sound
+    with pytest.raises(ConflictError, match="nothing is in the trash"):
+        undo(repository, found.id, CAUSE)
+
+
+def test_when_the_trash_period_is_over_the_next_prune_frees_the_bytes(
+    repository: Repository, versions: list[Version]
+) -> None:
+    found = made(repository)
+    carried_out(repository, found.id)
+    later = NOW + timedelta(days=7)
+    applied = carried_out(repository, made(repository, now=later).id, at=later)
+    assert sorted(applied.swept.erased) == sorted(version.id for version in versions[:2])
+    assert applied.swept.freed_bytes == found.freed_bytes
+    assert undo(repository, found.id, CAUSE) == {v.id: False for v in versions[:2]}
+    report = verify(repository)
+    assert report.is_sound
+    assert sorted(report.expired) == sorted(version.id for version in versions[:2])
+
+
+def test_what_is_pinned_named_or_used_since_is_spared(
+    repository: Repository, versions: list[Version]
+) -> None:
+    more = [commit(repository, LARGE + bytes([n]), "clean", minute=n, n=n) for n in range(3, 5)]
+    old = [*versions, *more[:1]]
+    found = made(repository, now=datetime.now(UTC))
+    assert len(found.expire) == 4
+    repository.pin(old[0], "audit")
+    repository.append_name("m", {"alias": "champion", "version": old[1].id, "at": NOW.isoformat()})
+    row = {"version": old[2].id}
+    ended = (found.made + timedelta(seconds=1)).isoformat()
+    repository.write_run("r1", "p", {"ended": ended, "steps": [row]})
+    applied = carried_out(repository, found.id)
+    assert applied.expired == [old[3].id]
+    assert applied.spared == {
+        old[0].id: "pinned: audit",
+        old[1].id: "named m@champion",
+        old[2].id: "run r1 used it since",
+    }
+
+
+def test_a_step_that_read_a_version_since_spares_it(
+    repository: Repository, versions: list[Version]
+) -> None:
+    past = versions[0].created + timedelta(seconds=1)
+    policy = Policy.of(
+        {"rules": [{"keep_last": 1}], "keep_lineage": "none", "min_age": "0s"}, "tests"
+    )
+    found = made(repository, policy, past)
+    late = commit(repository, 5, "train", minute=30, reads={"rows": versions[0]})
+    applied = carried_out(repository, found.id)
+    assert applied.spared[versions[0].id] == f"train {late.id[:12]} was made from it since"
+
+
+def test_a_plan_of_another_repository_is_refused(repository: Repository) -> None:
+    with pytest.raises(NotFoundError, match="has no plan 0123"):
+        saved(repository, "0123")
+    with pytest.raises(FormatError, match="cannot be a name"):
+        saved(repository, "../x")
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [{}],
+        [{"made": NOW, "policy": {"nonsense": 1}, "versions": 0}],
+        [{"made": NOW, "policy": {}, "versions": 1}],
+        [
+            {"made": NOW, "policy": {}, "versions": 1},
+            {"expire": [{"id": "../../x", "reason": ""}]},
+        ],
+    ],
+)
+def test_a_damaged_or_unfinished_plan_is_refused(
+    repository: Repository, pages: list[dict[str, Any]]
+) -> None:
+    for position, fields in enumerate(pages):
+        repository.store.put(layout.plan("broken", position), dump("plan", fields))
+    with pytest.raises(FormatError):
+        saved(repository, "broken")
+
+
+def test_nothing_is_planned_while_what_protects_cannot_be_read(
+    repository: Repository, versions: list[Version]
+) -> None:
+    repository.append_name("m", {"alias": "champion", "version": versions[0].id})
+    repository.store.put(layout.name_entry("m", 0), b"{}")
+    with pytest.raises(FormatError, match="names/m"):
+        plan(repository, repository.catalog, ONE, NOW)

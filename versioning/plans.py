@@ -1,0 +1,189 @@
+"""Plans: what retention would expire, kept under an id, then carried out as it stands or undone.
+
+A plan is a journal, `plans/<plan>/<n>`: what made it, then pages of versions. Carrying it out
+decides nothing anew; it only spares what has been pinned, named or used since.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from versioning import layout
+from versioning.errors import FormatError, NotFoundError
+from versioning.expiry import ERASED, TRASHED, Expiry
+from versioning.journals import Journal
+from versioning.names import aliases
+from versioning.records import ID_PATTERN
+from versioning.retention import Candidate, Decision, Policy, decide
+from versioning.status import statuses
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from versioning.catalog import Catalog, Row
+    from versioning.repository import Repository
+
+# Versions on a page of a plan: far below what a record may hold.
+PAGE = 5000
+GB = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What retention would do.
+
+    Attributes:
+        id: Names the plan.
+        made: When; ages count up to here.
+        policy: What decided.
+        decisions: About every version that holds bytes of its own, newest first.
+    """
+
+    id: str
+    made: datetime
+    policy: Policy
+    decisions: tuple[Decision, ...]
+
+    @property
+    def expire(self) -> list[Decision]:
+        """What goes."""
+        return [item for item in self.decisions if item.expire]
+
+    @property
+    def keep(self) -> list[Decision]:
+        """What stays."""
+        return [item for item in self.decisions if item.keep]
+
+    @property
+    def freed_bytes(self) -> int:
+        """Length of the blobs that nothing which stays needs."""
+        kept = {blob for item in self.keep for blob in item.candidate.blobs}
+        going = {blob: n for item in self.expire for blob, n in item.candidate.blobs.items()}
+        return sum(size_bytes for blob, size_bytes in going.items() if blob not in kept)
+
+    @property
+    def saved_per_month(self) -> float:
+        """What those bytes cost a month, by the policy's price."""
+        return self.freed_bytes / GB * self.policy.price_per_gb_month
+
+    @property
+    def rebuild_seconds(self) -> float:
+        """How long it takes to make again everything that goes."""
+        return sum(item.candidate.seconds for item in self.expire)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A plan as it was saved.
+
+    Attributes:
+        id: Names the plan.
+        made: When.
+        policy: What decided.
+        expire: Why each version goes, by its id.
+    """
+
+    id: str
+    made: datetime
+    policy: Policy
+    expire: dict[str, str]
+
+
+def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime) -> Plan:
+    """What `policy` would do now; nothing is changed.
+
+    Versions that lie in their records, and those without bytes, are in no plan: nothing is freed.
+
+    Raises:
+        FormatError: If what names or expires versions cannot be read, so that what they protect is
+            not known.
+        IntegrityError: The same.
+    """
+    rows = catalog.versions()
+    blobs = catalog.blobs(row.id for row in rows)
+    over = {
+        version_id
+        for version_id, last in Expiry(repository).entries()
+        if last.state in {TRASHED, ERASED}
+    }
+    gone = over | statuses(repository, blobs).keys()
+    protection = protections(repository)
+    candidates = [
+        _candidate(row, blobs[row.id], protection.get(row.id, ()))
+        for row in rows
+        if row.id in blobs and row.id not in gone
+    ]
+    decisions = decide(candidates, policy, now, inputs=catalog.inputs())
+    return Plan(secrets.token_hex(8), now, policy, tuple(decisions))
+
+
+def protections(repository: Repository) -> dict[str, tuple[str, ...]]:
+    """Why versions may not expire, whatever a policy says: pins, and what names name now."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for version_id, reason in repository.pins().items():
+        found[version_id].append(f"pinned: {reason}")
+    for name in repository.names():
+        for alias, version_id in aliases(repository.name_history(name)).items():
+            found[version_id].append(f"named {name}@{alias}")
+    return {version_id: tuple(reasons) for version_id, reasons in found.items()}
+
+
+def save(repository: Repository, made: Plan) -> None:
+    """Keep a plan, so that it can be carried out as it stands."""
+    repository.check_writable()
+    journal = _journal(repository, made.id)
+    items = [{"id": d.candidate.id, "reason": d.expire} for d in made.expire]
+    policy = made.policy.model_dump(mode="json")
+    journal.append({"made": made.made, "policy": policy, "versions": len(items)})
+    for start in range(0, len(items), PAGE):
+        journal.append({"expire": items[start : start + PAGE]})
+
+
+def saved(repository: Repository, plan_id: str) -> Saved:
+    """The plan of that id.
+
+    Raises:
+        NotFoundError: If this repository has none.
+        FormatError: If it is damaged, or was never saved to its end.
+    """
+    name = layout.plan(plan_id, 0)
+    pages = _journal(repository, plan_id).entries()
+    if not pages:
+        raise NotFoundError(
+            f"{repository.url} has no plan {plan_id}: `versioning prune` makes one", plan=plan_id
+        )
+    try:
+        made = datetime.fromisoformat(pages[0]["made"])
+        policy = Policy.of(pages[0]["policy"], name)
+        expire = {
+            str(item["id"]): str(item["reason"]) for page in pages[1:] for item in page["expire"]
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{name} is no plan ({error}): make another", plan=plan_id) from error
+    is_whole = len(expire) == pages[0].get("versions") and made.tzinfo is not None
+    if not is_whole or not all(map(ID_PATTERN.fullmatch, expire)):
+        raise FormatError(f"the plan {plan_id} is not whole: make another", plan=plan_id)
+    return Saved(plan_id, made, policy, expire)
+
+
+def _candidate(
+    row: Row, blobs: Sequence[tuple[str, int]], protection: tuple[str, ...]
+) -> Candidate:
+    return Candidate(
+        id=row.id,
+        step=row.step,
+        flow=row.flow,
+        created=row.created,
+        seconds=row.seconds,
+        blobs=dict(blobs),
+        is_rebuildable=row.is_rebuildable,
+        protection=protection,
+    )
+
+
+def _journal(repository: Repository, plan_id: str) -> Journal:
+    return Journal(repository.store, "plan", lambda position: layout.plan(plan_id, position))
