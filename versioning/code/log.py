@@ -10,8 +10,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import repeat
 from operator import attrgetter, is_
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from versioning.code.objects import held_by
 from versioning.encoding import value_digest
 from versioning.errors import UnkeyableError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import CellType, FunctionType
 
+    from versioning.code.objects import Contents
     from versioning.digest import Digest
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
@@ -61,6 +63,28 @@ _DEFAULTS = attrgetter("__defaults__")
 _KEYWORDS = attrgetter("__kwdefaults__")
 
 
+class Seen(NamedTuple):
+    """A value that may change in place.
+
+    Attributes:
+        look: Finds it.
+        path: What to call it when it cannot be keyed.
+        digest: What it was.
+        held: The containers that it was made of, with what they held; None if not of these alone.
+    """
+
+    look: Callable[[], Any]
+    path: str
+    digest: Digest
+    held: Contents | None
+
+    def still_holds(self) -> bool:
+        """Whether it is what it was, seen by what it holds, else by its digest."""
+        if self.held and all(_match(held_by(item), was) for item, was in self.held):
+            return True
+        return value_digest(self.look(), path=self.path) == self.digest
+
+
 @dataclass(slots=True)
 class Log:
     """What was seen. It holds on to all of it, so that identities stay meaningful."""
@@ -73,7 +97,7 @@ class Log:
     keywords: list[dict[str, Any] | None] = field(default_factory=list)
     keyword_items: list[tuple[dict[str, Any], list[Any]]] = field(default_factory=list)
     classes: list[tuple[type, list[Any]]] = field(default_factory=list)
-    values: list[tuple[Callable[[], Any], str, Digest]] = field(default_factory=list)
+    values: list[Seen] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     named: list[Any] = field(default_factory=list)
 
@@ -138,7 +162,7 @@ class Log:
     def _values_hold(self) -> bool:
         token = NAMES.set(self)
         try:
-            return all(value_digest(look(), path=p) == was for look, p, was in self.values)
+            return all(seen.still_holds() for seen in self.values)
         except (_ChangedError, UnkeyableError):
             return False
         finally:

@@ -6,7 +6,7 @@ import functools
 import types
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from versioning.code.places import is_first_party
 from versioning.encoding import file_digest
@@ -25,6 +25,7 @@ BUILTINS = (
     types.MemberDescriptorType,
 )
 _CONTAINERS = (list, tuple, set, frozenset)
+_PLAIN = frozenset({dict, *_CONTAINERS})
 # Where wrappers of other libraries keep the function: Prefect, functools, numba, pydantic.
 _INSIDE = ("fn", "__wrapped__", "py_func", "wrapped")
 
@@ -65,6 +66,33 @@ def is_unchanging(value: object) -> bool:
     if type(value) in ATOMS:
         return True
     return type(value) in {tuple, frozenset} and all(map(is_unchanging, value))  # type: ignore[call-overload]
+
+
+Contents: TypeAlias = list[tuple[Any, list[Any]]]
+
+
+def containers_in(value: Any) -> Contents | None:
+    """The containers that `value` is made of, with what each holds now; none if it cannot change.
+
+    None when it is made of anything else that can change: then they do not tell whether it has.
+    """
+    found: dict[int, tuple[Any, list[Any]]] = {}
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if is_unchanging(item) or id(item) in found:
+            continue
+        if type(item) not in _PLAIN:
+            return None
+        held = held_by(item)
+        found[id(item)] = (item, held)
+        waiting += held
+    return list(found.values())
+
+
+def held_by(container: Any) -> list[Any]:
+    """What a dict (with its keys), a list, a tuple or a set holds."""
+    return [*container, *container.values()] if type(container) is dict else [*container]
 
 
 def parts_of(value: Any) -> Iterator[Any]:

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from weakref import ReferenceType
 
 from versioning.code import bodies
-from versioning.code.log import MISSING, Log, digest_with
+from versioning.code.log import MISSING, Log, Seen, digest_with
 from versioning.code.lookup import Found, Lookup
 from versioning.code.objects import (
     ATOMS,
     BUILTINS,
     Place,
+    containers_in,
     inner_function,
     is_nameless,
     is_offered,
     is_ours,
     is_typing,
-    is_unchanging,
     parts_of,
     portable,
     qualified_name,
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from versioning.code.files import Files
     from versioning.code.lookup import Scope
     from versioning.code.names import Ref
+    from versioning.code.objects import Contents
 
     _Parts = Callable[["Walk", Any, str], list[bytes]]
 
@@ -283,8 +284,10 @@ class Walk:
         if type(value) not in ATOMS:
             for item in code_in(value):
                 self.reach(item, qualified_name(item))
+        # Before it is digested: what changes in the meantime must not look unchanged.
+        held = containers_in(value)
         try:
-            self._add_value(label, lambda: portable(value, root), fixed=is_unchanging(value))
+            self._add_value(label, lambda: portable(value, root), held)
         except UnkeyableError:
             piece = self._maker(value, found)
             if piece is None or found is None:
@@ -293,13 +296,13 @@ class Walk:
             self._add(label, self.piece(piece, found.scope))
         return label
 
-    def _add_value(self, label: str, look: Callable[[], Any], *, fixed: bool = False) -> None:
+    def _add_value(self, label: str, look: Callable[[], Any], held: Contents | None = None) -> None:
         value = look()
         digest = digest_with(self, value, path=label)
         shown = value.text if isinstance(value, Place) else preview(value)
         self.leaves[f"code/{label}"] = Leaf(f"code/{label}", digest, shown)
-        if not fixed:
-            self.log.values.append((look, label, digest))
+        if held != []:
+            self.log.values.append(Seen(look, label, digest, held))
 
     def _maker(self, value: Any, found: Found | None) -> Piece | None:
         """The source that makes an object whose state cannot be keyed: a client, a console."""
