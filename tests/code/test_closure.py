@@ -301,15 +301,44 @@ def test_closures_of_one_factory_differ_by_what_they_hold(project):
         ("x.__class__, list.__subclasses__()", "__subclasses__() reaches"),
         ("typing.get_type_hints(len)", "get_type_hints() reaches"),
         ("sys.modules['proj.a'].A", "sys.modules reaches"),
+        ("inspect.getsource(len)", "getsource() reaches"),
     ],
 )
 def test_what_cannot_be_followed_is_a_warning_unless_declared(project, body, warning):
-    imports = "import importlib, sys, typing"
+    imports = "import importlib, inspect, sys, typing"
     project.write(steps=f"{imports}\n\ndef step(x, z):\n    return {body}\n", a="A = 1\n")
     (text,) = project.close().warnings
     assert warning in text
     module = project.load()
     assert code_leaves(module.step, deps=[len]).warnings == ()
+
+
+def test_what_a_lazily_loaded_module_does_counts_before_it_is_loaded_and_after(project):
+    project.write(
+        steps="""
+        REGISTRY = {}
+
+        def helper(x):
+            import proj.plugin
+            return x
+
+        def step(x):
+            return REGISTRY.get("a"), helper(x)
+        """,
+        plugin="""
+        from .steps import REGISTRY
+
+        def run(x):
+            return x + 1
+
+        REGISTRY["a"] = run
+        """,
+    )
+    step = project.load().step
+    first = code_leaves(step)
+    assert "plugin:run" in names(first)
+    assert code_leaves(step, deps=[len]).leaves == first.leaves
+    assert project.change("plugin", "+ 1", "+ 2") == {"plugin:run"}
 
 
 def test_declared_code_counts_whatever_it_is(project, tmp_path):

@@ -224,3 +224,26 @@ def test_programs_of_one_form_do_the_same(pair):
         return
     if first.own == second.own:
         assert outcome(texts[0]) == outcome(texts[1])
+
+
+@pytest.mark.parametrize(
+    "helper",
+    [
+        "import sys\n\ndef look():\n    return sys._getframe(1).f_locals['rate']\n",
+        "from inspect import currentframe as here\n\ndef look():\n    return here().f_back\n",
+        "import sys\n\nhere = sys._getframe\n\ndef look():\n    return here(1)\n",
+        "import inspect\n\ndef look():\n    return inspect.stack()[1].frame\n",
+        "names = locals\n\ndef look():\n    return names()\n",
+        "def look():\n    import duckdb\n    return duckdb.sql('select * from rate')\n",
+    ],
+)
+def test_names_count_where_another_function_may_look_at_them(project, helper):
+    step = "from .a import look\n\ndef step(x):\n    rate = x\n    return look(), rate\n"
+    project.write(steps=step, a=helper)
+    assert project.change("steps", "rate", "by") == {"steps:step"}
+
+
+def test_names_do_not_count_where_none_looks(project):
+    step = "from .a import f\n\ndef step(x):\n    rate = x\n    return f(), rate\n"
+    project.write(steps=step, a="def f():\n    return 1\n")
+    assert project.change("steps", "rate", "by") == set()

@@ -22,7 +22,7 @@ _BINDING = (ast.Global, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.patte
 _BARREN = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
 _BLIND_CALLS = frozenset(
     {"eval", "exec", "globals", "__import__", "import_module"}
-    | {"__subclasses__", "get_annotations", "get_type_hints"}
+    | {"__subclasses__", "get_annotations", "get_type_hints", "getsource", "getsourcelines"}
 )
 _Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
