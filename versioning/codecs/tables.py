@@ -97,10 +97,11 @@ def _pack_polars_series(series: Any) -> tuple[Any, Iterator[Any]]:
 
 
 def _polars_batches(frame: Any, spec: dict[str, Any]) -> tuple[Any, Iterator[Any]]:
-    import polars as pl
-
-    schema = frame.clear().to_arrow().schema.with_metadata(metadata_of(spec))
-    kept = pl.from_arrow(schema.empty_table()).schema
+    try:
+        schema = frame.clear().to_arrow().schema.with_metadata(metadata_of(spec))
+    except pa.ArrowException as error:
+        raise UnkeyableError(f"Arrow lacks a dtype of {frame.dtypes}: cast it") from error
+    kept = _unpack_polars(schema.empty_table(), None).schema
     for name, dtype in frame.schema.items():
         if kept[name] != dtype:
             raise UnkeyableError(f"column {name!r} has dtype {dtype}, which Arrow lacks: cast it")
@@ -125,7 +126,10 @@ def _unpack_pyarrow(table: Any, _spec: Any) -> Any:
 def _unpack_polars(table: Any, _spec: Any) -> Any:
     import polars as pl
 
-    return pl.from_arrow(table)
+    # polars gives a column without a name one of its own.
+    frame: Any = pl.from_arrow(table.rename_columns([str(n) for n in range(table.num_columns)]))
+    frame.columns = table.column_names
+    return frame
 
 
 def _unpack_polars_series(table: Any, _spec: Any) -> Any:

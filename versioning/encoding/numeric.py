@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from versioning.encoding.named import library_name
 from versioning.encoding.objects import state_of
 from versioning.encoding.paths import Label
 from versioning.encoding.registry import Rule, add_rule, encodes, header
@@ -92,7 +93,7 @@ def write_dtype(dtype: np.dtype[Any], to: Encoder) -> None:
         write_dtype(dtype.base, to)
     elif dtype.kind == "T":
         to.text("text")
-        to.value(getattr(dtype, "na_object", None))
+        to.value([dtype.na_object] if hasattr(dtype, "na_object") else [])
         to.value(getattr(dtype, "coerce", True))
     else:
         to.text(dtype.str)
@@ -132,6 +133,13 @@ def _seed_sequence(value: np.random.SeedSequence, to: Encoder) -> None:
 def _calendar(value: np.busdaycalendar, to: Encoder) -> None:
     write_array(value.weekmask, to)
     write_array(value.holidays, to)
+
+
+@encodes(type(np.mean), tag="numpy.function")
+def _function(value: Any, to: Encoder) -> None:
+    if (name := library_name(value)) is None:
+        raise to.refusal(value, "only functions that numpy itself offers are known by name")
+    to.text(name)
 
 
 @encodes(np.ufunc, tag="numpy.ufunc")
