@@ -25,7 +25,8 @@ from versioning.handles import Version
 from versioning.units import duration, size
 
 COMMANDS = [
-    "diff", "doctor", "get", "history", "lineage", "list", "pin", "show", "unpin", "verify", "why",
+    "diff", "doctor", "get", "history", "lineage", "list", "pin", "prune", "show",
+    "undo", "unpin", "verify", "why",
 ]  # fmt: skip
 Ask = Callable[..., Any]
 
@@ -105,7 +106,8 @@ def test_list_gives_the_facts_of_versions_newest_first(
     assert rows[0] == {
         "id": version.id, "key": version.key, "digest": version.digest, "step": "clean",
         "flow": "retrain", "created": version.created.isoformat(), "size_bytes": len(LARGE) + 1,
-        "seconds": 1.5, "seal": version.seal, "status": "live", "trust": "unknown",
+        "seconds": 1.5, "seal": version.seal, "is_rebuildable": True, "status": "live",
+        "trust": "unknown",
     }  # fmt: skip
 
 
@@ -544,3 +546,82 @@ def test_moments_are_read_as_ages_and_dates() -> None:
     for nonsense in ("", "soon", "12", "9999999999999w"):
         with pytest.raises(FormatError):
             parse_moment(nonsense, NOW)
+
+
+POLICY = "min_age = '0s'\nkeep_lineage = 'none'\n[[rules]]\nkeep_last = 1\n"
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> str:
+    path = tmp_path / "retention.toml"
+    path.write_text(POLICY, "utf-8")
+    return str(path)
+
+
+def test_prune_plans_carries_out_and_undoes(
+    flights: dict[str, Version], ask: Ask, policy: str
+) -> None:
+    plan = ask("prune", "--policy", policy)
+    [expire] = plan["expire"]
+    assert expire["id"] == flights["clean0"].id
+    assert (expire["step"], expire["size_bytes"]) == ("clean", flights["clean0"].size_bytes)
+    assert expire["reason"] == "rule 1 (step '*') does not keep it"
+    assert {(item["id"], *item["reasons"]) for item in plan["keep"]} == {
+        (flights["clean1"].id, "keep_last = 1")
+    }
+    assert plan["freed_bytes"] == flights["clean0"].size_bytes
+    assert plan["applied"] is False
+    assert _status(ask, flights["clean0"]) == "live"
+    again = ask("prune", "--plan", plan["plan"])
+    assert again["expire"] == plan["expire"]
+    done = ask("prune", "--apply", "--plan", plan["plan"])
+    assert done["applied"] is True
+    assert done["expired"] == [flights["clean0"].id]
+    assert _status(ask, flights["clean0"]) == "trashed"
+    assert ask("undo", plan["plan"])["restored"] == [flights["clean0"].id]
+    assert _status(ask, flights["clean0"]) == "live"
+    assert ask("verify")["damaged"] == []
+
+
+def _status(ask: Ask, version: Version) -> str:
+    return next(row["status"] for row in ask("list") if row["id"] == version.id)
+
+
+def test_prune_tells_people_what_goes_and_what_to_type_next(
+    flights: dict[str, Version], read: Ask, policy: str
+) -> None:
+    told = read("prune", "--policy", policy)
+    assert flights["clean0"].id[:12] in told
+    assert "1 versions would go" in told
+    plan = told.split("--plan ")[1].split()[0]
+    assert f"versioning undo {plan}" in read("prune", "--apply", "--plan", plan)
+    assert "1 versions are back" in read("undo", plan)
+    assert "Nothing to expire" in read("prune")
+
+
+def test_prune_reads_the_policy_of_the_project(
+    flights: dict[str, Version], ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = POLICY.replace("[[rules]]", "[[tool.versioning.retention.rules]]")
+    (tmp_path / "pyproject.toml").write_text(f"[tool.versioning.retention]\n{said}", "utf-8")
+    assert [item["id"] for item in ask("prune")["expire"]] == [flights["clean0"].id]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["prune", "--policy", "nowhere.toml"], "nowhere.toml cannot be read"),
+        (["prune", "--apply", "--plan", "0123"], "has no plan 0123"),
+        (["prune", "--policy", "x.toml", "--plan", "0123"], "a plan has its policy already"),
+        (["undo", "0123"], "has no plan 0123"),
+    ],
+)
+def test_prune_says_what_is_wrong(
+    flights: dict[str, Version],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
+    assert run(arguments) == 2
+    assert said in capsys.readouterr().err

@@ -85,3 +85,13 @@ def test_the_default_repository_is_beside_the_storage_of_prefect(tmp_path):
     url = Settings().repository_url({"PREFECT_HOME": str(tmp_path)})
     assert url == str(tmp_path / "versioning")
     assert Settings(repository="memory://x").repository_url({}) == "memory://x"
+
+
+def test_only_places_are_relative_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.versioning]\nfiles = 'key'\nrepository = 'here'\n[tool.versioning.retention]\n",
+        "utf-8",
+    )
+    settings = Settings.load({}, tmp_path)
+    assert settings.files == "key"
+    assert settings.repository == str(tmp_path / "here")

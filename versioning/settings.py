@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PREFIX = "VERSIONING_"
+# What a file says relative to itself.
+_PLACES = {"repository", "cache"}
 Share = float
+Files = str
+WARN, KEY = "warn", "key"
 _WORDS = {
     "1": True,
     "true": True,
@@ -48,6 +52,8 @@ class Settings:
         lease_seconds: How long a silent holder of a key delays others.
         allow_pickle: Whether versions may be stored and loaded as pickles, which can run code.
         audit: Share of the hits, from 0 to 1, whose body runs again to see if it gives the same.
+        files: What becomes of the files of the project that a body opens by itself: `warn`, or
+            `key` to make what they say a part of the key.
         strict: Whether a step fails that reads what its key cannot see, instead of being warned of.
     """
 
@@ -56,6 +62,7 @@ class Settings:
     lease_seconds: float = 15.0
     allow_pickle: bool = False
     audit: Share = 0.0
+    files: Files = WARN
     strict: bool = False
 
     @classmethod
@@ -69,7 +76,7 @@ class Settings:
         Raises:
             FormatError: If a setting is unknown or its value is of the wrong kind.
         """
-        chosen = _from_file(_find_project(start.resolve() if start else Path.cwd()))
+        chosen = _from_file(find_project(start.resolve() if start else Path.cwd()))
         for name, read in _READERS.items():
             variable = PREFIX + name.upper()
             if text := (os.environ if environ is None else environ).get(variable):
@@ -84,7 +91,8 @@ class Settings:
         return str(Path(home).expanduser() / "versioning")
 
 
-def _find_project(start: Path) -> Path | None:
+def find_project(start: Path) -> Path | None:
+    """The nearest `pyproject.toml` from `start` upward, or None."""
     paths = (folder / "pyproject.toml" for folder in (start, *start.parents))
     return next((path for path in paths if path.is_file()), None)
 
@@ -105,15 +113,20 @@ def _parsed(path: Path, seen: tuple[int, ...]) -> dict[str, Any]:
         table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("versioning", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path} is not TOML ({error}); mend it", path=str(path)) from error
-    if unknown := sorted(table.keys() - _READERS.keys()):
+    # The policy of retention reads a table of its own.
+    if unknown := sorted(table.keys() - _READERS.keys() - {"retention"}):
         raise FormatError(
             f"[tool.versioning] in {path} has no setting {', '.join(unknown)}; "
             f"it knows {', '.join(sorted(_READERS))}: correct or remove it",
             path=str(path),
         )
     place = f"in [tool.versioning] of {path}"
-    chosen = {name: _read(_READERS[name], raw, f"{name} {place}") for name, raw in table.items()}
-    return {name: _beside(path.parent, value) for name, value in chosen.items()}
+    chosen = {
+        name: _read(_READERS[name], raw, f"{name} {place}")
+        for name, raw in table.items()
+        if name in _READERS
+    }
+    return chosen | {n: _beside(path.parent, chosen[n]) for n in _PLACES & chosen.keys()}
 
 
 def _beside(folder: Path, value: object) -> object:
@@ -168,11 +181,18 @@ def _share(raw: object) -> float:
     return number
 
 
+def _choice(raw: object) -> str:
+    if raw not in {WARN, KEY}:
+        raise ValueError(f"it must be {WARN!r} or {KEY!r}")
+    return str(raw)
+
+
 _BY_TYPE: dict[str, Callable[[object], object]] = {
     "str | None": _text,
     "Path": _folder,
     "float": _positive,
     "Share": _share,
+    "Files": _choice,
     "bool": _flag,
 }
 _READERS = {item.name: _BY_TYPE[str(item.type)] for item in fields(Settings)}

@@ -1,7 +1,8 @@
 """Whether versions can be loaded: live, or why not.
 
 `live`: every byte is there. `trashed`: retention will delete its bytes unless that is undone.
-`expired`: bytes are gone, the record stays. `corrupt`: bytes were found damaged and set aside. Presence and length are looked at here; `verify` checks digests.
+`expired`: bytes are gone, the record stays. `corrupt`: bytes were found damaged and set aside.
+Presence and length are looked at here; `verify` checks digests.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
 
-from versioning.cli import browse, explain, inspection, protect
+from versioning.cli import browse, explain, inspection, protect, retention
 from versioning.errors import IntegrityError, ReadOnlyError, StorageError, VersioningError
 
 if TYPE_CHECKING:
@@ -50,6 +50,12 @@ for command, name, example in (
     (explain.history, "history", "versioning history delays --at 2026-01-31"),
     (protect.pin, "pin", "versioning pin delays@champion --reason 'audit of March'"),
     (protect.unpin, "unpin", "versioning unpin delays@champion"),
+    (
+        retention.prune,
+        "prune",
+        "versioning prune; versioning prune --apply --plan 3f9c2a1b5d6e7f80",
+    ),
+    (retention.undo, "undo", "versioning undo 3f9c2a1b5d6e7f80"),
     (inspection.verify, "verify", "versioning verify --json"),
     (inspection.doctor, "doctor", "versioning doctor --repository s3://bucket/versioning"),
 ):

@@ -76,6 +76,8 @@ def _findings(report: Report) -> Iterator[RenderableType]:
 
 
 def _notes(report: Report) -> Iterator[RenderableType]:
+    if report.expired:
+        yield line(f"{len(report.expired)} expired: retention deleted their bytes")
     if report.replaced:
         yield line(f"{len(report.replaced)} lost their bytes and were made again since")
     if report.set_aside:

@@ -1,0 +1,204 @@
+"""Retention: `prune` and `undo`."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections import Counter, defaultdict
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
+from versioning.errors import FormatError
+from versioning.settings import find_project
+from versioning.units import duration, size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from versioning.api import Repository
+    from versioning.expiry import Cause
+    from versioning.plans import Plan, Saved
+    from versioning.prune import Applied
+    from versioning.retention import Decision, Policy
+
+SHOWN = 20
+
+
+def prune(
+    *,
+    policy: Path | None = None,
+    apply: Flag = False,
+    plan: str | None = None,
+    options: Options = PLAIN,
+) -> None:
+    """Plan what a policy of retention would expire; with --apply, carry the plan out.
+
+    Expired versions keep their bytes for the trash period of the policy, a week by default, and
+    `versioning undo` brings them back. What has been in the trash for longer is deleted then.
+
+    Args:
+        policy: TOML file; by default [tool.versioning.retention] in pyproject.toml, else ten
+            versions of each step, all of a month, and one a week for a quarter.
+        apply: Carry the plan out, sparing what has been pinned, named or used since it was made.
+        plan: A plan that was made before, to be shown or carried out as it stands.
+    """
+    from versioning.plans import plan as planned
+    from versioning.plans import save, saved
+    from versioning.prune import apply as carry_out
+
+    if plan is not None and policy is not None:
+        raise FormatError("a plan has its policy already: give --plan or --policy")
+    repository = options.open(write=True)
+    cause = _cause()
+    if plan is None:
+        made = planned(repository, repository.catalog, _policy(policy), cause.at)
+        save(repository, made)
+        document = _made(made)
+    else:
+        document = _saved(repository, saved(repository, plan))
+    applied = None
+    if apply:
+        applied = carry_out(repository, repository.catalog, document["plan"], cause)
+        document |= asdict(applied)
+    document["applied"] = apply
+    options.answer(document, lambda: _report(document, applied))
+
+
+def undo(plan: str, /, *, options: Options = PLAIN) -> int:
+    """Bring back what a plan expired, while its bytes are in the trash; 1 when some are deleted.
+
+    Args:
+        plan: Which one, as `prune` named it.
+    """
+    from versioning.prune import undo as bring_back
+
+    back = bring_back(options.open(write=True), plan, _cause())
+    lost = [version_id for version_id, is_back in back.items() if not is_back]
+    document = {"plan": plan, "restored": sorted(back.keys() - set(lost)), "deleted": sorted(lost)}
+    told = f"{len(back) - len(lost)} versions are back"
+    if lost:
+        told += f"; the bytes of {len(lost)} are deleted already: run their steps again"
+    options.answer(document, lambda: [line(told)])
+    return 1 if lost else 0
+
+
+def _policy(path: Path | None) -> Policy:
+    from versioning.retention import Policy
+
+    found = path or find_project(Path.cwd())
+    chosen = Policy.read(found) if found else Policy()
+    # A project that says nothing of retention gets the careful default, a file that is named not.
+    return Policy.default() if path is None and chosen == Policy() else chosen
+
+
+def _cause() -> Cause:
+    from versioning.expiry import Cause
+
+    actor = f"{getpass.getuser()}@{socket.gethostname()}"
+    return Cause(plan="", rule="", actor=actor, at=datetime.now(UTC))
+
+
+def _made(plan: Plan) -> dict[str, Any]:
+    kept = [{"id": d.candidate.id, "step": d.candidate.step, "reasons": d.keep} for d in plan.keep]
+    return {
+        "plan": plan.id,
+        "policy": plan.policy.model_dump(mode="json"),
+        "keep": kept,
+        "expire": [_expiring(item) for item in plan.expire],
+        "freed_bytes": plan.freed_bytes,
+        "saved_per_month": plan.saved_per_month,
+        "rebuild_seconds": plan.rebuild_seconds,
+    }
+
+
+def _expiring(item: Decision) -> dict[str, Any]:
+    version = item.candidate
+    return {
+        "id": version.id,
+        "step": version.step,
+        "reason": item.expire,
+        "size_bytes": sum(version.blobs.values()),
+        "rebuild_seconds": version.seconds,
+    }
+
+
+def _saved(repository: Repository, plan: Saved) -> dict[str, Any]:
+    repository.catalog.refresh()
+    rows = repository.catalog.rows(plan.expire)
+    expire = [
+        {
+            "id": version_id,
+            "step": rows[version_id].step,
+            "reason": reason,
+            "size_bytes": rows[version_id].size_bytes,
+            "rebuild_seconds": rows[version_id].seconds,
+        }
+        for version_id, reason in plan.expire.items()
+        if version_id in rows
+    ]
+    policy = plan.policy.model_dump(mode="json")
+    return {"plan": plan.id, "policy": policy, "made": plan.made, "keep": [], "expire": expire}
+
+
+def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[RenderableType]:
+    expire, keep = document["expire"], document["keep"]
+    if expire:
+        yield _by_step(expire, keep)
+        yield _details(expire)
+    if len(expire) > SHOWN:
+        yield line(f"... and {len(expire) - SHOWN} more: --json lists all of them")
+    if applied is not None:
+        yield from _done(document["plan"], applied)
+    elif expire:
+        yield line(_worth(document))
+        yield line(f"Nothing is done yet: versioning prune --apply --plan {document['plan']}")
+    else:
+        yield line(f"Nothing to expire: {len(keep)} versions that hold bytes all stay.")
+
+
+def _worth(document: dict[str, Any]) -> str:
+    seconds = duration(sum(item["rebuild_seconds"] for item in document["expire"]))
+    told = f"{len(document['expire'])} versions would go, {seconds} to make again"
+    if "freed_bytes" not in document:
+        return f"{told}."
+    month = f"{document['saved_per_month']:.2f} a month"
+    return f"{told}; {size(document['freed_bytes'])} would be free ({month})."
+
+
+def _done(plan: str, applied: Applied) -> Iterator[RenderableType]:
+    yield line(f"{len(applied.expired)} versions are in the trash: versioning undo {plan}")
+    for version_id, reason in applied.spared.items():
+        yield line(f"{short(version_id)} is spared: {reason}")
+    swept = applied.swept
+    if swept.deleted:
+        count, freed = len(swept.deleted), size(swept.freed_bytes)
+        yield line(f"{count} blobs were deleted that no version needs any more: {freed} are free.")
+    if swept.busy:
+        yield line(f"{len(swept.busy)} writers are at work; the next prune deletes the rest.")
+
+
+def _by_step(expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]]) -> RenderableType:
+    going: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for item in expire:
+        going[item["step"]].append(item)
+    staying = Counter(item["step"] for item in keep)
+    right = ("expire", "keep", "size", "to make again")
+    made = table("step", *right, right=right)
+    for step in sorted(going):
+        held = sum(item["size_bytes"] for item in going[step])
+        seconds = sum(item["rebuild_seconds"] for item in going[step])
+        kept = staying[step] if keep else None
+        add(made, step, len(going[step]), kept, size(held), duration(seconds))
+    return made
+
+
+def _details(expire: Sequence[dict[str, Any]]) -> RenderableType:
+    made = table("version", "step", "size", "why it goes", right=("size",))
+    for item in expire[:SHOWN]:
+        add(made, short(item["id"]), item["step"], size(item["size_bytes"]), item["reason"])
+    return made
