@@ -99,12 +99,12 @@ def file_of_class(cls: type) -> str | None:
 
 
 def _defaults(function: FunctionType) -> list[tuple[str, Any]]:
-    code, given = function.__code__, function.__defaults__
-    found = list((function.__kwdefaults__ or {}).items())
-    if given:
-        names = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
-        found[:0] = zip(names, given, strict=True)
-    return found
+    code, given, keywords = function.__code__, function.__defaults__, function.__kwdefaults__
+    if not (given or keywords):
+        return []
+    given = given or ()
+    names = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
+    return [*zip(names, given, strict=True), *(keywords or {}).items()]
 
 
 def _decorators(walk: Walk, definition: Definition, scope: Scope) -> list[bytes]:

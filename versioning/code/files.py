@@ -155,10 +155,9 @@ class Files:
 
     def keep(self) -> None:
         """Keep what was found out."""
-        if self._index is None:
-            return
         new = [item for item in self._seen.values() if item and not item.outline.is_kept]
-        self._index.keep(entry for item in new for entry in item.entries())
+        if self._index is not None and new:
+            self._index.keep(entry for item in new for entry in item.entries())
 
     def _definition(self, code: CodeType, namespace: dict[str, Any]) -> Definition:
         path = code.co_filename
@@ -183,7 +182,8 @@ class Files:
         if text is None:
             return None
         file = known.file if known and known.file.text == text else self._file(path, text)
-        is_settled = stamp is not None and stamp[0] < now - SETTLED_SECONDS * 1e9
+        # The time of modification can be set; that of the last change cannot.
+        is_settled = stamp is not None and max(stamp[:2]) < now - SETTLED_SECONDS * 1e9
         _known[path] = _Known(file, stamp, is_settled)
         return file
 

@@ -135,8 +135,9 @@ class Walk:
         kind = type(value)
         if kind in ATOMS:
             return self._value(value, label, found)
-        if kind in _EXACTLY:
-            return _EXACTLY[kind](self, value, label)
+        follow = _EXACTLY.get(kind)
+        if follow is not None:
+            return follow(self, value, label)
         value = unwrapped(value)
         for kinds, follow in _KINDS:
             if isinstance(value, kinds) and not is_typing(value):
