@@ -77,6 +77,7 @@ EXPECTED = {
     "load": {"data.bin": golden.TABLE},
     "clean": {"data.bin": golden.TABLE},
     "volatile": {"value.json": b'"after"'},
+    "configured": {"value.json": b"0.5"},
     "damaged": None,
 }
 

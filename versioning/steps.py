@@ -28,11 +28,14 @@ from versioning.encoding import preview
 from versioning.envelope import UNREADABLE
 from versioning.environment import environment_leaves, environment_record
 from versioning.errors import ConflictError, NotFoundError, UnkeyableError
+from versioning.filesets import bound_with_files, file_leaves, files_of, remember_set
 from versioning.hidden.reads import KINDS, NETWORK, PROGRAM, Read, advice, told
+from versioning.hidden.watch import current
 from versioning.keys import Leaf, diff_leaves, root_key
 from versioning.repository import Draft, digest_of
+from versioning.settings import KEY
 from versioning.trust import is_due, remember
-from versioning.watching import watch_over
+from versioning.watching import root_of, watch_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,7 +147,8 @@ class Step:
         ]
         inputs: list[Input] = []
         for name, value in counting.items():
-            more_leaves, more_inputs = keyed(name, value)
+            gets_handles = name in self.handle_parameters
+            more_leaves, more_inputs = keyed(name, value, gets_handles=gets_handles)
             leaves += more_leaves
             inputs += more_inputs
         for name in sorted(self.exclude & given.keys()):
@@ -196,7 +200,10 @@ class Call:
 
     def find(self) -> bool:
         """Look for a version that answers this call, and remember it."""
-        self.found = self.repository.lookup(self.key)
+        if self._keys_files:
+            self.found = bound_with_files(self.repository, self.leaves, self._root)
+        else:
+            self.found = self.repository.lookup(self.key)
         if self.found and any(not self._is_live(o) for o in self.found.meta.get("outputs", ())):
             self.found, self.lost = None, self.found
         return self.found is not None
@@ -204,6 +211,7 @@ class Call:
     def answer(self) -> Output:
         """Handle of the version that was found; a tuple of them when the body returns a tuple."""
         assert self.found is not None
+        self._tell_around(self.found)
         # Holding the parameters of a hit is only worth it where they hold no data.
         can_run = not (_is_async(self.step.function) or self.step.effect)
         can_run = can_run and all(map(is_light, self.parameters.values()))
@@ -226,7 +234,9 @@ class Call:
             arguments: The values it is called with.
         """
         known = (arguments, self.parameters, self.step.code_deps)
-        self.watch = watch_over(self.step.function, self.leaves, known, self.repository)
+        self.watch = watch_over(
+            self.step.function, self.leaves, known, self.repository, keys_files=self._keys_files
+        )
         with self.watch.watching():
             yield
 
@@ -264,7 +274,7 @@ class Call:
         """
         self._check_strict()
         value = loaded(value)
-        draft = self._draft(value, seconds, flow, run or {})
+        draft = self.draft(value, seconds, flow, run or {})
         replace = replace or self.step.volatile
         if isinstance(value, tuple) and value:
             parts = [self._commit_part(draft, n, item) for n, item in enumerate(value)]
@@ -278,6 +288,9 @@ class Call:
         self.committed = self.repository.commit(
             value, draft, replace=replace, bind=bind, codec=codec
         )
+        self._tell_around(self.committed)
+        if draft.key != self.key:
+            remember_set(self.repository, self.key, self.committed)
         return self._output(self.committed)
 
     def audit(
@@ -328,10 +341,24 @@ class Call:
             )
         args, kwargs = again.arguments()
         began = time.perf_counter()
-        value = self.step.function(*args, **kwargs)
-        value = loaded(list(value) if inspect.isgenerator(value) else value)
-        draft = self._draft(value, time.perf_counter() - began, None, {"recomputed": True})
+        with again.watching([*args, *kwargs.values()]):
+            value = self.step.function(*args, **kwargs)
+            value = loaded(list(value) if inspect.isgenerator(value) else value)
+        draft = again.draft(value, time.perf_counter() - began, None, {"recomputed": True})
         return self.repository.commit(value, draft, replace=True, codec=self.step.codec)
+
+    @property
+    def _keys_files(self) -> bool:
+        return self.repository.settings.files == KEY and not self.step.volatile
+
+    @property
+    def _root(self) -> str | None:
+        return root_of(self.step.function)
+
+    def _tell_around(self, record: VersionRecord) -> None:
+        """What this step found in files, the body around it depends on, too."""
+        if (around := current()) is not None:
+            around.join(files_of(record), self._root)
 
     def _check_strict(self) -> None:
         strict = self.step.strict
@@ -344,7 +371,12 @@ class Call:
                 reads=[read.to_dict() for read in hidden],
             )
 
-    def _draft(self, value: Any, seconds: float, flow: str | None, run: Mapping[str, Any]) -> Draft:
+    def draft(self, value: Any, seconds: float, flow: str | None, run: Mapping[str, Any]) -> Draft:
+        """What is known of the version of `value` before it is stored; see `commit`.
+
+        Raises:
+            UnkeyableError: If its body read more files of the project than a key may hold.
+        """
         meta: dict[str, Any] = {"value": preview(value), "environment": environment_record()}
         if run:
             meta["run"] = dict(run)
@@ -353,9 +385,10 @@ class Call:
         if self.watch is not None:
             meta["hidden"] = [read.to_dict() for read in self.hidden]
         meta |= {name: True for name in ("volatile", "effect") if getattr(self.step, name)}
+        leaves = (*self.leaves, *file_leaves(self.watch.files if self.watch else {}))
         return Draft(
-            key=self.key,
-            leaves=self.leaves,
+            key=root_key(leaves),
+            leaves=leaves,
             step=self.step.name,
             function=self.step.qualified_name,
             flow=flow,

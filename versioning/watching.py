@@ -23,6 +23,8 @@ def watch_over(
     leaves: Iterable[Leaf],
     known: Iterable[object],
     repository: Repository,
+    *,
+    keys_files: bool = False,
 ) -> Watch:
     """A watch over the body of a step.
 
@@ -31,13 +33,20 @@ def watch_over(
         leaves: Leaves of the key; those of code name what the body can reach.
         known: Values whose files are in the key: arguments and `code_deps`.
         repository: What lies in it, or in its cache, is told by digest.
+        keys_files: Whether files of the project are leaves of the key.
     """
-    code = getattr(function, "__code__", None)
     return Watch(
-        root=project_root(code.co_filename) if code else None,
+        root=root_of(function),
+        keys_files=keys_files,
         known={*_own_folders(repository), *map(real, _paths(list(known)))},
         may_seed=lambda: any(map(may_seed, _codes(function, leaves))),
     )
+
+
+def root_of(function: object) -> str | None:
+    """The folder of the project that a body belongs to; None when it has none."""
+    code = getattr(function, "__code__", None)
+    return project_root(code.co_filename) if code else None
 
 
 def _own_folders(repository: Repository) -> Iterator[str]:

@@ -13,6 +13,7 @@ import itertools
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
@@ -20,6 +21,7 @@ from unittest import mock
 from versioning import layout
 from versioning.digest import digest_bytes
 from versioning.envelope import dump
+from versioning.filesets import remember_set
 from versioning.keys import Leaf, root_key
 from versioning.records import Input, VersionRecord
 from versioning.repository import Draft, Repository
@@ -64,6 +66,7 @@ def write(folder: Path) -> None:
         abandoned = {"id": "f" * 32, "created": NOW.isoformat()}
         repository.store.put(layout.intent("f" * 32), dump("intent", abandoned))
         remember(repository, parameters, table, now=NOW)
+        _with_a_file_as_leaf(repository)
     shutil.rmtree(folder / ".staging")
 
 
@@ -106,6 +109,13 @@ def _with_damage(repository: Repository) -> None:
     record = repository.commit(TABLE + b"x", draft("damaged"))
     name = str(record.manifest[0].name)
     repository.store.move(layout.blob(name), layout.quarantined(name))
+
+
+def _with_a_file_as_leaf(repository: Repository) -> None:
+    asked = draft("configured")
+    leaves = (*asked.leaves, Leaf("files/config/model.toml", digest_bytes(b"rate = 0.5")))
+    keyed = replace(asked, leaves=leaves, key=root_key(leaves))
+    remember_set(repository, asked.key, repository.commit(0.5, keyed))
 
 
 def _with_a_held_key(repository: Repository) -> None:

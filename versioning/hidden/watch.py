@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.hidden import calls, generators, paths
+from versioning.hidden.contents import changed, content, identity
 from versioning.hidden.frames import asker
 from versioning.hidden.reads import CHANCE, ENVIRONMENT, FILE, NETWORK, PROGRAM, Read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from versioning.digest import Digest
 
 # What a body that walks a large folder read is told by its beginning.
 MOST = 200
@@ -42,6 +45,7 @@ class Watch:
         was_alone: Whether no other body ran at the same time.
         thread: The thread the body runs in.
         waiting: This watch and those around it, whose bodies wait for this one.
+        files: What was found in files of the project, by name, where these are leaves of the key.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Watch:
         root: str | None = None,
         known: Iterable[str] = (),
         may_seed: Callable[[], bool] = lambda: False,
+        keys_files: bool = False,
     ) -> None:
         """Prepare to watch.
 
@@ -57,12 +62,16 @@ class Watch:
             root: Folder of the project, to which files are told relative.
             known: Files and folders, as `paths.real` gives them, that may be read.
             may_seed: Whether the code of the step seeds shared generators; asked at most once.
+            keys_files: Whether files of the project are leaves of the key, and so not hidden.
         """
         self.reads: dict[tuple[str, str], Read] = {}
         self.seeded: set[str] = set()
         self.was_alone = True
         self.thread = 0
         self.waiting: frozenset[Watch] = frozenset()
+        self.files: dict[str, Digest] = {}
+        self._identities: dict[str, tuple[str, tuple[int, ...] | None]] = {}
+        self._keys_files = keys_files
         self._root = root
         self._known = frozenset(known)
         self._made: set[str] = set()
@@ -87,6 +96,7 @@ class Watch:
         finally:
             calls.end()
             self.compare_generators()
+            self._look_again()
             _running.discard(self)
             self._is_over = True
             _watch.reset(token)
@@ -160,7 +170,31 @@ class Watch:
         is_ours = self._root is not None and paths.below(path, {self._root})
         if is_ours or exists:
             shown = os.path.relpath(path, self._root) if is_ours else path
-            self.note(FILE, shown if exists else f"{shown} (absent)", found[0])
+            if is_ours and self._keys_files:
+                self._keep(path, shown)
+            else:
+                self.note(FILE, shown if exists else f"{shown} (absent)", found[0])
+
+    def _keep(self, path: str, name: str) -> None:
+        if name not in self.files and not self._is_over:
+            self._identities[name] = path, identity(path)
+            self.files[name] = content(path)
+
+    def _look_again(self) -> None:
+        """What changed since it was kept may be another content than the body read."""
+        for name, (path, before) in self._identities.items():
+            if identity(path) != before:
+                self.files[name] = changed()
+
+    def join(self, files: Mapping[str, Digest], root: str | None) -> None:
+        """Take over what a step inside this body found in files, named from `root`."""
+        if self._keys_files and not self._is_over:
+            for name, digest in files.items():
+                path = os.path.join(root or "/", name)  # noqa: PTH118
+                is_ours = self._root is not None and paths.below(path, {self._root})
+                self.files.setdefault(
+                    os.path.relpath(path, self._root) if is_ours else path, digest
+                )
 
 
 def current() -> Watch | None:

@@ -21,9 +21,10 @@ from prefect.serializers import Serializer
 from prefect.transactions import IsolationLevel
 
 from versioning.api import Repository, Version, open_repository
-from versioning.digest import Key, is_digest
+from versioning.digest import Digest, Key, is_digest
 from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError
+from versioning.filesets import newest_key
 from versioning.leases import Lease, Leases
 
 if TYPE_CHECKING:
@@ -235,6 +236,8 @@ def _stored_output(key: str) -> Output:
     try:
         repository = open_repository()
         record = repository.lookup(Key(key))
+        if record is None and (full := newest_key(repository, Key(key))):
+            record = repository.lookup(Key(Digest(full)))
     except (NotFoundError, *UNREADABLE) as error:
         raise FileNotFoundError(key) from error
     if record is None:

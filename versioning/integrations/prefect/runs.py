@@ -273,7 +273,7 @@ def _change(change: LeafChange) -> str:
         return "new"
     if change.after is None:
         return "gone"
-    if change.leaf.startswith(("inputs/", "code/")):
+    if change.leaf.startswith(("inputs/", "code/", "files/")):
         return "changed"
     return f"{change.before} -> {change.after}"
 
