@@ -1,66 +1,16 @@
 """Properties that hold for any value."""
 
 import copy
-import math
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
+from tests.encoding.strategies import ARRAYS, COLUMNS, FAST, HASHABLE, VALUES, form
 from versioning.encoding import value_digest
-
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.complex_numbers()
-    | st.text(st.characters(exclude_categories=()))
-    | st.binary()
-    | st.decimals(allow_nan=False)
-    | st.fractions()
-    | st.datetimes(timezones=st.none() | st.timezones(), allow_imaginary=False)
-    | st.timedeltas()
-    | st.uuids()
-)
-HASHABLE = st.recursive(
-    SCALARS, lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3), max_leaves=5
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.tuples(inner, inner)
-        | st.dictionaries(HASHABLE, inner, max_size=4)
-        | st.sets(HASHABLE, max_size=4)
-    ),
-    max_leaves=12,
-)
-FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-def form(value):
-    """What Python itself can tell about a value; equal only for equal values."""
-    kind = type(value).__name__
-    match value:
-        case float():
-            return kind, "nan" if math.isnan(value) else value.hex()
-        case complex():
-            return kind, form(value.real), form(value.imag)
-        case list() | tuple():
-            return kind, [form(member) for member in value]
-        case dict():
-            return kind, [(form(k), form(v)) for k, v in value.items()]
-        case set() | frozenset():
-            return kind, sorted(repr(form(member)) for member in value)
-        case _ if hasattr(value, "fold"):
-            return kind, repr(value), str(value.tzinfo), value.fold
-        case _:
-            return kind, repr(value)
 
 
 @FAST
@@ -94,12 +44,6 @@ def test_the_order_of_a_list_counts(members, random):
     assert (value_digest(shuffled) == value_digest(members)) == same
 
 
-ARRAYS = arrays.arrays(
-    arrays.scalar_dtypes() | arrays.nested_dtypes(max_leaves=4),
-    arrays.array_shapes(min_dims=0, max_side=4),
-)
-
-
 @FAST
 @given(ARRAYS)
 def test_copies_of_an_array_in_any_order_key_the_same(array):
@@ -113,18 +57,6 @@ def test_copies_of_an_array_in_any_order_key_the_same(array):
 def test_a_reshaped_array_differs(array):
     assume(array.shape != (array.size,))
     assert value_digest(array.reshape(-1)) != value_digest(array)
-
-
-COLUMNS = st.sampled_from(
-    [
-        (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
-        (pa.float64(), st.floats()),
-        (pa.string(), st.text()),
-        (pa.bool_(), st.booleans()),
-        (pa.list_(pa.int8()), st.lists(st.none() | st.integers(-9, 9), max_size=3)),
-        (pa.struct([("x", pa.string())]), st.fixed_dictionaries({"x": st.none() | st.text()})),
-    ]
-)
 
 
 @FAST

@@ -22,7 +22,7 @@ from versioning.encoding.registry import ITEM, Rule, qualified_name, rule_for
 from versioning.errors import UnkeyableError, VersioningError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 TAG = b"prefect-versioning value 1\n"
 MAX_DEPTH = 200
@@ -30,19 +30,22 @@ _FLUSH_BYTES = 64 * 1024
 _THREADED_BYTES = 1024 * 1024
 
 
-def value_digest(value: object, *, path: str = "value") -> Digest:
+def value_digest(
+    value: object, *, path: str = "value", misplaced: Mapping[type, str] | None = None
+) -> Digest:
     """Digest of exactly this value, the same in every process.
 
     Args:
         value: Anything of a keyable type, containers included.
         path: What errors call the value (`config`); what they find inside is named below it
             (`config["a"][3]`).
+        misplaced: Classes with a `__versioning_digest__` that are refused all the same, and why.
 
     Raises:
         UnkeyableError: If the value, or one inside it, is of an unknown type, contains itself, or
             is nested more than 200 deep, or cannot be read.
     """
-    encoder = Encoder(Trail(path))
+    encoder = Encoder(Trail(path, misplaced))
     try:
         encoder.value(value)
     except RecursionError as error:

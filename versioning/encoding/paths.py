@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LONGEST_LABEL = 60
 _MOST_STEPS = 20
@@ -21,12 +25,14 @@ class Trail:
         root: What the outermost value is called.
         labels: The steps below it; a `Label`, or what stands between brackets.
         active: Identities of the containers on the way, to notice one that contains itself.
+        misplaced: Classes whose objects may not stand in for a value here, and why.
     """
 
-    __slots__ = ("active", "labels", "root")
+    __slots__ = ("active", "labels", "misplaced", "root")
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, misplaced: Mapping[type, str] | None = None) -> None:
         self.root = root
+        self.misplaced = misplaced or {}
         self.labels: list[object] = []
         self.active: set[int] = set()
 

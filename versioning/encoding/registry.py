@@ -157,11 +157,13 @@ def qualified_name(cls: type) -> str:
 def _stand_in(cls: type) -> Rule | None:
     if not hasattr(cls, "__versioning_digest__"):
         return None
-    return Rule(
-        "digest",
-        lambda value, to: to.delegate(*value.__versioning_digest__()),
-        header=header("digest"),
-    )
+    return Rule("digest", _delegate, header=header("digest"))
+
+
+def _delegate(value: Any, to: Encoder) -> None:
+    if (reason := to.trail.misplaced.get(type(value))) is not None:
+        raise to.refusal(value, reason)
+    to.delegate(*value.__versioning_digest__())
 
 
 def _structural(cls: type) -> Rule | None:
