@@ -257,6 +257,35 @@ def test_what_is_patched_at_run_time_counts(project, patch):
     assert root_key(code_leaves(module.step).leaves) != root_key(before.leaves)
 
 
+def test_an_attribute_that_a_function_gets_at_run_time_counts(project):
+    project.write(
+        steps="""
+        def helper(x):
+            return x
+
+        def step(x):
+            return helper(x) * getattr(helper, "rate", 1)
+        """
+    )
+    module = project.load()
+    before = code_leaves(module.step)
+    module.helper.rate = 3
+    after = code_leaves(module.step)
+    module.helper.rate = 4
+    keys = {root_key(closure.leaves) for closure in (before, after, code_leaves(module.step))}
+    assert len(keys) == 3
+
+
+def test_a_file_that_a_text_names_is_read_at_each_call(project, tmp_path):
+    project.write(steps="FILE = __file__[:-8] + 'a.py'\n\ndef step(x):\n    return FILE\n", a="1")
+    step = project.load().step
+    before = code_leaves(step)
+    project.edit("a", "1", "2")
+    assert {leaf.name for leaf in set(before.leaves) ^ set(code_leaves(step).leaves)} == {
+        "code/proj.steps:FILE"
+    }
+
+
 def test_two_lambdas_on_one_line_differ(project):
     project.write(steps="a, b = lambda x: x + 1, lambda x: x + 2\n")
     module = project.load()

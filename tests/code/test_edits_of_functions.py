@@ -560,6 +560,59 @@ CASES = [
         {"steps:helper"},
     ),
     Case(
+        "the settings of a library's wrapper that was called, not written above the function",
+        {
+            "a": """
+            from pydantic import validate_call
+
+            def plain(x: int):
+                return x * 2
+
+            helper = validate_call(config={"strict": True})(plain)
+            other = validate_call(config={"strict": True, "frozen": True})(plain)
+            """,
+            "steps": "from .a import helper as h\n\ndef step(x):\n    return h(x)\n",
+        },
+        ("a", '"strict": True}', '"strict": False}'),
+        {"a:helper()"},
+        ("a", '"frozen": True', '"frozen": False'),
+    ),
+    Case(
+        "a function below a library's wrapper that took its name",
+        {
+            "steps": """
+            from pydantic import validate_call
+
+            def helper(x: int):
+                return x * 2
+
+            helper = validate_call(config={"strict": True})(helper)
+
+            def step(x):
+                return helper(x)
+            """,
+        },
+        ("steps", "True", "False"),
+        {"steps:helper()"},
+    ),
+    Case(
+        "the settings of a library's decorator",
+        {
+            "steps": """
+            from pydantic import validate_call
+
+            @validate_call(config={"strict": True})
+            def helper(x: int):
+                return x * 2
+
+            def step(x):
+                return helper(x)
+            """,
+        },
+        ("steps", "True", "False"),
+        {"steps:helper"},
+    ),
+    Case(
         "the order of two decorators",
         {
             "steps": """

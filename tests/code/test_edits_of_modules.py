@@ -211,6 +211,42 @@ CASES = [
         ("more", "1", "2"),
     ),
     Case(
+        "a file that a text names",
+        {
+            "steps": """
+            import os
+
+            TABLE = os.path.join(os.path.dirname(__file__), "data.py")
+
+            def step(x):
+                with open(TABLE) as file:
+                    return file.read() + x
+            """,
+            "data": "1",
+            "more": "1",
+        },
+        ("data", "1", "2"),
+        {"steps:TABLE"},
+        ("more", "1", "2"),
+    ),
+    Case(
+        "the name of a folder, whose content is not read for the key",
+        {
+            "steps": """
+            from pathlib import Path
+
+            FOLDER = Path(__file__).parent / "data"
+
+            def step(x):
+                return [file.name for file in FOLDER.iterdir()]
+            """,
+            "data__0a": "1",
+        },
+        ("steps", '/ "data"', '/ "other"'),
+        {"steps:FOLDER"},
+        ("data/a", "1", "2"),
+    ),
+    Case(
         "a setting that is read by the body of a lazily imported module",
         {
             "steps": """

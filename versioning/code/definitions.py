@@ -120,9 +120,17 @@ def class_definition(name: str, codes: Sequence[CodeType], source: Source) -> De
     return _definition_of_node((own or nodes)[-1])
 
 
-def binding_of(source: Source, name: str) -> Piece | None:
-    """The statements of a module that bind `name`, or None."""
+def binding_of(source: Source, name: str, *, is_called: bool = False) -> Piece | None:
+    """The statements of a module that bind `name`, or None.
+
+    Args:
+        source: The module.
+        name: What is bound.
+        is_called: Leave out definitions, whose decorators are keyed with them.
+    """
     found = [item for item in _module_statements(source.tree) if name in _bound(item)]
+    if is_called:
+        found = [item for item in found if isinstance(item, ast.Assign | ast.AnnAssign)]
     for statement in found:
         normalise(statement)
     return _piece(found) if found else None

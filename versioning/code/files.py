@@ -86,6 +86,14 @@ class File:
 
         return self.outline.answer(f"binding {name}", work, read_binding)
 
+    def call(self, name: str) -> Piece | None:
+        """The statements that assign to `name` in the module, or None."""
+
+        def work() -> Piece | None:
+            return binding_of(self.source, name, is_called=True) if self.source else None
+
+        return self.outline.answer(f"call {name}", work, read_binding)
+
     @cached_property
     def imports(self) -> dict[str, Ref]:
         """What names stand for that the module imports from another one."""

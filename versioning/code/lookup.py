@@ -219,16 +219,23 @@ class Lookup:
         held = getattr(value, "__dict__", None)
         cls = type(value)
         is_plain = cls is SimpleNamespace or cls.__getattribute__ is _PLAIN
-        if not isinstance(held, dict) or not is_plain or name not in held:
+        if (
+            not isinstance(held, dict)
+            or not is_plain
+            or hasattr(getattr(cls, name, None), "__set__")
+        ):
             return None
-        if hasattr(getattr(cls, name, None), "__set__"):
-            return None
-        return found.with_attribute(name, self.log.read(held, name))
+        kept = self.log.read(held, name)
+        return None if kept is MISSING else found.with_attribute(name, kept)
 
     def _origin(self, found: Found) -> Found:
-        """The module that made a constant which others import under names of their own."""
+        """Of a constant the module that made it; functions and classes say it themselves."""
+        return found if isinstance(found.value, _OWN_NAMES) else self.origin(found)
+
+    def origin(self, found: Found) -> Found:
+        """The module that made something which others import under names of their own."""
         seen = {found.label}
-        while not isinstance(found.value, _OWN_NAMES):
+        while True:
             file = found.scope.top.file if found.value is not MISSING else None
             ref = file.imports.get(found.name) if file else None
             module = ref and ref.module and sys.modules.get(_absolute(ref.module, found.scope))
@@ -241,7 +248,6 @@ class Lookup:
             if found.label in seen:
                 return found
             seen.add(found.label)
-        return found
 
     def _imported(self, module: str, scope: Scope) -> Found:
         name = _absolute(module, scope)

@@ -164,12 +164,12 @@ class Place(NamedTuple):
 
 def portable(value: Any, root: str | None) -> Any:
     """`value`; of a path, what is the same in another checkout."""
-    if isinstance(value, Path):
-        content = file_digest(value) if value.is_file() else None
-        return Place(_below(value.as_posix(), root), content)
-    if type(value) is str and root is not None and _below(value, root) != value:
-        return Place(_below(value, root), None)
-    return value
+    is_text = type(value) is str and root is not None and _below(value, root) != value
+    if not is_text and not isinstance(value, Path):
+        return value
+    path = Path(value)
+    content = file_digest(path) if path.is_file() else None
+    return Place(_below(value if is_text else path.as_posix(), root), content)
 
 
 def _below(text: str, root: str | None) -> str:

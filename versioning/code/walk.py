@@ -153,6 +153,8 @@ class Walk:
         wire = found.label
         if found.value is not MISSING:
             wire = self.reach(found.value, found.label, found)
+            if found.name and type(found.value) is FunctionType:
+                wire += self._call_that_made(found)
         pair = f"{ref}={wire}".encode("utf-8", "surrogatepass")
         if not scope.cells:
             # The same for every function of the module.
@@ -253,6 +255,23 @@ class Walk:
         self.log.name(function, wire)
         return wire
 
+    def _call_that_made(self, found: Found) -> str:
+        """Of a library's wrapper around what is ours: its settings, which only its source tells."""
+        module = found.value.__globals__.get("__name__") or ""
+        is_ours = is_first_party(module, found.value.__code__.co_filename)
+        if is_ours or is_runner(module) or is_offered(found.value, sys.modules.get(module)):
+            return ""
+        found = self.lookup.origin(found)
+        file = found.scope.top.file
+        piece = file.call(found.name) if file else None
+        if piece is None:
+            return ""
+        label = f"{found.label}()"
+        if label not in self._labelled:
+            self._labelled[label] = found.value
+            self._add(label, self.piece(piece, found.scope))
+        return f" of {label}"
+
     def _registry(self, function: Any, label: str) -> str:
         """The implementations of a `singledispatch` function, which others may add to."""
         self._add_value(label, lambda: dict(function.registry))
@@ -286,7 +305,7 @@ class Walk:
             for item in code_in(value):
                 self.reach(item, qualified_name(item))
         # Before it is digested: what changes in the meantime must not look unchanged.
-        held = containers_in(value)
+        held = containers_in(value) if portable(value, root) is value else None
         try:
             self._add_value(label, lambda: portable(value, root), held)
         except UnkeyableError:
