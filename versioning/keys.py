@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from versioning.digest import Digest, Key
+from versioning.digest import Digest, Key, digest_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,6 +42,11 @@ class LeafChange:
     leaf: str
     before: str | None
     after: str | None
+
+
+def text_leaf(name: str, text: str) -> Leaf:
+    """The leaf of a text, whose preview is its beginning."""
+    return Leaf(name, digest_bytes(text.encode()), text[:80])
 
 
 def root_key(leaves: Iterable[Leaf]) -> Key:

@@ -1,58 +1,27 @@
-"""Steps and calls: what a function needs to be versioned, with no orchestrator in sight.
-
-A `Step` is a function and how it is keyed. A `Call` is that step with its parameters: it knows its
-key, finds the version that answers it, hands the body its values, and commits what the body
-returns.
-"""
+"""Steps: what a function needs to be versioned, with no orchestrator in sight."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import re
-import time
-from collections import OrderedDict, namedtuple
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from dataclasses import replace as with_changes
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from versioning.api import Repository, Version
-from versioning.arguments import handles_in, is_light, keyed, loaded, pinned
-from versioning.code import CodeClosure, code_leaves
+from versioning.arguments import handles_in, keyed, pinned
+from versioning.calls import Call
+from versioning.code import code_leaves
 from versioning.code.places import module_name
-from versioning.digest import digest_bytes
-from versioning.encoding import preview
-from versioning.envelope import UNREADABLE
-from versioning.environment import environment_leaves, environment_record
-from versioning.errors import ConflictError, NotFoundError, UnkeyableError
-from versioning.filesets import bound_with_files, file_leaves, files_of, remember_set
-from versioning.hidden.reads import KINDS, NETWORK, PROGRAM, Read, advice, told
-from versioning.hidden.watch import current
-from versioning.keys import Leaf, diff_leaves, root_key
-from versioning.repository import Draft, digest_of
-from versioning.settings import KEY
-from versioning.trust import is_due, remember
-from versioning.watching import root_of, watch_over
+from versioning.environment import environment_leaves
+from versioning.errors import ConflictError
+from versioning.keys import text_leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from versioning.digest import Digest, Key
-    from versioning.hidden import Watch
-    from versioning.records import Input, VersionRecord
-
-Output = Version | tuple[Version, ...]
-
-# What is no secret of a step, by whether it is volatile and whether it is an effect.
-_DECLARED: Mapping[tuple[bool, bool], frozenset[str]] = {
-    (False, False): frozenset(),
-    (False, True): frozenset({NETWORK, PROGRAM}),
-    (True, False): KINDS,
-    (True, True): KINDS,
-}
+    from versioning.records import Input
 
 _MENTIONS_HANDLE = re.compile(r"\bVersion\b")
 
@@ -140,8 +109,8 @@ class Step:
             index=repository.settings.cache / "code",
         )
         leaves = [
-            _text_leaf("step", self.qualified_name),
-            *([_text_leaf("salt", self.salt)] if self.salt else []),
+            text_leaf("step", self.qualified_name),
+            *([text_leaf("salt", self.salt)] if self.salt else []),
             *code.leaves,
             *environment_leaves(code.distributions, keyed=self.env),
         ]
@@ -156,310 +125,8 @@ class Step:
         return Call(self, repository, given, tuple(leaves), tuple(inputs), code)
 
 
-@dataclass
-class Call:
-    """A step with its parameters, from the moment it is keyed until its output is committed.
-
-    Attributes:
-        step: What is called.
-        repository: Where its versions live.
-        parameters: By name; sources are pinned, handles are not yet loaded.
-        leaves: What the output depends on.
-        inputs: Versions it reads.
-        code: The closure of its body.
-        found: The version that answers it, once `find` has seen one.
-        committed: The version its own output became.
-        lost: The tuple that is bound to its key, if a part of it is gone.
-        watch: What its body reads, once it runs.
-        is_audit: Whether its body runs to be compared with what was found.
-    """
-
-    step: Step
-    repository: Repository
-    parameters: dict[str, Any]
-    leaves: tuple[Leaf, ...]
-    inputs: tuple[Input, ...]
-    code: CodeClosure
-    found: VersionRecord | None = field(default=None, compare=False)
-    committed: VersionRecord | None = field(default=None, compare=False)
-    lost: VersionRecord | None = field(default=None, compare=False)
-    watch: Watch | None = field(default=None, compare=False)
-    is_audit: bool = field(default=False, compare=False)
-
-    @cached_property
-    def key(self) -> Key:
-        """What this call asks for."""
-        return root_key(self.leaves)
-
-    def is_audited(self, run: str) -> bool:
-        """Whether, should this be a hit in `run`, its body is to run all the same."""
-        share = self.repository.settings.audit
-        if not share or self.step.volatile or self.step.effect:
-            return False
-        return is_due(share, self.key, run)
-
-    def find(self) -> bool:
-        """Look for a version that answers this call, and remember it."""
-        if self._keys_files:
-            self.found = bound_with_files(self.repository, self.leaves, self._root)
-        else:
-            self.found = self.repository.lookup(self.key)
-        if self.found and any(not self._is_live(o) for o in self.found.meta.get("outputs", ())):
-            self.found, self.lost = None, self.found
-        return self.found is not None
-
-    def answer(self) -> Output:
-        """Handle of the version that was found; a tuple of them when the body returns a tuple."""
-        assert self.found is not None
-        self._tell_around(self.found)
-        # Holding the parameters of a hit is only worth it where they hold no data.
-        can_run = not (_is_async(self.step.function) or self.step.effect)
-        can_run = can_run and all(map(is_light, self.parameters.values()))
-        return self._output(self.found, self.recompute if can_run else None)
-
-    def arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        """What the body is called with: values instead of handles, loaded now."""
-        values = {
-            name: value if name in self.step.handle_parameters else loaded(value)
-            for name, value in self.parameters.items()
-        }
-        bound = inspect.BoundArguments(self.step.signature, OrderedDict(values))
-        return list(bound.args), bound.kwargs
-
-    @contextmanager
-    def watching(self, arguments: Sequence[object]) -> Iterator[None]:
-        """Notice what the body, which runs inside, reads and the key cannot see.
-
-        Args:
-            arguments: The values it is called with.
-        """
-        known = (arguments, self.parameters, self.step.code_deps)
-        self.watch = watch_over(
-            self.step.function, self.leaves, known, self.repository, keys_files=self._keys_files
-        )
-        with self.watch.watching():
-            yield
-
-    @property
-    def hidden(self) -> tuple[Read, ...]:
-        """What its body read and its key cannot see, but for what the step is declared to do."""
-        declared = _DECLARED[self.step.volatile, self.step.effect]
-        reads = self.watch.reads.values() if self.watch else ()
-        return tuple(read for read in reads if read.kind not in declared)
-
-    def commit(
-        self,
-        value: Any,
-        *,
-        seconds: float,
-        flow: str | None = None,
-        run: Mapping[str, Any] | None = None,
-        replace: bool = False,
-        bind: bool = True,
-    ) -> Output:
-        """Make `value` the answer to this call.
-
-        Args:
-            value: What the body returned; a tuple becomes as many versions.
-            seconds: How long that took.
-            flow: Name of the flow.
-            run: Facts of the run, for people.
-            replace: Answer later calls with this value even where another one is bound.
-            bind: Answer later calls at all; without it, `Repository.bind` must follow.
-
-        Raises:
-            UnkeyableError: If the value cannot be digested or stored exactly, or the step is
-                strict and its body read what the key cannot see.
-            StorageError: If it cannot be written; nothing answers the call then.
-        """
-        self._check_strict()
-        value = loaded(value)
-        draft = self.draft(value, seconds, flow, run or {})
-        replace = replace or self.step.volatile
-        if isinstance(value, tuple) and value:
-            parts = [self._commit_part(draft, n, item) for n, item in enumerate(value)]
-            meta = {**draft.meta, "outputs": [part.to_dict() for part in parts], **_named(value)}
-            draft = with_changes(draft, meta=meta)
-            value = [str(part.digest) for part in parts]
-        codec = None if "outputs" in draft.meta else self.step.codec
-        if self.lost is not None:
-            # A tuple that lost a part is whole by itself, and would be adopted.
-            self.repository.unbind(self.lost)
-        self.committed = self.repository.commit(
-            value, draft, replace=replace, bind=bind, codec=codec
-        )
-        self._tell_around(self.committed)
-        if draft.key != self.key:
-            remember_set(self.repository, self.key, self.committed)
-        return self._output(self.committed)
-
-    def audit(
-        self,
-        value: Any,
-        *,
-        seconds: float,
-        flow: str | None = None,
-        run: Mapping[str, Any] | None = None,
-    ) -> VersionRecord | None:
-        """Compare what the body returned now with the version that was found, which stays.
-
-        Args:
-            value: What the body returned.
-            seconds: How long that took.
-            flow: Name of the flow.
-            run: Facts of the run, for people.
-
-        Returns:
-            The version that the value became because it differs, bound to no key; else None.
-
-        Raises:
-            UnkeyableError: As `commit`.
-        """
-        assert self.found is not None
-        self._check_strict()
-        value = loaded(value)
-        if _digest_as_committed(value) == self.found.digest:
-            remember(self.repository, self.found, None, now=datetime.now(UTC))
-            return None
-        facts = {**(run or {}), "audit_of": self.found.id}
-        self.commit(value, seconds=seconds, flow=flow, run=facts, bind=False)
-        remember(self.repository, self.found, self.committed, now=datetime.now(UTC))
-        return self.committed
-
-    def recompute(self) -> VersionRecord:
-        """Run the body here and now and answer with what it returns, since the bytes are lost.
-
-        Raises:
-            NotFoundError: If code or a parameter has changed since: that would answer another call.
-        """
-        again = self.step.call(self.repository, self.parameters)
-        if changed := [change.leaf for change in diff_leaves(self.leaves, again.leaves)]:
-            raise NotFoundError(
-                f"the bytes of a version of {self.step.name} are damaged or gone, and "
-                f"{', '.join(changed)} changed since it was found: run the step again",
-                key=self.key,
-            )
-        args, kwargs = again.arguments()
-        began = time.perf_counter()
-        with again.watching([*args, *kwargs.values()]):
-            value = self.step.function(*args, **kwargs)
-            value = loaded(list(value) if inspect.isgenerator(value) else value)
-        draft = again.draft(value, time.perf_counter() - began, None, {"recomputed": True})
-        return self.repository.commit(value, draft, replace=True, codec=self.step.codec)
-
-    @property
-    def _keys_files(self) -> bool:
-        return self.repository.settings.files == KEY and not self.step.volatile
-
-    @property
-    def _root(self) -> str | None:
-        return root_of(self.step.function)
-
-    def _tell_around(self, record: VersionRecord) -> None:
-        """What this step found in files, the body around it depends on, too."""
-        if (around := current()) is not None:
-            around.join(files_of(record), self._root)
-
-    def _check_strict(self) -> None:
-        strict = self.step.strict
-        if not (self.repository.settings.strict if strict is None else strict):
-            return
-        if hidden := self.hidden:
-            raise UnkeyableError(
-                f"{self.step.name} is strict and read what its key cannot see: {told(hidden)}. "
-                f"Nothing was stored. Pass it on instead ({advice(hidden)}), or set strict=False",
-                reads=[read.to_dict() for read in hidden],
-            )
-
-    def draft(self, value: Any, seconds: float, flow: str | None, run: Mapping[str, Any]) -> Draft:
-        """What is known of the version of `value` before it is stored; see `commit`.
-
-        Raises:
-            UnkeyableError: If its body read more files of the project than a key may hold.
-        """
-        meta: dict[str, Any] = {"value": preview(value), "environment": environment_record()}
-        if run:
-            meta["run"] = dict(run)
-        if self.code.warnings:
-            meta["warnings"] = list(self.code.warnings)
-        if self.watch is not None:
-            meta["hidden"] = [read.to_dict() for read in self.hidden]
-        meta |= {name: True for name in ("volatile", "effect") if getattr(self.step, name)}
-        leaves = (*self.leaves, *file_leaves(self.watch.files if self.watch else {}))
-        return Draft(
-            key=root_key(leaves),
-            leaves=leaves,
-            step=self.step.name,
-            function=self.step.qualified_name,
-            flow=flow,
-            inputs=self.inputs,
-            seconds=seconds,
-            created=datetime.now(UTC),
-            meta=meta,
-        )
-
-    def _commit_part(self, draft: Draft, position: int, value: Any) -> Version:
-        leaves = (*draft.leaves, _text_leaf("output", str(position)))
-        part = with_changes(
-            draft,
-            key=root_key(leaves),
-            leaves=leaves,
-            step=f"{draft.step}[{position}]",
-            meta={**draft.meta, "value": preview(value)},
-        )
-        # Bound by the tuple alone: outputs of two runs of a body must never mix.
-        record = self.repository.commit(value, part, bind=False, codec=self.step.codec)
-        return Version.of(self.repository, record)
-
-    def _output(
-        self, record: VersionRecord, again: Callable[[], VersionRecord] | None = None
-    ) -> Output:
-        if "outputs" not in record.meta:
-            return Version.of(self.repository, record, recompute=again)
-        url = self.repository.url
-        parts = [Version.from_dict({**o, "repository_url": url}) for o in record.meta["outputs"]]
-        kind = _tuple_type(self.step.function, record.meta)
-        return kind(*parts) if kind else tuple(parts)
-
-    def _is_live(self, output: Mapping[str, Any]) -> bool:
-        try:
-            return self.repository.is_live(self.repository.record(output["id"]))
-        except (NotFoundError, *UNREADABLE):
-            return False
-
-
-def _digest_as_committed(value: Any) -> Digest:
-    """The digest of the version that a value would become; a tuple is that of its parts."""
-    if isinstance(value, tuple) and value:
-        return digest_of([str(digest_of(part)) for part in value])
-    return digest_of(value)
-
-
-def _is_async(function: object) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _text_leaf(name: str, text: str) -> Leaf:
-    return Leaf(name, digest_bytes(text.encode()), text[:80])
-
-
 def _mentions_handle(annotation: object, names: Mapping[str, Any]) -> bool:
     text = annotation if isinstance(annotation, str) else repr(annotation)
     if _MENTIONS_HANDLE.search(text):
         return True
     return any(names.get(name) is Version for name in re.findall(r"\w+", text))
-
-
-def _named(value: tuple[Any, ...]) -> dict[str, Any]:
-    fields = getattr(value, "_fields", None)
-    return {"fields": list(fields), "type": type(value).__qualname__} if fields else {}
-
-
-def _tuple_type(function: Callable[..., Any], meta: Mapping[str, Any]) -> type[Any] | None:
-    """The named tuple a step returns, found in the step's own module; never imported by name."""
-    if "fields" not in meta:
-        return None
-    found: Any = getattr(function, "__globals__", {}).get(meta["type"])
-    if isinstance(found, type) and list(getattr(found, "_fields", ())) == meta["fields"]:
-        return found
-    return namedtuple(str(meta["type"]).rpartition(".")[2], meta["fields"])

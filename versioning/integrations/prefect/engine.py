@@ -28,8 +28,8 @@ from versioning.filesets import newest_key
 from versioning.leases import Lease, Leases
 
 if TYPE_CHECKING:
+    from versioning.calls import Call, Output
     from versioning.records import VersionRecord
-    from versioning.steps import Call, Output
 
 _call: ContextVar[Call | None] = ContextVar("versioning_call", default=None)
 _unbound: dict[str, tuple[Repository, VersionRecord]] = {}

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from prefect import Flow, Task
     from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
+    from versioning.calls import Call
     from versioning.keys import LeafChange
     from versioning.records import VersionRecord
-    from versioning.steps import Call
 
 LEAVES_SHOWN = 3
 HOOKS = "'record_versions'", "'report_versions'"

@@ -17,10 +17,12 @@ from prefect.transactions import BaseTransaction, Transaction, get_transaction
 from versioning.api import open_repository
 from versioning.errors import ConflictError
 from versioning.integrations.prefect import engine, runs
-from versioning.steps import Call, Output, Step
+from versioning.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from versioning.calls import Call, Output
 
 # What Prefect would do with a result is what this library does instead.
 _OURS = frozenset({
