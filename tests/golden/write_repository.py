@@ -21,7 +21,9 @@ from unittest import mock
 from versioning import layout
 from versioning.digest import digest_bytes
 from versioning.envelope import dump
+from versioning.expiry import Cause, Expiry
 from versioning.filesets import remember_set
+from versioning.journals import Journal
 from versioning.keys import Leaf, root_key
 from versioning.records import Input, VersionRecord
 from versioning.repository import Draft, Repository
@@ -67,6 +69,7 @@ def write(folder: Path) -> None:
         repository.store.put(layout.intent("f" * 32), dump("intent", abandoned))
         remember(repository, parameters, table, now=NOW)
         _with_a_file_as_leaf(repository)
+        _with_a_plan(repository)
     shutil.rmtree(folder / ".staging")
 
 
@@ -116,6 +119,18 @@ def _with_a_file_as_leaf(repository: Repository) -> None:
     leaves = (*asked.leaves, Leaf("files/config/model.toml", digest_bytes(b"rate = 0.5")))
     keyed = replace(asked, leaves=leaves, key=root_key(leaves))
     remember_set(repository, asked.key, repository.commit(0.5, keyed))
+
+
+def _with_a_plan(repository: Repository) -> None:
+    old = repository.commit(TABLE + b"y", draft("old"))
+    [blob] = old.manifest
+    item = {"id": old.id, "reason": "rule 1 (step '*') does not keep it"}
+    journal = Journal(repository.store, "plan", lambda n: layout.plan("3f9c2a1b5d6e7f80", n))
+    journal.append({"made": NOW, "policy": {"rules": [{"keep_last": 1}]}, "versions": 1})
+    journal.append({"expire": [item]})
+    cause = Cause("3f9c2a1b5d6e7f80", item["reason"], "ann@trainer-1", NOW)
+    Expiry(repository).trash(old.id, cause)
+    repository.store.put(layout.mark(str(blob.name)), dump("mark", {}))
 
 
 def _with_a_held_key(repository: Repository) -> None:

@@ -166,7 +166,7 @@ def _worth(document: dict[str, Any]) -> str:
     told = f"{len(document['expire'])} versions would go, {seconds} to make again"
     if "freed_bytes" not in document:
         return f"{told}."
-    month = f"{document['saved_per_month']:.2f} a month"
+    month = f"{document['saved_per_month']:.2g} a month"
     return f"{told}; {size(document['freed_bytes'])} would be free ({month})."
 
 

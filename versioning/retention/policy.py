@@ -145,7 +145,7 @@ class Policy(_Strict):
     def default(cls) -> Self:
         """A careful one: ten of each step, all of a month, and one a week for a quarter."""
         rule = Rule(keep_last=10, keep_within=timedelta(days=30), keep_weekly=13)
-        return cls(rules=(rule,))
+        return cls(rules=(rule,), keep_lineage="inputs")
 
     @classmethod
     def read(cls, path: Path) -> Self:
