@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import sqlite3
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from versioning import layout
 from versioning.api import Repository
 from versioning.catalog import Catalog
 from versioning.errors import NotFoundError
+from versioning.settings import Settings
 from versioning.status import statuses
 
 
@@ -105,6 +108,65 @@ def test_a_record_that_is_gone_leaves_the_catalog(repository: Repository) -> Non
     assert len(ids(repository)) == 2
     repository.store.delete(layout.version(gone.id))
     assert ids(repository) == [kept.id]
+
+
+def test_a_version_that_vanished_is_remembered_until_it_is_back_or_given_up(
+    repository: Repository, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, gone = commit(repository, 1, n=1), commit(repository, 2, n=2, minute=3)
+    assert repository.catalog.gone() == {}
+    data = repository.store.get(layout.version(gone.id))
+    repository.store.delete(layout.version(gone.id))
+    assert repository.catalog.gone() == {gone.id: ("step", gone.created)}
+    assert "1 versions that were in" in caplog.text
+    assert repository.catalog.gone() == {gone.id: ("step", gone.created)}
+    repository.store.put(layout.version(gone.id), data)
+    assert repository.catalog.gone() == {}
+    assert set(ids(repository)) == {kept.id, gone.id}
+    repository.store.delete(layout.version(gone.id))
+    assert ids(repository) == [kept.id]
+    repository.catalog.accept()
+    assert repository.catalog.gone() == {}
+
+
+def test_nothing_vanishes_where_the_catalog_is_lost_or_of_another_machine(tmp_path: Path) -> None:
+    here = opened(tmp_path)
+    gone = commit(here, 1)
+    assert ids(here) == [gone.id]
+    here.catalog.close()
+    catalog_path(here).unlink()
+    here.store.delete(layout.version(gone.id))
+    assert here.catalog.gone() == {}
+    other = Repository.open(here.url, settings=Settings(cache=tmp_path / "other machine"))
+    assert other.catalog.gone() == {}
+
+
+def test_a_copy_of_a_repository_is_not_taken_for_it(tmp_path: Path) -> None:
+    here = opened(tmp_path)
+    old = commit(here, 1, n=1)
+    shutil.copytree(here.url, tmp_path / "yesterday")
+    new = commit(here, 2, n=2)
+    copy = Repository.open(str(tmp_path / "yesterday"), settings=here.settings)
+    for _ in range(2):
+        assert set(ids(here)) == {old.id, new.id}
+        assert ids(copy) == [old.id]
+        assert here.catalog.gone() == copy.catalog.gone() == {}
+
+
+def test_what_others_commit_while_the_catalog_looks_does_not_vanish(tmp_path: Path) -> None:
+    here, there = opened(tmp_path), opened(tmp_path)
+    listed = here.ids
+
+    def ids_before_others() -> Iterator[str]:
+        found = list(listed())
+        commit(there, 1, n=len(found))
+        there.catalog.refresh()
+        return iter(found)
+
+    here.ids = ids_before_others  # type: ignore[method-assign]
+    for _ in range(3):
+        here.catalog.refresh()
+        assert there.catalog.gone() == {}
 
 
 def test_an_unreadable_record_is_left_out_until_it_can_be_read(repository: Repository) -> None:

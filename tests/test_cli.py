@@ -344,6 +344,33 @@ def test_history_tells_who_was_what_when(
     assert "nothing was ever named" in refused("history", "nobody", code=2)
 
 
+def test_what_vanished_is_said_until_it_is_accepted(
+    repository: Repository, ask: Ask, read: Ask
+) -> None:
+    gone = commit(repository, 1, "gone", n=99)
+    ask("list")
+    repository.store.delete(layout.version(gone.id))
+    repository.store.delete(layout.binding(gone.key))
+    [item] = ask("verify", code=1)["gone"]
+    assert item["name"] == layout.version(gone.id)
+    assert "--accept-gone" in read("verify", code=1)
+    checks = {check["name"]: check for check in ask("doctor", code=1)["checks"]}
+    assert checks["witness"]["found"].startswith("1 versions that were seen from here are gone")
+    assert ask("verify", "--accept-gone")["gone"] == []
+    assert ask("doctor")["ok"]
+
+
+def test_a_damaged_record_is_restored_from_its_binding(repository: Repository, ask: Ask) -> None:
+    version = commit(repository, 1, "restored", n=99)
+    name = layout.version(version.id)
+    data = repository.store.get(name)
+    repository.store.put(name, data[:-1])
+    assert [item["id"] for item in ask("verify", code=1)["damaged"]] == [version.id]
+    assert ask("verify", "--set-aside", code=1)["restored"] == [name]
+    assert repository.store.get(name) == data
+    assert ask("verify")["damaged"] == []
+
+
 def test_doctor_examines_store_and_repository(repository: Repository, ask: Ask, read: Ask) -> None:
     found = ask("doctor")
     assert found["ok"]

@@ -20,10 +20,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.repositories import resealed
+from versioning import layout
 from versioning.api import Repository, Version
-from versioning.digest import Key, digest_bytes
-from versioning.errors import FormatError, NotFoundError, StorageError
+from versioning.digest import digest_bytes
+from versioning.errors import FormatError, IntegrityError, NotFoundError, StorageError
 from versioning.integrations import mlflow as ours
+from versioning.keys import Leaf, root_key
 from versioning.repository import Draft
 from versioning.settings import Settings
 
@@ -73,9 +76,10 @@ def uri(repository: Repository, empty_registry: Path) -> str:
 
 
 def commit(repository: Repository, value: object, name: str = "weights") -> Version:
+    leaves = (Leaf("params/name", digest_bytes(name.encode())),)
     draft = Draft(
-        key=Key(digest_bytes(name.encode())),
-        leaves=(),
+        key=root_key(leaves),
+        leaves=leaves,
         step="train",
         function="tests:train",
         flow=None,
@@ -198,6 +202,17 @@ def test_the_source_itself_can_be_loaded_in_every_spelling(champion: Version) ->
     source = ours.source_uri(champion, predict=f"{__name__}:predict")
     for spelled in (source, source.replace(":///", ":/"), source.replace(":///", "://")):
         assert mlflow.pyfunc.load_model(spelled).predict(table).tolist() == [33.0]
+
+
+def test_a_model_that_was_edited_and_sealed_anew_is_not_served(
+    repository: Repository, champion: Version
+) -> None:
+    for name in (layout.version(champion.id), layout.binding(champion.key)):
+        repository.store.put(name, resealed(repository.store.get(name), digest="0" * 64))
+    import mlflow
+
+    with pytest.raises(IntegrityError, match="when it was registered"):
+        mlflow.pyfunc.load_model("models:/m@champion")
 
 
 def test_a_version_is_read_only_to_mlflow(champion: Version, tmp_path: Path) -> None:

@@ -221,10 +221,13 @@ class Catalog:
         found = self._ask("SELECT id, step, created FROM gone ORDER BY created, id")
         return {cells[0]: (cells[1], _moment(cells[2])) for cells in found}
 
-    def longest(self, journals: Mapping[str, int]) -> dict[str, int]:
-        """How many entries each journal had when most were seen; what it has now is remembered."""
-        self._write({_LENGTHS: list(journals.items())})
+    def longest(self) -> dict[str, int]:
+        """How many entries each journal had when most were seen."""
         return dict(self._ask("SELECT name, entries FROM journals"))
+
+    def remember(self, journals: Mapping[str, int]) -> None:
+        """Note how many entries each journal has now."""
+        self._write({_LENGTHS: list(journals.items())})
 
     def accept(self) -> None:
         """Forget what is gone, and how long journals were: somebody removed it on purpose."""

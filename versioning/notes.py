@@ -96,9 +96,7 @@ class Notes(ABC):
                 for last in there:
                     yield from self._fault(f"{prefix}{about}/{last}", kind)
                 if prefix in layout.JOURNALS:
-                    gaps = {f"{n:08d}" for n in range(int(there[-1]))} - found
-                    for last in sorted(gaps):
-                        yield f"{prefix}{about}/{last}", "is gone, and a later entry is there"
+                    yield from self._hole(f"{prefix}{about}", there)
 
     def run_parts(self, run_id: str) -> list[dict[str, Any]]:
         """What the processes of a flow run wrote, by name of the part."""
@@ -113,13 +111,21 @@ class Notes(ABC):
             # Whatever it said, nothing is lost by protecting the version.
             return {"pinned": True, "reason": str(error)}
 
+    def _hole(self, journal: str, there: list[str]) -> Iterator[tuple[str, str]]:
+        """The first entry that is missing before others."""
+        hole = next((n for n, last in enumerate(there) if int(last) != n), None)
+        name = f"{journal}/{hole or 0:08d}"
+        # A listing is no snapshot: it may show an entry and not the one before.
+        if hole is not None and not self.store.exists(name):
+            yield name, "is gone, and a later entry is there; restore it from a backup"
+
     def _fault(self, name: str, kind: str) -> Iterator[tuple[str, str]]:
         try:
             parse(self.store.get(name), kind, name=name)
         except NotFoundError:
             return
         except UNREADABLE as error:
-            yield name, str(error)
+            yield name, f"{error}; restore it from a backup"
 
     def _about(self, prefix: str) -> dict[str, set[str]]:
         """The last parts of the names below `prefix`, by what they are about; of ours only."""

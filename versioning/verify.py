@@ -150,8 +150,11 @@ class _Check:
             name = layout.version(version_id)
             if not self._store.exists(layout.quarantined(name)):
                 self.report.gone.append(Gone(name, reason))
+        # What is known is asked first: what others append meanwhile is in the listing, too.
+        before = witness.longest()
         now = self._repository.journals()
-        for name, entries in sorted(witness.longest(now).items()):
+        witness.remember(now)
+        for name, entries in sorted(before.items()):
             if entries > now.get(name, 0):
                 reason = f"has {now.get(name, 0)} entries and had {entries}, {SEEN}"
                 self.report.gone.append(Gone(name, reason))
