@@ -191,6 +191,26 @@ def test_a_module_that_is_imported_reads_for_its_constants(tmp_path: Path, monke
     del sys.modules["with_constants"]
 
 
+def test_shared_folders_count_when_the_project_opens_them_by_itself(tmp_path: Path) -> None:
+    shared = "/etc/hostname"
+    assert seen(lambda: Path(shared).read_text()) == {("file", shared)}
+    assert seen(lambda: shutil.copy(shared, tmp_path / "copy")) == set()
+    assert seen(lambda: pd.read_csv(shared)) == set()
+
+
+def test_a_project_in_a_shared_folder_is_a_project_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from versioning.hidden import paths
+
+    monkeypatch.setattr(paths, "_SHARED", (f"{real(tmp_path)}/",))
+    table = tmp_path / "zoneinfo" / "table.csv"
+    table.parent.mkdir()
+    table.write_text("a\n1\n")
+    assert seen(lambda: pd.read_csv(table)) == set()
+    assert seen(lambda: pd.read_csv(table), root=real(tmp_path)) == {("file", "zoneinfo/table.csv")}
+
+
 # Variables
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Container
 
-_MACHINE = ("/proc/", "/sys/", "/dev/", "/run/")
-_INSTALLED = ("/site-packages/", "/dist-packages/", "/__pycache__/", "/zoneinfo/")
+_MACHINE = ("/proc/", "/sys/", "/usr/share/zoneinfo/", "/var/db/timezone/")
+_INSTALLED = ("/site-packages/", "/dist-packages/", "/__pycache__/")
 # Where programs and libraries keep what they ship, set and remember.
-_SHARED = ("/etc/", "/usr/lib", "/usr/share/", "/usr/local/lib", "/usr/local/share/", "/lib")
+_SHARED = ("/dev/", "/run/", "/etc/", "/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/share/",
+           "/usr/local/lib/", "/usr/local/share/")  # fmt: skip
 _OF_USER = {"XDG_CACHE_HOME": ".cache", "XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local"}
 _MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 
@@ -60,8 +61,8 @@ def project_root(file: str) -> str | None:
 def _installation() -> frozenset[str]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     folders = [sysconfig.get_path(name) for name in names]
-    if sys.prefix != sys.base_prefix:
-        folders.append(sys.prefix)
+    # Not the whole prefix: an environment may have been made in the folder of a project.
+    folders += [os.path.join(sys.prefix, name) for name in ("lib", "lib64", "share", "etc")]  # noqa: PTH118
     return frozenset(real(folder) for folder in folders if folder)
 
 

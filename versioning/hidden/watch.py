@@ -165,9 +165,10 @@ class Watch:
         if paths.below(path, self._known) or paths.below(path, self._made):
             return
         found = asker()
-        if found is None or (found[1] and (paths.is_of_libraries(path) or not exists)):
-            return
         is_ours = self._root is not None and paths.below(path, {self._root})
+        is_of_libraries = not is_ours and paths.is_of_libraries(path)
+        if found is None or (found[1] and (is_of_libraries or not exists)):
+            return
         if is_ours or exists:
             shown = os.path.relpath(path, self._root) if is_ours else path
             if is_ours and self._keys_files:
