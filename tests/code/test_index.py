@@ -337,6 +337,17 @@ def test_equal_code_has_one_digest_wherever_its_file_lies_and_all_other_code_ano
     assert len({code_digest(compiled(text)) for text in [SAME, *OTHERS]}) == 1 + len(OTHERS)
 
 
+def test_running_code_does_not_change_its_digest():
+    def total(items):
+        return sum(item.real + 1 for item in items)
+
+    before = code_digest(total.__code__)
+    # The interpreter rewrites what runs often.
+    for _ in range(1000):
+        total([1, 2])
+    assert code_digest(total.__code__) == before
+
+
 def test_what_a_wrapper_wraps_may_be_exchanged():
     def inner(x=1):
         return x
