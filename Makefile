@@ -13,7 +13,7 @@ OPENMP := $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/n
   || { apt-get update -qq && apt-get install -y -qq libgomp1; } \
   || { echo "LightGBM needs libgomp.so.1: apt-get install libgomp1, then try again"; exit 1; }
 
-.PHONY: help demo test test-fast check format bench clean
+.PHONY: help demo test test-fast check format bench peers clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ format: $(VENV)/all ## format and mend what can be mended
 
 bench: $(VENV)/all ## this library beside Prefect's own caching and plain tasks, as ratios
 	@$(BIN)/python -m tests.bench
+
+peers: $(VENV)/all ## other systems on the cases of ours; ONLY=joblib tries one of them
+	@$(BIN)/python -m tests.peers $(ONLY)
 
 clean: ## remove the environment and what the demo made
 	rm -rf $(VENV) .demo build dist
