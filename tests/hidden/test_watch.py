@@ -135,8 +135,23 @@ def test_what_the_body_wrote_itself_it_may_read(tmp_path: Path) -> None:
             os.listdir(temporary)
         with tempfile.NamedTemporaryFile() as named:
             open(named.name).close()
+        with tempfile.TemporaryFile() as unnamed:
+            unnamed.write(b"x")
+        os.close(os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY))  # to flush it, say
 
     assert seen(body) == set()
+
+
+def test_a_temporary_file_makes_no_other_file_of_its_folder_the_bodys(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(file.parent))
+
+    def body() -> None:
+        with tempfile.NamedTemporaryFile(), tempfile.TemporaryFile():
+            file.read_text()
+
+    assert seen(body) == {("file", real(file))}
 
 
 def test_a_file_that_was_there_and_is_appended_to_is_no_file_of_the_bodys(file: Path) -> None:

@@ -142,12 +142,18 @@ class Watch:
 
     def opened(self, path: str, flags: int) -> None:
         """A file is about to be opened with `flags` of `os.open`."""
+        if os.path.isdir(path):  # noqa: PTH112
+            return  # for its descriptor, or a file in it without a name; who lists it is heard of
         exists = os.path.lexists(path)
         empties = flags & (os.O_TRUNC | os.O_EXCL)
         if flags & os.O_CREAT and (empties or not exists):
             self._made.add(path)
         elif flags & os.O_ACCMODE != os.O_WRONLY:
             self._read(path, exists=exists)
+
+    def listed(self, path: str) -> None:
+        """The names in a folder are about to be read."""
+        self._read(path, exists=os.path.lexists(path))
 
     def made(self, path: str) -> None:
         """A folder is about to be made, or a file to get this name."""
@@ -211,7 +217,7 @@ def _opened(watch: Watch, path: Any, _mode: Any = None, flags: Any = os.O_RDONLY
 
 def _listed(watch: Watch, path: Any = None) -> None:
     if not isinstance(path, int):
-        watch.opened(paths.real(path or "."), os.O_RDONLY)
+        watch.listed(paths.real(path or "."))
 
 
 def _made(watch: Watch, path: Any, *_: Any) -> None:
