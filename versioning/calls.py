@@ -99,7 +99,7 @@ class Call:
             self.found = bound_with_files(self.repository, self.leaves, self._root)
         else:
             self.found = self.repository.lookup(self.key)
-        if self.found and any(not self._is_live(o) for o in self.found.meta.get("outputs", ())):
+        if self.found and not self._is_whole(self.found):
             self.found, self.lost = None, self.found
         return self.found is not None
 
@@ -316,10 +316,15 @@ class Call:
         kind = _tuple_type(self.step.function, record.meta)
         return kind(*parts) if kind else tuple(parts)
 
-    def _is_live(self, output: Mapping[str, Any]) -> bool:
+    def _is_whole(self, record: VersionRecord) -> bool:
+        """Whether every part of a tuple is there, and says what it said when they were bound."""
+        if "outputs" not in record.meta:
+            return True
         try:
-            return self.repository.is_live(self.repository.record(output["id"]))
-        except (NotFoundError, *UNREADABLE):
+            output = self._output(record)
+            parts = output if isinstance(output, tuple) else (output,)
+            return all(self.repository.is_live(part.record) for part in parts)
+        except (NotFoundError, *UNREADABLE, TypeError, ValueError):
             return False
 
 

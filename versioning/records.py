@@ -144,6 +144,19 @@ def is_part(text: str) -> bool:
     return text == "" or not ("\\" in text or "\0" in text or any(p in bad for p in pieces))
 
 
+def outputs(record: VersionRecord) -> tuple[Input, ...]:
+    """The versions that a tuple consists of, in order; none for any other value.
+
+    Raises:
+        FormatError: If they are not of their form.
+    """
+    try:
+        listed = enumerate(record.meta.get("outputs", ()))
+        return tuple(_input({**item, "name": f"output {n}"}) for n, item in listed)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"version {record.id} names no outputs ({error}): run again") from error
+
+
 def dump_version(record: VersionRecord) -> bytes:
     """`record` as stored; its seal is made anew."""
     return dump(

@@ -13,7 +13,7 @@ from versioning.errors import FormatError, NotFoundError, VersioningError
 from versioning.expiry import ERASED, states
 from versioning.findings import Damage, Dangling, Gone, Report
 from versioning.names import aliases
-from versioning.records import VersionRecord
+from versioning.records import VersionRecord, outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -196,16 +196,21 @@ class _Check:
             return error
 
     def _check_record(self, record: VersionRecord) -> None:
-        for item in record.inputs:
+        try:
+            parts = outputs(record)
+        except FormatError as error:
+            self._damaged(record.id, None, str(error))
+            parts = ()
+        for item in (*record.inputs, *parts):
             source = self._record(item.id)
             if not isinstance(source, VersionRecord) and item.digest in self._values:
                 self._replaced(item.id)
             elif not isinstance(source, VersionRecord):
-                self._dangling(layout.version(record.id), item.id, f"input {item.name}: {source}")
+                self._dangling(layout.version(record.id), item.id, f"{item.name}: {source}")
             elif source.digest != item.digest:
-                self._damaged(record.id, None, f"input {item.name} had another digest when read")
+                self._damaged(record.id, None, f"{item.name} had another digest when read")
             elif source.seal != item.seal:
-                reason = f"input {item.name}, {item.id}, said something else when it was read"
+                reason = f"{item.name}, {item.id}, said something else then: it was sealed anew"
                 self._damaged(record.id, None, reason)
 
     def _check_bytes(self, record: VersionRecord) -> None:
