@@ -1,4 +1,4 @@
-"""What it costs to key values and code."""
+"""What it costs to key code."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from prefect.utilities.hashing import hash_objects
-
 from flows.departures import before_departure
-from tests.bench.frames import mixed
 from tests.bench.measure import Contest, by_turns, process
 from versioning.code import code_leaves
-from versioning.encoding import value_digest
 
 MODULES, FUNCTIONS = 40, 50
 FUNCTION = """
@@ -28,20 +24,11 @@ def f{number}(x):
 
 
 def keys() -> list[Contest]:
-    """A large frame, beside what Prefect keys it by; and the closures of a step and of a giant."""
-    frame = mixed()
-    values = by_turns(
-        {
-            "Prefect's hash_objects": lambda: hash_objects(frame),
-            "value_digest": lambda: value_digest(frame),
-        },
-        rounds=5,
-    )
+    """The closures of a step and of a giant."""
     code_leaves(before_departure)
     cached = by_turns({"asked again": lambda: code_leaves(before_departure)}, rounds=20, repeat=20)
     cold = _first("flows.departures", "before_departure")
     return [
-        Contest("keying a 200 MB mixed frame", values),
         Contest(
             "closure of the code of a step",
             {**cached, "first in a process": [first for first, _ in cold]},

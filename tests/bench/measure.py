@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import statistics
 import subprocess
@@ -9,7 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 
 @dataclass
@@ -89,6 +93,23 @@ def by_turns(
 
 def spread(numbers: Sequence[float]) -> dict[str, float]:
     return {"min": min(numbers), "median": statistics.median(numbers), "max": max(numbers)}
+
+
+def peak_memory(task: Callable[[], object]) -> tuple[int, int]:
+    """Resident bytes before `task`, and at the highest point during it; needs Linux."""
+    # What was freed but kept for later would hide what the task takes.
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    ctypes.CDLL(None).malloc_trim(0)
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    task()
+    return before, _status("VmHWM")
+
+
+def _status(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(name))) * 1024
 
 
 def process(*arguments: str) -> Callable[[], str]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from blake3 import blake3
 
 from tests.bench.frames import MEGABYTES, mixed, size_bytes
-from tests.bench.measure import Claim, Contest, by_turns, process
+from tests.bench.measure import Claim, Contest, by_turns, peak_memory, process
 from tests.repositories import draft, opened
 
 QUESTION = "storing a 200 MB mixed frame"
@@ -80,15 +80,8 @@ def _peak(folder: Path) -> dict[str, int]:
     repository = opened(folder, folder)
     repository.commit(mixed(1), draft("small"))
     frame = mixed(MEGABYTES)
-    before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    repository.commit(frame, draft("large"))
-    return {"frame": size_bytes(frame), "before": before, "peak": _status("VmHWM")}
-
-
-def _status(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(name))) * 1024
+    before, peak = peak_memory(lambda: repository.commit(frame, draft("large")))
+    return {"frame": size_bytes(frame), "before": before, "peak": peak}
 
 
 if __name__ == "__main__":

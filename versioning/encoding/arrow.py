@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from versioning.encoding.encoder import Encoder
 
 _is = pa.types
+_ROWS = CHUNK_BYTES // 8
+_LONG = np.iinfo(np.uint32).max
 _EXTENSION_PARAMETERS = ("dim_names", "permutation", "shape", "type_name", "vendor_name")
 _RELEASES = frozenset({"creator", "pandas_version"})
 
@@ -162,7 +164,12 @@ def _write_validity(chunks: list[pa.Array], to: Encoder) -> None:
     missing = sum(chunk.null_count for chunk in chunks)
     to.integer(missing)
     if missing:
-        to.stream(sum(map(len, chunks)), map(_valid, chunks))
+        to.stream(sum(map(len, chunks)), (_valid(run) for chunk in chunks for run in _runs(chunk)))
+
+
+def _runs(chunk: pa.Array) -> Iterator[pa.Array]:
+    """Slices of a chunk, so that what is worked out for each row takes little memory at a time."""
+    return (chunk.slice(start, _ROWS) for start in range(0, len(chunk), _ROWS))
 
 
 def _valid(chunk: pa.Array) -> Any:
@@ -179,7 +186,11 @@ def _write_dictionary(kind: pa.DataType, chunks: list[pa.Array], to: Encoder) ->
 def _write_booleans(kind: pa.DataType, chunks: list[pa.Array], to: Encoder) -> None:
     to.stream(
         sum(map(len, chunks)),
-        (pc.fill_null(chunk, fill_value=False).cast(pa.uint8()).to_numpy() for chunk in chunks),
+        (
+            pc.fill_null(run, fill_value=False).cast(pa.uint8()).to_numpy()
+            for chunk in chunks
+            for run in _runs(chunk)
+        ),
     )
 
 
@@ -218,9 +229,13 @@ def _write_text(kind: pa.DataType, chunks: list[pa.Array], to: Encoder) -> None:
 
 def _without_hidden(chunk: pa.Array, empty: object) -> pa.Array:
     """The same values with nothing left under the nulls."""
-    if chunk.null_count and np.diff(_offsets(chunk))[~_valid(chunk).view(bool)].any():
+    if chunk.null_count and any(map(_has_hidden, _runs(chunk))):
         return pc.fill_null(chunk, empty)
     return chunk
+
+
+def _has_hidden(run: pa.Array) -> bool:
+    return bool(np.diff(_offsets(run))[~_valid(run).view(bool)].any())
 
 
 def _offsets(chunk: pa.Array) -> Any:
@@ -229,14 +244,19 @@ def _offsets(chunk: pa.Array) -> Any:
 
 
 def _write_lengths(chunks: list[pa.Array], to: Encoder) -> None:
-    lengths = [np.diff(_offsets(chunk)) for chunk in chunks]
-    is_long = any(int(run.max()) > np.iinfo(np.uint32).max for run in lengths)
+    # Only a chunk that is longer itself can hold a text that is.
+    large = [chunk for chunk in chunks if int(np.ptp(_offsets(chunk)[[0, -1]])) > _LONG]
+    is_long = any(int(run.max()) > _LONG for run in _lengths(large))
     dtype = np.dtype("<u8" if is_long else "<u4")
     to.integer(dtype.itemsize)
     to.stream(
-        sum(map(len, lengths)) * dtype.itemsize,
-        (run.astype(dtype, copy=False).view(np.uint8) for run in lengths),
+        sum(map(len, chunks)) * dtype.itemsize,
+        (run.astype(dtype, copy=False).view(np.uint8) for run in _lengths(chunks)),
     )
+
+
+def _lengths(chunks: list[pa.Array]) -> Iterator[Any]:
+    return (np.diff(_offsets(run)) for chunk in chunks for run in _runs(chunk))
 
 
 def _write_list(kind: pa.DataType, chunks: list[pa.Array], to: Encoder) -> None:

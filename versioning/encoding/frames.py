@@ -21,6 +21,9 @@ from versioning.encoding.registry import encodes
 if TYPE_CHECKING:
     from versioning.encoding.encoder import Encoder
 
+# Rows of Python objects that are read together.
+_RUN = 100_000
+
 
 @encodes(pd.DataFrame, tag="pandas.frame", family=True)
 def _frame(value: pd.DataFrame, to: Encoder) -> None:
@@ -102,8 +105,13 @@ def _write_numpy(values: Any, to: Encoder) -> None:
 
 
 def _write_objects(values: Any, to: Encoder) -> None:
-    """Text by Arrow, which is fast, and whatever else there is one by one."""
-    members = values.tolist()
+    """Text by Arrow, which is fast, and whatever else there is one by one; a run at a time."""
+    to.integer(len(values))
+    for start in range(0, len(values), _RUN):
+        _write_run(values[start : start + _RUN].tolist(), start, to)
+
+
+def _write_run(members: list[Any], start: int, to: Encoder) -> None:
     try:
         text = pa.array([m if type(m) is str else None for m in members], pa.large_string())
     except UnicodeEncodeError:
@@ -111,7 +119,7 @@ def _write_objects(values: Any, to: Encoder) -> None:
     write_values(text, to)
     if text.null_count:
         for position in np.flatnonzero(text.is_null().to_numpy(zero_copy_only=False)).tolist():
-            to.item(position, members[position])
+            to.item(start + position, members[position])
 
 
 def _strings(values: Any, dtype: pd.StringDtype, to: Encoder) -> None:
