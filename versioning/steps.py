@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from versioning.api import Repository, Version
 from versioning.arguments import handles_in, keyed, pinned
 from versioning.calls import Call
-from versioning.code import code_leaves
+from versioning.code import code_leaves, note_loaded
 from versioning.code.places import module_name
 from versioning.environment import environment_leaves
 from versioning.errors import ConflictError
@@ -56,6 +56,8 @@ class Step:
     strict: bool | None = None
 
     def __post_init__(self) -> None:
+        # Of modules that are imported so far; who edits one from now on edits what does not run.
+        note_loaded(again=False)
         if unknown := self.exclude - self.signature.parameters.keys():
             raise ConflictError(
                 f"{self.name} has no parameter {', '.join(sorted(unknown))} to exclude; "

@@ -7,6 +7,7 @@ from enum import EnumType
 from typing import TYPE_CHECKING, Any
 
 from versioning.code.bytecode import code_form
+from versioning.code.loaded import is_edited
 from versioning.code.log import MISSING
 from versioning.code.lookup import Scope
 from versioning.code.names import Ref
@@ -51,12 +52,15 @@ def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
     """Of a class: bases, metaclass, attributes by what they are, and the rest of its body."""
     walk.log.class_(cls)
     scope = _class_scope(walk, cls, name)
-    file = scope.top.file
+    path = scope.top.path
+    has_changed = path is not None and is_edited(path)
+    file = None if has_changed else scope.top.file
     codes = [code for held in vars(cls).values() if (code := getattr(held, "__code__", None))]
     definition = file.class_definition(cls.__qualname__, codes) if file else None
     parts = [walk.reach(base, name).encode() for base in (*cls.__bases__, type(cls))]
     if definition is None:
-        return parts + _made_by_a_call(walk, cls, name)
+        why = "its file was edited after it was loaded" if has_changed else "it has no source"
+        return parts + _made_by_a_call(walk, cls, name, why)
     written = frozenset(bound for item in definition.statements for bound in item.names)
     members = list(_members(walk, cls, name, written))
     parts += [part for _, part in members]
@@ -64,7 +68,7 @@ def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
     return parts + _statements(walk, definition, scope, {attribute for attribute, _ in members})
 
 
-def _made_by_a_call(walk: Walk, cls: type, name: str) -> list[bytes]:
+def _made_by_a_call(walk: Walk, cls: type, name: str, why: str) -> list[bytes]:
     """Of a class without source: the fields of a named tuple, members of an enum, or all it has."""
     fields = [(item, vars(cls)[item]) for item in _TUPLES if item in vars(cls)]
     if issubclass(cls, tuple) and len(fields) == len(_TUPLES):
@@ -72,7 +76,7 @@ def _made_by_a_call(walk: Walk, cls: type, name: str) -> list[bytes]:
     if isinstance(cls, EnumType):
         written = frozenset(cls.__members__)
         return [part for item, part in _members(walk, cls, name, written) if item in written]
-    walk.warn(f"{name} has no source, so it is keyed by its attributes")
+    walk.warn(f"{name}: {why}, so it is keyed by its attributes")
     written = frozenset(item for item, held in vars(cls).items() if functions_in(held))
     written |= {item for item in vars(cls) if not _is_magic(item)}
     codes = [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from versioning.code.files import Files
 from versioning.code.index import Index
+from versioning.code.loaded import note_loaded
 from versioning.code.objects import ATOMS, inner_function, is_ours, qualified_name
 from versioning.code.places import is_runner
 from versioning.code.walk import Walk, code_in
@@ -74,6 +75,7 @@ def code_leaves(
     if known is not None and known[2].still_holds():
         return known[1]
     with _lock:
+        note_loaded()
         files = Files(Index(index) if index else None)
         walk = _settled(function, deps, passed, files)
         files.keep()

@@ -20,6 +20,7 @@ from versioning.code.definitions import (
     imports_of,
 )
 from versioning.code.index import SETTLED_SECONDS
+from versioning.code.loaded import is_edited
 from versioning.code.outlines import Outline, read_binding, read_definition, read_imports
 from versioning.code.sources import Source, code_digest
 
@@ -176,6 +177,9 @@ class Files:
             self._read_again.add(path)
             file = self._seen[path] = self._current(path, namespace, again=True)
             found = file.definition(code) if file else None
+        if found and found.decorators and is_edited(path):
+            # The body is what runs; what was written above it may not be.
+            found = None
         return found or compiled_definition(code, has_source=bool(file and file.source))
 
     def _current(
