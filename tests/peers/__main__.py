@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -85,10 +86,8 @@ def tried(name: str, truth: Callable[[Case], tuple[Run, Run]], folder: Path) -> 
             found = outcome(case, system.answers(case), truth(case))
             outcomes[case.claim] = [found.verdict, _plain(found.note, folder)]
             bar.advance(task)
-        counts = dict.fromkeys(tables.VERDICTS, 0)
-        for verdict, _ in outcomes.values():
-            counts[verdict] += 1
-        bar.update(task, description=", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
+        counts = Counter(verdict for verdict, _ in outcomes.values())
+        bar.update(task, description=", ".join(f"{n} {what}" for what, n in counts.most_common()))
     said = systems.described(name)
     return {
         "title": said.title,

@@ -72,6 +72,7 @@ def perform(adapter: ModuleType, job: dict[str, Any]) -> list[dict[str, Any]]:
     children = []
     for number in range(job["processes"]):
         answer = Path(f"{job['ran']}.{number}")
+        answer.unlink(missing_ok=True)
         if not (child := os.fork()):
             _child(adapter, job, answer)
         children.append((child, answer))
