@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from versioning.code.names import Variable
 
@@ -62,14 +63,15 @@ class Spelling:
             node: A function, in normal form.
             variables: The scope and the name of each mention of a variable, by node.
         """
-        parts = list(ast.walk(node))
-        said = {word for part in parts for word in _said(part)}
+        parts = [part for part in ast.walk(node) if type(part) in _TOLD]
+        said = {word for part in parts for word in _TOLD[type(part)].says(part)}
         self.names: list[str] = []
         self.reads_frames = not said.isdisjoint(_FRAMES) or _reads_stack(said)
         self._numbers: dict[Variable, int] = {}
         self._free: dict[int, Variable] = {}
         if not self.reads_frames and said.isdisjoint(_READERS):
-            kept = {name for part in parts for name in _kept(part, variables)}
+            others = (part for part in parts if id(part) not in variables)
+            kept = {name for part in others for name in _TOLD[type(part)].keeps(part)}
             # `__x` in a class is another name for `_Class__x`.
             self._free = {
                 mention: item
@@ -101,38 +103,64 @@ def _reads_stack(said: set[str]) -> bool:
     return "inspect" in said and not said.isdisjoint({"stack", "trace"})
 
 
-def _said(part: ast.AST) -> Iterator[str]:
-    """The names and short texts by which `part` may ask for variables."""
-    match part:
-        case ast.Name(id=word) | ast.Attribute(attr=word) | ast.keyword(arg=str(word)):
-            yield word
-        case ast.Constant(value=str(word)):
-            yield word
-        case ast.alias(name=name):
-            yield from name.split(".")
-        case ast.ImportFrom(module=str(name)):
-            yield from name.split(".")
+def _nothing(_: Any) -> list[str]:
+    return []
 
 
-def _kept(part: ast.AST, variables: Mapping[int, Variable]) -> Iterator[str]:
-    """The names that `part` mentions otherwise than as a variable that is free."""
-    field = NAMED.get(type(part))
-    if field is not None and id(part) not in variables:
-        yield getattr(part, field) or ""
-    for name in ("annotation", "returns"):
-        yield from _words(getattr(part, name, None))
-    match part:
-        case ast.Constant(value=str(text)):
-            yield from _WORD.findall(text)
-        case ast.arg(arg=name):
-            yield name
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name
-        case ast.Global(names=names) | ast.Nonlocal(names=names):
-            yield from names
-        case ast.alias():
-            yield from _WORD.findall(f"{part.name} {part.asname}")
+def _text(part: ast.Constant) -> list[str]:
+    return [part.value] if isinstance(part.value, str) else []
 
 
-def _words(hint: ast.AST | None) -> Iterator[str]:
-    return iter(_WORD.findall(ast.unparse(hint))) if hint is not None else iter(())
+def _words_of_text(part: ast.Constant) -> list[str]:
+    return _WORD.findall(part.value) if isinstance(part.value, str) else []
+
+
+def _imported(part: ast.alias) -> list[str]:
+    return _WORD.findall(f"{part.name} {part.asname}")
+
+
+def _signed(part: Any) -> list[str]:
+    """The name of a definition or parameter, and what its annotation mentions."""
+    if isinstance(part, ast.arg):
+        return [part.arg, *_words(part.annotation)]
+    return [part.name, *_words(getattr(part, "returns", None))]
+
+
+def _words(hint: ast.AST | None) -> list[str]:
+    return _WORD.findall(ast.unparse(hint)) if hint is not None else []
+
+
+class _Told(NamedTuple):
+    """What a kind of node tells.
+
+    Attributes:
+        says: The names and short texts by which it may ask for variables.
+        keeps: The names that it mentions otherwise than as a variable that is free.
+    """
+
+    says: Callable[[Any], list[str]]
+    keeps: Callable[[Any], list[str]]
+
+
+_TOLD: dict[type[ast.AST], _Told] = {
+    ast.Name: _Told(lambda part: [part.id], lambda part: [part.id]),
+    ast.Attribute: _Told(lambda part: [part.attr], _nothing),
+    ast.keyword: _Told(lambda part: [part.arg or ""], _nothing),
+    ast.Constant: _Told(_text, _words_of_text),
+    ast.alias: _Told(_imported, _imported),
+    ast.ImportFrom: _Told(lambda part: _WORD.findall(part.module or ""), _nothing),
+    ast.ExceptHandler: _Told(_nothing, lambda part: [part.name or ""]),
+    ast.MatchAs: _Told(_nothing, lambda part: [part.name or ""]),
+    ast.MatchStar: _Told(_nothing, lambda part: [part.name or ""]),
+    ast.MatchMapping: _Told(_nothing, lambda part: [part.rest or ""]),
+    ast.arg: _Told(_nothing, _signed),
+    ast.FunctionDef: _Told(_nothing, _signed),
+    ast.AsyncFunctionDef: _Told(_nothing, _signed),
+    ast.ClassDef: _Told(_nothing, _signed),
+    ast.AnnAssign: _Told(_nothing, lambda part: _words(part.annotation)),
+    ast.Global: _Told(_nothing, lambda part: part.names),
+    ast.Nonlocal: _Told(_nothing, lambda part: part.names),
+}
+if sys.version_info >= (3, 12):
+    # An alias of a type knows its own name.
+    _TOLD[ast.TypeAlias] = _Told(_nothing, lambda part: _words(part.name))
