@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
-from tests.steps import opened
-from versioning.api import Repository
+from tests.steps import commit, opened
+from versioning.api import Repository, Version
+from versioning.errors import UnkeyableError
 from versioning.keys import diff_leaves
+from versioning.sources import Source
 from versioning.steps import Call, Step
 
 
@@ -72,3 +77,81 @@ def test_why_names_the_parameter_whose_order_changed(repository: Repository) -> 
         "{'a': 1, 'b': 1}",
         "{'b': 1, 'a': 1}",
     )
+
+
+@dataclass
+class Config:
+    model: Any
+    depth: int = 3
+
+
+def read(config: Any) -> Any:
+    return config
+
+
+MISPLACED = {
+    "config.model": lambda handle: Config(handle),
+    "config{...}": lambda handle: {handle},
+    "config[0]": lambda handle: deque([handle]),
+    'config["a"]': lambda handle: OrderedDict(a=handle),
+    "config key": lambda handle: {handle: 1},
+    "config[0].model": lambda handle: [Config(handle)],
+    "config.args[0]": lambda handle: partial(read, handle),
+}
+
+
+@pytest.mark.parametrize("path", MISPLACED)
+def test_a_handle_where_no_value_would_be_loaded_is_refused(
+    repository: Repository, tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "day.csv").write_text("a")
+    for handle in (commit(repository, 1), Source(str(tmp_path / "day.csv"))):
+        with pytest.raises(UnkeyableError, match="a parameter of its own") as caught:
+            call(repository, read, config=MISPLACED[path](handle))
+        assert caught.value.path == path
+
+
+def test_handles_in_lists_tuples_and_dicts_are_resolved(repository: Repository) -> None:
+    model = commit(repository, 1)
+    held = {"a": [model, (model, Split(model, 2))]}
+    args, _ = call(repository, read, config=held).arguments()
+    assert args == [{"a": [1, (1, Split(1, 2))]}]
+
+
+class Split(NamedTuple):
+    train: Any
+    test: Any
+
+
+def name_of(model: Version) -> str:
+    return model.id
+
+
+def names_of(models: list[Version]) -> list[str]:
+    return [model.id for model in models]
+
+
+def test_a_body_that_gets_a_handle_is_never_answered_about_another_version(
+    repository: Repository,
+) -> None:
+    one, two = (commit(repository, "the same value", day=day) for day in (0, 1))
+    assert one.digest == two.digest
+    assert one.id != two.id
+    assert answer(repository, name_of, model=one) == one.id
+    assert answer(repository, name_of, model=two) == two.id
+    assert answer(repository, names_of, models=[one, two]) == [one.id, two.id]
+    assert answer(repository, names_of, models=[two, one]) == [two.id, one.id]
+    assert call(repository, name_of, model=one).find()
+
+
+def test_a_body_that_gets_the_value_is_answered_whichever_version_holds_it(
+    repository: Repository,
+) -> None:
+    one, two = (commit(repository, "the same value", day=day) for day in (0, 1))
+    assert answer(repository, read, config=one) == "the same value"
+    assert call(repository, read, config=two).find()
+
+
+def test_a_handle_is_neither_true_nor_false(repository: Repository) -> None:
+    with pytest.raises(TypeError, match=r"\.load\(\)"):
+        bool(commit(repository, False))

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 Visit = Callable[[Version | Source, str], Any]
 
+_UNRESOLVED = (
+    "handles and sources are resolved in lists, tuples and dicts, not in what holds this one; "
+    "pass it there, as a parameter of its own, or pass the value that its `.load()` gives"
+)
+_MISPLACED = {Version: _UNRESOLVED, Source: _UNRESOLVED}
 _ATOMS = frozenset({type(None), bool, int, float, str, bytes})
 
 
@@ -74,23 +79,28 @@ def loaded(value: Any) -> Any:
     return _substitute(value, "value", load)
 
 
-def keyed(name: str, value: Any) -> tuple[list[Leaf], list[Input]]:
+def keyed(name: str, value: Any, *, gets_handles: bool = False) -> tuple[list[Leaf], list[Input]]:
     """What one argument adds to a key: a leaf for itself and one for each handle in it.
 
     Args:
         name: Name of the parameter.
         value: The argument, sources pinned.
+        gets_handles: The body receives handles, so it can see which versions they name.
 
     Raises:
-        UnkeyableError: If it cannot be keyed exactly.
+        UnkeyableError: If it cannot be keyed exactly, or a handle lies where it is not resolved.
     """
     skeleton, handles = _parted(name, value)
     leaves = [
         Leaf(f"inputs/{path}", handle.digest, f"{handle.step} {handle.digest[:12]}")
         for path, handle in handles
     ]
+    if gets_handles:
+        leaves += [
+            Leaf(f"versions/{path}", digest_bytes(h.id.encode()), h.id) for path, h in handles
+        ]
     if not isinstance(skeleton, Hole):
-        digest = value_digest(skeleton, path=name)
+        digest = value_digest(skeleton, path=name, misplaced=_MISPLACED)
         leaves.append(Leaf("seed" if name == "seed" else f"params/{name}", digest, preview(value)))
     return leaves, _inputs(handles)
 
@@ -135,9 +145,11 @@ def _substitute(value: Any, path: str, visit: Visit) -> Any:
         ) from None
 
 
-def _shown(key: object) -> str:
+def _shown(key: object, path: str) -> str:
     """What tells one key of a dict from all others; the `repr` of an object need not."""
-    return repr(key) if type(key) in _ATOMS else value_digest(key, path="key")
+    if type(key) in _ATOMS:
+        return repr(key)
+    return value_digest(key, path=f"{path} key", misplaced=_MISPLACED)
 
 
 def _replaced(value: Any, path: str, visit: Visit) -> Any:
@@ -148,7 +160,10 @@ def _replaced(value: Any, path: str, visit: Visit) -> Any:
     if isinstance(value, Version | Source):
         return visit(value, path)
     if type(value) is dict:
-        items = {k: _replaced(item, f"{path}[{_shown(k)}]", visit) for k, item in value.items()}
+        items = {
+            key: _replaced(item, f"{path}[{_shown(key, path)}]", visit)
+            for key, item in value.items()
+        }
         return items if any(items[key] is not value[key] for key in value) else value
     if isinstance(value, list | tuple):
         if all(map(_ATOMS.__contains__, map(type, value))):

@@ -175,6 +175,13 @@ class Version:
         # A handle is keyed as its value, so it and the loaded value are the same input.
         return "value", self.digest
 
+    def __bool__(self) -> bool:
+        # A body's truth is that of its value: `if is_good(model):` would always go the same way.
+        raise TypeError(
+            f"{self!r} is a handle, which is neither true nor false: ask `.load()` for the truth "
+            "of its value, or `is not None` whether there is one"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Its facts as JSON-like values; `from_dict` reads them."""
         facts = {name: getattr(self, name) for name in _FACTS}
