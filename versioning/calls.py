@@ -23,7 +23,7 @@ from versioning.envelope import UNREADABLE
 from versioning.environment import environment_record
 from versioning.errors import NotFoundError, UnkeyableError
 from versioning.filesets import bound_with_files, file_leaves, files_of, remember_set
-from versioning.hidden.reads import KINDS, NETWORK, PROGRAM, Read, advice, told
+from versioning.hidden.reads import Read, advice, told, undeclared
 from versioning.hidden.watch import current
 from versioning.keys import Leaf, diff_leaves, root_key, text_leaf
 from versioning.repository import Draft, digest_of
@@ -41,14 +41,6 @@ if TYPE_CHECKING:
     from versioning.steps import Step
 
 Output = Version | tuple[Version, ...]
-
-# What is no secret of a step, by whether it is volatile and whether it is an effect.
-_DECLARED: Mapping[tuple[bool, bool], frozenset[str]] = {
-    (False, False): frozenset(),
-    (False, True): frozenset({NETWORK, PROGRAM}),
-    (True, False): KINDS,
-    (True, True): KINDS,
-}
 
 
 @dataclass
@@ -138,9 +130,8 @@ class Call:
     @property
     def hidden(self) -> tuple[Read, ...]:
         """What its body read and its key cannot see, but for what the step is declared to do."""
-        declared = _DECLARED[self.step.volatile, self.step.effect]
         reads = self.watch.reads.values() if self.watch else ()
-        return tuple(read for read in reads if read.kind not in declared)
+        return undeclared(reads, volatile=self.step.volatile, effect=self.step.effect)
 
     def commit(
         self,
@@ -279,6 +270,7 @@ class Call:
             meta["warnings"] = list(self.code.warnings)
         if self.watch is not None:
             meta["hidden"] = [read.to_dict() for read in self.hidden]
+            meta |= {"files": KEY} if self._keys_files else {}
         meta |= {name: True for name in ("volatile", "effect") if getattr(self.step, name)}
         leaves = (*self.leaves, *file_leaves(self.watch.files if self.watch else {}))
         return Draft(

@@ -8,15 +8,15 @@ finds the same in every file, opens the same files: no other set needs a look.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
 from versioning.errors import UnkeyableError
-from versioning.hidden.contents import ABSENT, content
+from versioning.hidden.contents import ABSENT, found_at
 from versioning.hidden.reads import FILE
 from versioning.journals import Journal
 from versioning.keys import Leaf, root_key
+from versioning.settings import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,17 +104,17 @@ def _sets(repository: Repository, asked: Key) -> Iterator[tuple[str, ...]]:
 
 def _leaves_now(names: Sequence[str], root: str | None) -> tuple[Leaf, ...] | None:
     try:
-        return file_leaves({name: content(os.path.join(root or "/", name)) for name in names})  # noqa: PTH118
+        return file_leaves({name: found_at(root, name) for name in names})
     except OSError:
         return None
 
 
 def _read_no_files(record: VersionRecord) -> bool:
+    """Of a version without leaves of files: whether it is known that there were none to have."""
     hidden: Any = record.meta.get("hidden")
-    if not isinstance(hidden, list):
-        return False
-    # What lies outside the project is never a leaf; it is told of by its whole path.
-    return not any(r.get("kind") == FILE and not os.path.isabs(str(r.get("what"))) for r in hidden)  # noqa: PTH117
+    if record.meta.get("files") == KEY:
+        return True
+    return isinstance(hidden, list) and not any(read.get("kind") == FILE for read in hidden)
 
 
 def _journal(repository: Repository, asked: Key) -> Journal:

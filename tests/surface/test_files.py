@@ -84,6 +84,17 @@ def meddled() -> str:
 
 
 @versioned
+def relative() -> str:
+    return Path("model.toml").read_text()
+
+
+@versioned
+def named(name: str) -> str:
+    with open(name) as file:
+        return file.read()
+
+
+@versioned
 def large() -> str:
     note("large")
     return 199_995 * "x" + (CONFIG / "which.txt").read_text()
@@ -183,6 +194,62 @@ def test_a_file_that_appears_and_names_in_a_folder_count(
     assert (steps.overridden().load(), len(steps.names().load())) == ("other", 5)
     (project / "override.txt").unlink()
     assert (steps.overridden().load(), len(steps.names().load())) == ("default", 4)
+
+
+def test_a_link_that_points_elsewhere_is_another_content(
+    keyed: Repository, steps: ModuleType, project: Path, tmp_path: Path, ran: Journal
+) -> None:
+    outside = tmp_path / "outside.toml"
+    outside.write_text("rate = 7\n")
+    for target in ("first.toml", "second.toml", outside):
+        (project / "first.toml").write_text("rate = 1\n")
+        (project / "second.toml").write_text("rate = 2\n")
+        (project / "model.toml").unlink()
+        (project / "model.toml").symlink_to(target)
+        assert steps.model().load() == {"first.toml": 1, "second.toml": 2}.get(str(target), 7)
+    outside.write_text("rate = 8\n")
+    assert list(files(steps.model())) == ["files/config/model.toml"]
+    assert steps.model().load() == 8
+    assert ran.take() == ["model"] * 4
+
+
+def test_a_project_that_is_reached_by_a_link_has_files_of_its_own(
+    keyed: Repository, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "current").symlink_to(project.parent)
+    monkeypatch.syspath_prepend(str(tmp_path / "current"))
+    linked = importlib.import_module("filesproj.steps")
+    assert str(linked.CONFIG).startswith(str(tmp_path / "current"))
+    version = linked.model()
+    assert list(files(version)) == ["files/config/model.toml"]
+    (project / "model.toml").write_text("rate = 3\n")
+    assert linked.model().load() == 3
+
+
+def test_a_relative_path_means_another_file_in_another_folder(
+    keyed: Repository, steps: ModuleType, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = project / "other"
+    other.mkdir()
+    (other / "model.toml").write_text("rate = 9\n")
+    found = []
+    for folder in (project, other, project):
+        monkeypatch.chdir(folder)
+        found.append(steps.relative())
+    assert [version.load() for version in found] == ["rate = 0.5\n", "rate = 9\n", "rate = 0.5\n"]
+    assert found[0].id == found[2].id
+
+
+def test_what_dots_behind_a_link_mean_is_what_is_read(
+    keyed: Repository, steps: ModuleType, project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "far" / "model.toml").write_text("rate = 6\n")
+    (project / "deep").symlink_to(tmp_path / "far" / "deep")
+    version = steps.named(str(project / "deep" / ".." / "model.toml"))
+    assert version.load() == "rate = 6\n"
+    assert files(version) == {}
+    assert version.record.meta["hidden"][0]["what"] == str(tmp_path / "far" / "model.toml")
 
 
 def test_a_step_that_reads_no_file_hits_as_ever(

@@ -8,9 +8,22 @@ from pathlib import Path
 from versioning.digest import Digest, digest_bytes
 from versioning.encoding import file_digest, value_digest
 
+# Stands for the folder that a process works in, where a body opened a relative path.
+WORKING = "<working folder>"
 ABSENT = digest_bytes(b"absent")
 # Of a file that changed while it was read: whatever was read, nothing says it again.
 _CHANGED = "changed"
+
+
+def found_at(root: str | None, name: str) -> Digest:
+    """Digest of what a body finds now in a file that is named from the folder of its project.
+
+    Raises:
+        OSError: If it is there and cannot be read.
+    """
+    if name == WORKING:
+        return digest_bytes(os.path.relpath(os.getcwd(), root or "/").encode())  # noqa: PTH109
+    return content(os.path.join(root or "/", name))  # noqa: PTH118
 
 
 def content(path: str) -> Digest:

@@ -26,6 +26,14 @@ def real(path: str | bytes | os.PathLike[str]) -> str:
     return os.path.realpath(os.fsdecode(path))
 
 
+def absolute(path: str | bytes | os.PathLike[str]) -> str:
+    """`path`, absolute, with the symbolic links in it: what they point to may change."""
+    text = os.fsdecode(path)
+    plain = os.path.abspath(text)  # noqa: PTH100
+    # Behind a link, `..` leads elsewhere than it says.
+    return plain if ".." not in text or real(plain) == real(text) else real(text)
+
+
 def below(path: str, folders: Container[str]) -> bool:
     """Whether `path` is one of the `folders` or lies in one."""
     while path not in folders:
@@ -49,8 +57,11 @@ def is_of_libraries(path: str) -> bool:
 
 @cache
 def project_root(file: str) -> str | None:
-    """The folder of the project that a source file belongs to; None for code without a project."""
-    path = Path(real(file))
+    """The folder of the project that a source file belongs to; None for code without a project.
+
+    It is named as the file is, by links and all.
+    """
+    path = Path(absolute(file))
     holds = (any((folder / name).exists() for name in _MARKERS) for folder in path.parents)
     return next(
         (str(folder) for folder, found in zip(path.parents, holds, strict=False) if found), None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 FILE, ENVIRONMENT, CLOCK = "file", "environment", "clock"
 CHANCE, NETWORK, PROGRAM = "chance", "network", "program"
-KINDS = frozenset({FILE, ENVIRONMENT, CLOCK, CHANCE, NETWORK, PROGRAM})
+_ACTS = frozenset({NETWORK, PROGRAM})
 
 _SHOWN = 5
 _INSTEAD = {
@@ -43,6 +43,13 @@ class Read:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.what}"
+
+
+def undeclared(reads: Iterable[Read], *, volatile: bool, effect: bool) -> tuple[Read, ...]:
+    """The reads that are no part of what a step is declared to do with the outside world."""
+    if volatile:
+        return ()
+    return tuple(read for read in reads if not (effect and read.kind in _ACTS))
 
 
 def told(reads: Iterable[Read | Mapping[str, Any]]) -> str:

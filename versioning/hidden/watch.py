@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.hidden import calls, generators, paths
-from versioning.hidden.contents import changed, content, identity
+from versioning.hidden.contents import WORKING, changed, content, found_at, identity
 from versioning.hidden.frames import asker
 from versioning.hidden.reads import CHANCE, ENVIRONMENT, FILE, NETWORK, PROGRAM, Read
 
@@ -59,7 +59,7 @@ class Watch:
         """Prepare to watch.
 
         Args:
-            root: Folder of the project, to which files are told relative.
+            root: Folder of the project, absolute, to which files are told relative.
             known: Files and folders, as `paths.real` gives them, that may be read.
             may_seed: Whether the code of the step seeds shared generators; asked at most once.
             keys_files: Whether files of the project are leaves of the key, and so not hidden.
@@ -73,6 +73,7 @@ class Watch:
         self._identities: dict[str, tuple[str, tuple[int, ...] | None]] = {}
         self._keys_files = keys_files
         self._root = root
+        self._roots = () if root is None else (root, paths.real(root))
         self._known = frozenset(known)
         self._made: set[str] = set()
         self._may_seed = may_seed
@@ -140,20 +141,20 @@ class Watch:
             calls.end()
             _watch.reset(token)
 
-    def opened(self, path: str, flags: int) -> None:
+    def opened(self, path: str, flags: int, *, is_relative: bool = False) -> None:
         """A file is about to be opened with `flags` of `os.open`."""
         if os.path.isdir(path):  # noqa: PTH112
             return  # for its descriptor, or a file in it without a name; who lists it is heard of
-        exists = os.path.lexists(path)
+        exists = os.path.exists(path)  # noqa: PTH110
         empties = flags & (os.O_TRUNC | os.O_EXCL)
         if flags & os.O_CREAT and (empties or not exists):
-            self._made.add(path)
+            self._made.add(paths.real(path))
         elif flags & os.O_ACCMODE != os.O_WRONLY:
-            self._read(path, exists=exists)
+            self._read(path, exists=exists, is_relative=is_relative)
 
-    def listed(self, path: str) -> None:
+    def listed(self, path: str, *, is_relative: bool = False) -> None:
         """The names in a folder are about to be read."""
-        self._read(path, exists=os.path.lexists(path))
+        self._read(path, exists=os.path.exists(path), is_relative=is_relative)  # noqa: PTH110
 
     def made(self, path: str) -> None:
         """A folder is about to be made, or a file to get this name."""
@@ -165,25 +166,36 @@ class Watch:
         if paths.below(path, self._made):
             self._made.add(new)
 
-    def _read(self, path: str, *, exists: bool) -> None:
-        if paths.is_of_python(path):
+    def _read(self, path: str, *, exists: bool, is_relative: bool) -> None:
+        resolved = paths.real(path)
+        if paths.is_of_python(resolved):
             return
-        if paths.below(path, self._known) or paths.below(path, self._made):
+        if paths.below(resolved, self._known) or paths.below(resolved, self._made):
             return
         found = asker()
-        is_ours = self._root is not None and paths.below(path, {self._root})
-        is_of_libraries = not is_ours and paths.is_of_libraries(path)
+        is_ours = paths.below(path, self._roots) or paths.below(resolved, self._roots)
+        is_of_libraries = not is_ours and paths.is_of_libraries(resolved)
         if found is None or (found[1] and (is_of_libraries or not exists)):
             return
         if is_ours or exists:
-            shown = os.path.relpath(path, self._root) if is_ours else path
+            shown = self._name(path)
             if is_ours and self._keys_files:
-                self._keep(path, shown)
+                self._keep(path, shown, is_relative=is_relative)
             else:
                 self.note(FILE, shown if exists else f"{shown} (absent)", found[0])
 
-    def _keep(self, path: str, name: str) -> None:
-        if name not in self.files and not self._is_over:
+    def _name(self, path: str) -> str:
+        """Relative to the project, if its name says that it lies there; links may lead there."""
+        roots = (root for root in self._roots if paths.below(path, {root}))
+        root = next(roots, None)
+        return path if root is None else os.path.relpath(path, root)
+
+    def _keep(self, path: str, name: str, *, is_relative: bool) -> None:
+        if self._is_over:
+            return
+        if is_relative:
+            self.files.setdefault(WORKING, found_at(self._root, WORKING))
+        if name not in self.files:
             self._identities[name] = path, identity(path)
             self.files[name] = content(path)
 
@@ -198,10 +210,7 @@ class Watch:
         if self._keys_files and not self._is_over:
             for name, digest in files.items():
                 path = os.path.join(root or "/", name)  # noqa: PTH118
-                is_ours = self._root is not None and paths.below(path, {self._root})
-                self.files.setdefault(
-                    os.path.relpath(path, self._root) if is_ours else path, digest
-                )
+                self.files.setdefault(name if name == WORKING else self._name(path), digest)
 
 
 def current() -> Watch | None:
@@ -212,12 +221,12 @@ def current() -> Watch | None:
 def _opened(watch: Watch, path: Any, _mode: Any = None, flags: Any = os.O_RDONLY) -> None:
     # Nearly all that is opened in a process is imported: its links need not be followed.
     if isinstance(path, str | bytes | os.PathLike) and not paths.is_of_python(os.fsdecode(path)):
-        watch.opened(paths.real(path), flags)
+        watch.opened(paths.absolute(path), flags, is_relative=not os.path.isabs(path))  # noqa: PTH117
 
 
 def _listed(watch: Watch, path: Any = None) -> None:
     if not isinstance(path, int):
-        watch.listed(paths.real(path or "."))
+        watch.listed(paths.absolute(path or "."), is_relative=not os.path.isabs(path or "."))  # noqa: PTH117
 
 
 def _made(watch: Watch, path: Any, *_: Any) -> None:
