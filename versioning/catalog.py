@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from versioning import layout
 from versioning.derived import DerivedFile
 from versioning.digest import digest_bytes
 from versioning.envelope import UNREADABLE
@@ -81,9 +82,10 @@ _LENGTHS = """
 INSERT INTO journals VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET entries = max(entries, excluded.entries)
 """
+_PARDON = "DELETE FROM gone WHERE id = ?"
 _ACCEPT = ("DELETE FROM gone", "DELETE FROM journals")
+_MISS = "INSERT OR IGNORE INTO gone SELECT id, step, created FROM versions WHERE id = ?"
 _FORGET = (
-    "INSERT OR IGNORE INTO gone SELECT id, step, created FROM versions WHERE id = ?",
     "DELETE FROM versions WHERE id = ?",
     "DELETE FROM inputs WHERE id = ?",
     "DELETE FROM blobs WHERE id = ?",
@@ -267,19 +269,26 @@ class Catalog:
                 "INSERT OR IGNORE INTO revoked VALUES (?)": [
                     (version_id,) for version_id, item in outcomes.items() if item is None
                 ],
-                "DELETE FROM gone WHERE id = ?": [(version_id,) for version_id in outcomes],
+                _PARDON: [(version_id,) for version_id in outcomes],
             }
         )
 
     def _forget(self, ids: Iterable[str]) -> None:
-        if gone := [(version_id,) for version_id in ids]:
+        if not (lost := [(version_id,) for version_id in ids]):
+            return
+        gone = [row for row in lost if not self._is_aside(*row)]
+        self._write({_MISS: gone, **dict.fromkeys(_FORGET, lost)})
+        if gone:
             logger.warning(
                 "%d versions that were in %s are gone, and nothing here deletes versions: "
                 "`versioning verify` names them",
                 len(gone),
                 self._repository.url,
             )
-            self._write(dict.fromkeys(_FORGET, gone))
+
+    def _is_aside(self, version_id: str) -> bool:
+        """Whether `verify` found a record damaged and moved it away."""
+        return self._repository.store.exists(layout.quarantined(layout.version(version_id)))
 
     def _ask(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
         return self._file.use(lambda db: db.execute(query, values).fetchall())

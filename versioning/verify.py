@@ -147,9 +147,7 @@ class _Check:
         """Compare with what was seen before."""
         for version_id, (step, created) in witness.gone().items():
             reason = f"version of {step}, made {created:%Y-%m-%d %H:%M}, {SEEN}"
-            name = layout.version(version_id)
-            if not self._store.exists(layout.quarantined(name)):
-                self.report.gone.append(Gone(name, reason))
+            self.report.gone.append(Gone(layout.version(version_id), reason))
         # What is known is asked first: what others append meanwhile is in the listing, too.
         before = witness.longest()
         now = self._repository.journals()

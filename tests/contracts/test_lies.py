@@ -420,6 +420,7 @@ class LieContract:
             world.name(again["clean"])
         report = world.repository.verify()
         assert report.is_sound, named(report)
+        assert world.repository.catalog.gone() == {}
         assert world.values(stranger) == TRUTH
 
     def test_a_store_that_is_set_back_is_found(self, world: World) -> None:
@@ -526,15 +527,17 @@ class TestLiesOnDisk(MoreLies):
         return str(tmp_path / "repository")
 
 
+@pytest.fixture(scope="class")
+def bucket(server: servers.Server) -> str:
+    """One for all tests of a class: some servers give each bucket disks of its own."""
+    return server.bucket()
+
+
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 class RemoteLieContract(LieContract):
     lies = KINDS
     protocol: str
     serving: Callable[[], AbstractContextManager[servers.Server]]
-
-    @pytest.fixture(scope="class")
-    def bucket(self, server: servers.Server) -> str:
-        return server.bucket()
 
     @pytest.fixture
     def url(self, bucket: str) -> str:
