@@ -47,6 +47,7 @@ def test_values_that_differ_in_any_facet_differ() -> None:
     assert [names for names in sharing.values() if len(names) > 1] == []
 
 
+@pytest.mark.slow
 def test_every_key_is_the_same_in_a_process_with_another_hash_seed() -> None:
     here = rows.digests()
     done = subprocess.run(

@@ -1,7 +1,9 @@
 """`lightgbm/1` and `xgboost/1`: boosters in the formats of their libraries.
 
 Both libraries trust what they parse: a model made by an attacker runs no code of theirs by design,
-but it may crash the process. Models in the style of scikit-learn (`LGBMClassifier`) are estimators.
+but it may crash the process. Bytes are held against their digest before they come here, so damage
+never gets this far; only who may write versions can send such a model. Models in the style of
+scikit-learn (`LGBMClassifier`) are estimators.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`safetensors/1`: a torch tensor, in a safetensors file of its own.
 
-A dict of tensors is a document (`json/1`) whose tensors are parts: checkpoints that share most of
+Only tensors of torch are: weights that a step keeps as NumPy arrays are arrays, and lie as npy. A
+dict of either is a document (`json/1`) whose members are parts: checkpoints that share most of
 their weights share most of their parts.
 """
 
