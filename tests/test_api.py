@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import weakref
@@ -255,6 +256,47 @@ def test_new_content_is_a_new_version(repository: Repository, file: Path) -> Non
     assert first.key != second.key
     assert first.load().read_bytes() == b"a,b\n1,2\n"
     assert [change.leaf for change in second.why().changed] == ["content"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "days"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.csv").write_bytes(b"1")
+    (folder / "sub" / "b.csv").write_bytes(b"2")
+    return folder
+
+
+def test_a_folder_is_a_version_of_all_that_is_in_it(repository: Repository, folder: Path) -> None:
+    version = Source(str(folder)).version(repository)
+    assert (version.load() / "sub" / "b.csv").read_bytes() == b"2"
+    assert Source(str(folder)).version(repository) == version
+    elsewhere = shutil.copytree(folder, folder.parent / "copy" / "days")
+    assert Source(str(elsewhere)).version(repository) == version
+
+
+def test_an_unchanged_folder_is_not_copied_again(
+    repository: Repository, folder: Path, settled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Source(str(folder)).version(repository)
+    monkeypatch.setattr("versioning.sources.copy_folder", None)
+    assert Source(str(folder)).version(repository) == first
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_file_in_a_folder_changed_to_the_same_size_and_mtime_is_seen(
+    repository: Repository, folder: Path, settled: None, link: bool
+) -> None:
+    if link:
+        (folder / "sub").rename(folder.parent / "elsewhere")
+        (folder / "sub").symlink_to(folder.parent / "elsewhere")
+    path = folder / "sub" / "b.csv"
+    first, times = Source(str(folder)).version(repository), path.stat()
+    path.write_bytes(b"3")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    second = Source(str(folder)).version(repository)
+    assert (second.load() / "sub" / "b.csv").read_bytes() == b"3"
+    assert first.key != second.key
 
 
 def test_new_content_of_the_same_size_and_mtime_is_seen(

@@ -20,10 +20,18 @@ from blake3 import blake3
 
 from versioning.api import Version, open_repository
 from versioning.digest import Digest, digest_bytes, is_digest
+from versioning.encoding import file_digest
 from versioning.errors import FormatError
 from versioning.keys import Leaf, root_key
 from versioning.repository import Draft
-from versioning.storage.external import Identity, absolute_url, read_url, stat_url
+from versioning.storage.external import (
+    Identity,
+    absolute_url,
+    copy_folder,
+    is_folder,
+    read_url,
+    stat_url,
+)
 
 if TYPE_CHECKING:
     from versioning.api import Repository
@@ -34,10 +42,10 @@ SETTLED_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An external file, pinned by content when it is first read.
+    """An external file, or a local folder, pinned by content when it is first read.
 
     Attributes:
-        url: Local path or fsspec URL.
+        url: Local path or fsspec URL; of a folder, a local path.
         name: What to call it; the last part of the path when None.
     """
 
@@ -138,6 +146,9 @@ class _Index:
 
 
 def _copy(url: str, path: Path) -> Digest:
+    if is_folder(url):
+        copy_folder(url, path)
+        return file_digest(path)
     hasher = blake3(max_threads=blake3.AUTO)
     with path.open("xb") as target:
         for piece in read_url(url):

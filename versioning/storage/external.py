@@ -1,12 +1,13 @@
-"""Files outside any repository, by fsspec URL or local path: to be read, never written."""
+"""Files and local folders outside any repository, by fsspec URL or path: read, never written."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from versioning.digest import CHUNK_BYTES
+from versioning.digest import CHUNK_BYTES, digest_bytes
 from versioning.storage.store import translated
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Identity:
     """What stays the same only while an external file does.
 
     Attributes:
-        text: Size, inode and times of a local file, or the tag of an object.
+        text: Digest of size, inode and times of local files, or the tag of an object.
         modified: When a local file last changed, by its disk's clock in seconds since 1970; None
             for an object, whose tag needs no clock.
     """
@@ -49,6 +50,22 @@ def read_url(url: str) -> Iterator[bytes]:
             yield piece
 
 
+def is_folder(url: str) -> bool:
+    """Whether a folder of this machine is at `url`."""
+    path = _local(url)
+    return path is not None and path.is_dir()
+
+
+def copy_folder(url: str, to: Path) -> None:
+    """Copy a local folder and all below it; links become what they lead to.
+
+    Raises:
+        StorageError: If something in it cannot be read, or is no file and no folder.
+    """
+    with translated(url, "the folder"):
+        shutil.copytree(_local(url) or url, to)
+
+
 def stat_url(url: str) -> Identity | None:
     """What identifies the bytes at `url` without reading them; None where nothing does.
 
@@ -58,12 +75,26 @@ def stat_url(url: str) -> Identity | None:
     """
     with translated(url, "the file"):
         if (path := _local(url)) is not None:
-            found = path.stat()
-            facts = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-            return Identity(repr(facts), max(found.st_mtime, found.st_ctime))
+            return _tree_identity(path) if path.is_dir() else _identity([path])
         info = _info(url)
         tags = [f"{name}={info[name]}" for name in _TAGS if info.get(name)]
     return Identity(f"{info.get('size')} {' '.join(tags)}", None) if tags else None
+
+
+def _tree_identity(folder: Path) -> Identity | None:
+    found = [folder, *sorted(folder.rglob("*"))]
+    # What lies behind a link to a folder is not listed, so it could change unseen.
+    return None if any(path.is_symlink() for path in found) else _identity(found)
+
+
+def _identity(paths: list[Path]) -> Identity:
+    looks = [path.stat() for path in paths]
+    facts = [
+        (str(path), look.st_size, look.st_mtime_ns, look.st_ctime_ns, look.st_ino)
+        for path, look in zip(paths, looks, strict=True)
+    ]
+    text = digest_bytes(repr(facts).encode("utf-8", "surrogatepass"))
+    return Identity(text, max(max(look.st_mtime, look.st_ctime) for look in looks))
 
 
 def absolute_url(url: str) -> str:
