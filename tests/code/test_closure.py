@@ -216,13 +216,15 @@ def test_a_name_that_appears_later_counts(project):
         "module.scale.__closure__[0].cell_contents = 9",
         "module.area.register(int)(lambda x: x)",
         "module.MODEL.by = 9",
+        "module.CURRENT.set(9)",
+        "module.CONF['a'] = {'b': '9'}",
         "module.run = module.functools.partial(module.helper, 2)",
     ],
 )
 def test_what_is_patched_at_run_time_counts(project, patch):
     project.write(
         steps="""
-        import functools
+        import configparser, contextvars, functools
 
         def helper(x=1, *, more=2):
             return x + 1
@@ -234,6 +236,8 @@ def test_what_is_patched_at_run_time_counts(project, patch):
                 return x + 1
 
         MODEL = Model()
+        CURRENT = contextvars.ContextVar("CURRENT", default=3)
+        CONF = configparser.ConfigParser()
         REGISTRY = {"a": lambda x: x}
         run = functools.partial(helper, 1)
 
@@ -247,7 +251,8 @@ def test_what_is_patched_at_run_time_counts(project, patch):
             return x
 
         def step(x):
-            return helper(x), Model(), MODEL, REGISTRY["a"](x), scale(x), area(x), run()
+            more = CURRENT.get(), CONF["a"]
+            return helper(x), Model(), MODEL, REGISTRY["a"](x), scale(x), area(x), run(), more
         """
     )
     module = project.load()

@@ -211,6 +211,59 @@ CASES = [
         ("more", "1", "2"),
     ),
     Case(
+        "settings that a parser has read",
+        {
+            "steps": """
+            import configparser
+            from pathlib import Path
+
+            CONF = configparser.ConfigParser()
+            CONF.read(Path(__file__).with_name("conf.py"))
+
+            def step(x):
+                return x * CONF["model"].getint("depth")
+            """,
+            "conf": "[model]\ndepth = 3\n# why\n",
+        },
+        ("conf", "depth = 3", "depth = 4"),
+        {"steps:CONF"},
+        ("conf", "# why", "# because"),
+    ),
+    Case(
+        "what is done to an object whose state cannot be keyed, after it is made",
+        {
+            "steps": """
+            from concurrent.futures import ThreadPoolExecutor
+
+            POOL = ThreadPoolExecutor(1)
+            POOL.submit(len, "a")
+            OTHER = ThreadPoolExecutor(1)
+            OTHER.submit(len, "b")
+
+            def step(x):
+                return POOL.submit(len, x)
+            """
+        },
+        ("steps", '"a"', '"c"'),
+        {"steps:POOL"},
+        ("steps", '"b"', '"d"'),
+    ),
+    Case(
+        "the value of a context variable",
+        {
+            "steps": """
+            from contextvars import ContextVar
+
+            RATE = ContextVar("RATE", default=3)
+
+            def step(x):
+                return x * RATE.get()
+            """
+        },
+        ("steps", "default=3", "default=4"),
+        {"steps:RATE"},
+    ),
+    Case(
         "a file that a text names",
         {
             "steps": """

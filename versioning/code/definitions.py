@@ -121,19 +121,44 @@ def class_definition(name: str, codes: Sequence[CodeType], source: Source) -> De
 
 
 def binding_of(source: Source, name: str, *, is_called: bool = False) -> Piece | None:
-    """The statements of a module that bind `name`, or None.
+    """The statements of a module that bind `name`, or do something with it; None without any.
 
     Args:
         source: The module.
         name: What is bound.
         is_called: Leave out definitions, whose decorators are keyed with them.
     """
-    found = [item for item in _module_statements(source.tree) if name in _bound(item)]
+    found = [
+        item
+        for item in _module_statements(source.tree)
+        if name in _bound(item) or _uses(item, name)
+    ]
     if is_called:
-        found = [item for item in found if isinstance(item, ast.Assign | ast.AnnAssign)]
+        found = [item for item in found if not isinstance(item, (*_FUNCTIONS, ast.ClassDef))]
+        found = [item for item in found if not isinstance(item, ast.Import | ast.ImportFrom)]
     for statement in found:
         normalise(statement)
     return _piece(found) if found else None
+
+
+def _uses(item: ast.stmt, name: str) -> bool:
+    """Whether a statement sets an attribute or item of `name`, or calls a method of it."""
+    match item:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner))):
+            owners = [owner]
+        case ast.Assign(targets=targets):
+            owners = [part for part in targets if not isinstance(part, ast.Name)]
+        case ast.AugAssign(target=target):
+            owners = [target]
+        case _:
+            return False
+    return any(_root(owner) == name for owner in owners)
+
+
+def _root(node: ast.expr) -> str | None:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def imports_of(source: Source) -> dict[str, Ref]:

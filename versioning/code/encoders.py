@@ -57,7 +57,7 @@ def register(close: Callable[[Any], CodeClosure]) -> None:
     for kind in BUILTINS:
         register_encoder(kind, f"builtin {kind.__name__}", _builtin)
     register_encoder(logging.Logger, "logger", lambda value, to: to.text(value.name))
-    register_encoder(ContextVar, "context variable", lambda value, to: to.text(value.name))
+    register_encoder(ContextVar, "context variable", _variable)
     encodes_rest(_instance, tag="object")
 
 
@@ -69,6 +69,30 @@ def _builtin(value: Any, to: Encoder) -> None:
         raise to.refusal(value, "code is not data; call it outside and pass what it returns")
     to.text(qualified_name(value))
     to.attribute("__self__", None if isinstance(owner, ModuleType) else owner)
+
+
+def _variable(value: ContextVar[Any], to: Encoder) -> None:
+    """What it stands for where the step is called."""
+    to.text(value.name)
+    try:
+        held = value.get()
+    except LookupError:
+        return
+    to.attribute("value", held)
+
+
+def _settings(value: Any) -> dict[str, Any] | None:
+    """What a `ConfigParser` says; a section of it holds the parser, so its state is a circle."""
+    module = sys.modules.get("configparser")
+    if module is None or not isinstance(value, module.RawConfigParser):
+        return None
+    sections = {name: value.items(name, raw=True) for name in value.sections()}
+    interpolation = getattr(value, "_interpolation", None)
+    return {
+        "defaults": dict(value.defaults()),
+        "sections": sections,
+        "kind": [qualified_name(type(value)), qualified_name(type(interpolation))],
+    }
 
 
 def _instance(value: object, to: Encoder) -> None:
@@ -85,7 +109,10 @@ def _instance(value: object, to: Encoder) -> None:
         return
     if cls is object or isinstance(value, _STATELESS):
         return
-    if is_offered(value, sys.modules.get(str(getattr(value, "__module__", None)))):
+    settings = _settings(value)
+    if settings is not None:
+        to.attributes(settings)
+    elif is_offered(value, sys.modules.get(str(getattr(value, "__module__", None)))):
         to.text(qualified_name(value))
     elif all(map(_holds_attributes_only, cls.__mro__[:-1])):
         to.attributes(state_of(value))

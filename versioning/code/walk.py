@@ -313,6 +313,8 @@ class Walk:
             if piece is None or found is None:
                 raise
             self._warn_of_source(label)
+            # It may be made of what it was before.
+            self._add(label, [piece.form])
             self._add(label, self.piece(piece, found.scope))
         return label
 
