@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from versioning.code.files import Files
 from versioning.code.index import Index
 from versioning.code.loaded import note_loaded
-from versioning.code.objects import ATOMS, inner_function, is_ours, qualified_name
+from versioning.code.objects import ATOMS, code_in, inner_function, is_ours, qualified_name
 from versioning.code.places import is_runner
-from versioning.code.walk import Walk, code_in
+from versioning.code.walk import Walk
 from versioning.encoding import value_digest
 from versioning.keys import Leaf, root_key
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import types
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
@@ -24,6 +25,8 @@ BUILTINS = (
     types.GetSetDescriptorType,
     types.MemberDescriptorType,
 )
+# What estimators and modules of libraries have, which are made of parts that may be ours.
+_COMPOSED = ("get_params", "named_modules")
 _CONTAINERS = (list, tuple, set, frozenset)
 _PLAIN = frozenset({dict, *_CONTAINERS})
 # Where wrappers of other libraries keep the function: Prefect, functools, numba, pydantic.
@@ -123,6 +126,25 @@ def is_ours(cls: type) -> bool:
 def is_nameless(cls: type) -> bool:
     """Whether `types.new_class` made `cls`, as `make_dataclass` does, and calls it its own."""
     return cls.__module__ == "types" and not is_offered(cls, types)
+
+
+def code_in(value: Any) -> Iterator[Any]:
+    """The functions and classes in a value, classes of what it holds included, at any depth."""
+    waiting = [value]
+    seen: dict[int, Any] = {}
+    while waiting:
+        item = waiting.pop()
+        cls = type(item)
+        if cls in ATOMS or id(item) in seen:
+            continue
+        seen[id(item)] = item
+        if isinstance(item, FunctionType | type):
+            yield item
+        elif not isinstance(item, (ModuleType, *BUILTINS)):
+            yield cls
+            is_standard = cls.__module__.partition(".")[0] in sys.stdlib_module_names
+            if is_ours(cls) or is_standard or any(hasattr(cls, name) for name in _COMPOSED):
+                waiting.extend(reversed(list(parts_of(item))))
 
 
 def is_typing(value: object) -> bool:

@@ -23,13 +23,13 @@ from versioning.code.objects import (
     ATOMS,
     BUILTINS,
     Place,
+    code_in,
     containers_in,
     inner_function,
     is_nameless,
     is_offered,
     is_ours,
     is_typing,
-    parts_of,
     portable,
     qualified_name,
     unwrapped,
@@ -62,8 +62,6 @@ if TYPE_CHECKING:
 _TAG = b"prefect-versioning code 1\n"
 # What the source that makes it can never tell.
 _HANDLES = (IOBase, ReferenceType, GeneratorType)
-# What estimators and modules of libraries have, which are made of parts that may be ours.
-_COMPOSED = ("get_params", "named_modules")
 
 
 class Walk:
@@ -363,25 +361,6 @@ _EXACTLY = {
     for kinds, follow in _KINDS
     for kind in (kinds if isinstance(kinds, tuple) else (kinds,))
 }
-
-
-def code_in(value: Any) -> Iterator[Any]:
-    """The functions and classes in a value, classes of what it holds included, at any depth."""
-    waiting = [value]
-    seen: dict[int, Any] = {}
-    while waiting:
-        item = waiting.pop()
-        cls = type(item)
-        if cls in ATOMS or id(item) in seen:
-            continue
-        seen[id(item)] = item
-        if isinstance(item, FunctionType | type):
-            yield item
-        elif not isinstance(item, (ModuleType, *BUILTINS)):
-            yield cls
-            is_standard = cls.__module__.partition(".")[0] in sys.stdlib_module_names
-            if is_ours(cls) or is_standard or any(hasattr(cls, name) for name in _COMPOSED):
-                waiting.extend(reversed(list(parts_of(item))))
 
 
 def _digest(parts: Iterable[bytes]) -> Digest:
