@@ -80,7 +80,7 @@ def page(results: Results) -> str:
             (case.claim, case.expected, *(_verdict(r, case.claim) for r in results.values()))
             for case in cases
         ]
-        parts.append(f"## {category.capitalize()}\n\n" + _table(("case", "right", *titles), rows))
+        parts.append(f"## {category.capitalize()}\n\n" + _table(("case", "should", *titles), rows))
     notes = [
         (result["title"], claim, note.replace("|", "\\|"))
         for result in results.values()
