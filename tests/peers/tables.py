@@ -58,8 +58,9 @@ def summary(results: Results) -> str:
         rest = count["inexpressible"] + count["failed"]
         rows.append((name, count["right"], count["wrong"], count["needless"], rest))
     cases = sum(map(len, CASES.values()))
+    last = max((result["date"] for result in results.values()), default="")
     heads = (
-        f"of {cases} cases",
+        f"of {cases} cases, {last}",
         "right",
         "wrong answer",
         "needless work",
