@@ -38,6 +38,8 @@ def test_a_project_can_hold_its_policy(tmp_path: Path) -> None:
     assert Policy.read(write(tmp_path, text, "pyproject.toml")).min_age == timedelta(days=2)
     empty = write(tmp_path, "[project]\nname = 'x'\n", "pyproject.toml")
     assert Policy.read(empty) == Policy()
+    with pytest.raises(FormatError, match="the policy: Input should be a valid dictionary"):
+        Policy.read(write(tmp_path, "[tool]\nversioning = 3\n", "pyproject.toml"))
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,11 @@ def test_a_project_can_hold_its_policy(tmp_path: Path) -> None:
         ("min_age = '9999999999999999y'", "min_age: the span is longer"),
         ("max_bytes = 'lots'", "max_bytes: write a size as"),
         ("max_bytes = -5", "max_bytes: Input should be greater"),
+        (f"max_bytes = '{'9' * 400} B'", "max_bytes: the size is more than any store holds"),
+        (f"max_bytes = {'9' * 30}", "max_bytes: Input should be less"),
+        (f"[[rules]]\nkeep_last = {'9' * 30}", "rules.1.keep_last: Input should be less"),
+        ("[[rules]]\nkeep_last = true", "rules.1.keep_last: Input should be a valid integer"),
+        ("price_per_gb_month = inf", "price_per_gb_month: Input should be a finite number"),
         ("keep_forever = true", "keep_forever: Extra inputs are not permitted"),
         ("[[rules]]\nkeep_last = -1", "rules.1.keep_last"),
         ("[[rules]]\nstep = 'a'\n[[rules]]\nkeep_last = 1", "rules.1: it keeps nothing"),

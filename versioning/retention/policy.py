@@ -40,6 +40,8 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdwy])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+# What JSON, as plans are written, can hold.
+_MOST = 2**63 - 1
 
 
 def _span(value: object) -> object:
@@ -58,7 +60,10 @@ def _size(value: object) -> object:
         return value
     if not (found := _SIZE.fullmatch(value.strip())):
         raise ValueError("write a size as 500000, '750 MB' or '2 TB'")
-    return int(float(found[1]) * _BYTES[found[2].lower()])
+    try:
+        return int(float(found[1]) * _BYTES[found[2].lower()])
+    except OverflowError:
+        raise ValueError("the size is more than any store holds") from None
 
 
 def _written(span: timedelta) -> str:
@@ -70,8 +75,10 @@ Span = Annotated[
     BeforeValidator(_span, json_schema_input_type=str),
     PlainSerializer(_written, when_used="json"),
 ]
-Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=int | str), Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
+Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=int | str), Field(ge=0, le=_MOST)]
+# Strict: `true` is no number of versions.
+Count = Annotated[int, Field(ge=0, le=_MOST, strict=True)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Strict(BaseModel):
@@ -139,7 +146,7 @@ class Policy(_Strict):
     trash: Span = timedelta(days=7)
     keep_lineage: Literal["inputs", "sources", "none"] = "sources"
     max_bytes: Size | None = None
-    price_per_gb_month: Annotated[float, Field(ge=0)] = 0.023
+    price_per_gb_month: Price = 0.023
 
     @classmethod
     def default(cls) -> Self:
@@ -159,7 +166,8 @@ class Policy(_Strict):
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise FormatError(f"{path} cannot be read as TOML: {error}", path=str(path)) from error
         if path.name == "pyproject.toml":
-            document = document.get("tool", {}).get("versioning", {}).get("retention", {})
+            for table in ("tool", "versioning", "retention"):
+                document = document.get(table, {}) if isinstance(document, dict) else document
         return cls.of(document, str(path))
 
     @classmethod
