@@ -75,7 +75,9 @@ Span = Annotated[
     BeforeValidator(_span, json_schema_input_type=str),
     PlainSerializer(_written, when_used="json"),
 ]
-Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=int | str), Field(ge=0, le=_MOST)]
+Size = Annotated[
+    int, BeforeValidator(_size, json_schema_input_type=int | str), Field(ge=0, le=_MOST)
+]
 # Strict: `true` is no number of versions.
 Count = Annotated[int, Field(ge=0, le=_MOST, strict=True)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
