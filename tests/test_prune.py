@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.repositories import LARGE
+from tests.repositories import draft as drafted
 from tests.steps import commit, opened
 from versioning import layout
 from versioning.api import Repository
@@ -147,6 +148,85 @@ def test_a_step_that_read_a_version_since_spares_it(
     late = commit(repository, 5, "train", minute=30, reads={"rows": versions[0]})
     applied = carried_out(repository, found.id)
     assert applied.spared[versions[0].id] == f"train {late.id[:12]} was made from it since"
+
+
+@pytest.mark.parametrize("how", ["pinned", "named"])
+def test_what_was_pinned_or_named_in_the_trash_keeps_its_bytes(
+    repository: Repository, versions: list[Version], how: str
+) -> None:
+    found = made(repository)
+    carried_out(repository, found.id)
+    if how == "pinned":
+        repository.pin(versions[0], "audit")
+    else:
+        repository.append_name("m", {"alias": "champion", "version": versions[0].id})
+    later = NOW + timedelta(days=8)
+    applied = carried_out(repository, made(repository, now=later).id, at=later)
+    assert applied.swept.erased == [versions[1].id]
+    assert versions[0].load() == LARGE + b"\0"
+
+
+def test_what_a_small_version_was_made_from_stays_with_it(
+    repository: Repository, versions: list[Version]
+) -> None:
+    model = commit(repository, 7, "train", minute=40, reads={"rows": versions[0]})
+    policy = Policy.of({"rules": [{"keep_last": 1}], "keep_lineage": "inputs"}, "tests")
+    found = made(repository, policy)
+    assert [item.candidate.id for item in found.expire] == [versions[1].id]
+    reasons = {item.candidate.id: item.keep for item in found.keep}
+    assert reasons[versions[0].id] == (f"train {model.id[:12]} was made from it",)
+
+
+def test_the_parts_of_a_pinned_tuple_stay(repository: Repository, versions: list[Version]) -> None:
+    parts = [{"id": v.id, "digest": v.digest, "seal": v.seal} for v in versions[:1]]
+    draft = replace(drafted("split"), meta={"outputs": parts})
+    repository.pin(repository.commit(["0"], draft).id, "audit")
+    found = made(repository)
+    assert [item.candidate.id for item in found.expire] == [versions[1].id]
+
+
+def test_what_a_crash_left_bound_in_the_trash_is_unbound_by_the_next_call(
+    repository: Repository, versions: list[Version]
+) -> None:
+    found = made(repository)
+    bindings = [layout.binding(version.key) for version in versions[:2]]
+    before = [repository.store.get(name) for name in bindings]
+    carried_out(repository, found.id)
+    for name, data in zip(bindings, before, strict=True):
+        repository.store.put(name, data)
+    carried_out(repository, found.id)
+    assert not any(repository.lookup(version.key) for version in versions[:2])
+    # Nor does it outlive the bytes, should that plan never be carried out again.
+    repository.store.put(bindings[0], before[0])
+    later = NOW + timedelta(days=8)
+    carried_out(repository, made(repository, now=later).id, at=later)
+    assert not repository.store.exists(bindings[0])
+
+
+def test_undo_binds_what_was_bound_and_nothing_else(repository: Repository) -> None:
+    old = commit(repository, LARGE + b"1", "clean", minute=1, n=1)
+    now = commit(repository, LARGE + b"2", "clean", minute=2, n=1, replace=True)
+    commit(repository, LARGE + b"3", "clean", minute=3, n=2)
+    plan_id = made(repository).id
+    carried_out(repository, plan_id)
+    assert undo(repository, plan_id, CAUSE) == {old.id: True, now.id: True}
+    found = repository.lookup(old.key)
+    assert found is not None
+    assert found.id == now.id
+
+
+def test_undo_leaves_what_was_computed_meanwhile(
+    repository: Repository, versions: list[Version]
+) -> None:
+    plan_id = made(repository).id
+    carried_out(repository, plan_id)
+    again = commit(repository, LARGE + b"\0", "clean", minute=9, n=0)
+    assert again.id != versions[0].id
+    undo(repository, plan_id, CAUSE)
+    found = repository.lookup(again.key)
+    assert found is not None
+    assert found.id == again.id
+    assert verify(repository).is_sound
 
 
 def test_a_plan_of_another_repository_is_refused(repository: Repository) -> None:

@@ -22,6 +22,7 @@ from versioning.encoding import preview
 from versioning.envelope import UNREADABLE
 from versioning.environment import environment_record
 from versioning.errors import NotFoundError, UnkeyableError
+from versioning.expiry import Expiry
 from versioning.filesets import bound_with_files, file_leaves, files_of, remember_set
 from versioning.hidden.reads import Read, advice, told, undeclared
 from versioning.hidden.watch import current
@@ -309,13 +310,15 @@ class Call:
         return kind(*parts) if kind else tuple(parts)
 
     def _is_whole(self, record: VersionRecord) -> bool:
-        """Whether every part of a tuple is there, and says what it said when they were bound."""
+        """Whether every part of a tuple is there, to stay, and says what it did when bound."""
         if "outputs" not in record.meta:
             return True
         try:
             output = self._output(record)
             parts = output if isinstance(output, tuple) else (output,)
-            return all(self.repository.is_live(part.record) for part in parts)
+            # Parts have no bindings that would go when they are trashed.
+            is_over = Expiry(self.repository).is_over
+            return all(self.repository.is_live(p.record) and not is_over(p.id) for p in parts)
         except (NotFoundError, *UNREADABLE, TypeError, ValueError):
             return False
 

@@ -9,13 +9,14 @@ ledger: who did it, when, by which plan and rule.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
 from versioning.envelope import UNREADABLE, parse
-from versioning.errors import FormatError
+from versioning.errors import FormatError, NotFoundError
 from versioning.journals import Journal
 
 if TYPE_CHECKING:
@@ -45,11 +46,13 @@ class Entry:
         state: `trashed`, `restored` or `erased`.
         position: Its place in the journal, from 0.
         cause: Why, by whom and when.
+        bound: Whether the version answered its key until then; asked of trashed ones.
     """
 
     state: str
     position: int
     cause: Cause
+    bound: bool = False
 
 
 class Expiry:
@@ -71,15 +74,16 @@ class Expiry:
         self._repository.check_writable()
         record = self._repository.record(version_id)
         last = self.last(version_id)
-        if last is not None and last.state != RESTORED:
-            return False
-        done = self._add(version_id, TRASHED, last, cause)
-        # The journal first: a binding that outlives a crash is a hit on bytes that are still there.
+        bound = self._repository.answers(record)
+        is_new = last is None or last.state == RESTORED
+        done = is_new and self._add(version_id, TRASHED, last, cause, bound=bound)
+        # The journal first: a binding that outlives a crash is a hit on bytes that are still there,
+        # and goes with the next call.
         self._repository.unbind(record)
         return done
 
     def restore(self, version_id: str, cause: Cause) -> bool:
-        """Take a version out of the trash and let it answer its key again, if no other does.
+        """Take a version out of the trash; if it answered its key and no other does now, it does.
 
         Returns:
             Whether it is back; not when its bytes are erased, or it was not trashed.
@@ -90,18 +94,31 @@ class Expiry:
             return False
         if not self._add(version_id, RESTORED, last, cause):
             return False
-        self._repository.bind(self._repository.record(version_id))
+        # What a later version had replaced, or nobody ever bound, answers nothing now either.
+        if last.bound:
+            self._repository.bind(self._repository.record(version_id))
         return True
 
     def erase(self, version_id: str, last: Entry, cause: Cause) -> bool:
         """Give up the bytes of a version that was trashed, for good; whether nobody undid it."""
-        return last.state == TRASHED and self._add(version_id, ERASED, last, cause)
+        if last.state != TRASHED:
+            return False
+        with suppress(NotFoundError, *UNREADABLE):
+            # A crash may have left the binding; nothing may answer with bytes that go.
+            self._repository.unbind(self._repository.record(version_id))
+        return self._add(version_id, ERASED, last, cause)
+
+    def is_over(self, version_id: str) -> bool:
+        """Whether a version is in the trash, or has lost its bytes."""
+        last = self.last(version_id)
+        return last is not None and last.state != RESTORED
 
     def last(self, version_id: str) -> Entry | None:
         """The newest entry of one version, or None when it has none."""
         prefix = layout.trash(version_id, 0).rpartition("/")[0] + "/"
-        names = sorted(entry.name for entry in self._store.list(prefix))
-        return self.entry(names[-1]) if names else None
+        listed = (entry.name for entry in self._store.list(prefix))
+        name = max(filter(layout.entry, listed), default=None)
+        return None if name is None else self.entry(name)
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """The newest entry of each version that has any, with the version's id.
@@ -121,13 +138,16 @@ class Expiry:
                 newest[found[0]] = max(entry.name, newest.get(found[0], ""))
         return newest
 
-    def _add(self, version_id: str, state: str, last: Entry | None, cause: Cause) -> bool:
+    def _add(
+        self, version_id: str, state: str, last: Entry | None, cause: Cause, **facts: bool
+    ) -> bool:
         fields = {
             "state": state,
             "plan": cause.plan,
             "rule": cause.rule,
             "actor": cause.actor,
             "at": cause.at,
+            **facts,
         }
         journal = Journal(self._store, "trash", lambda n: layout.trash(version_id, n))
         return journal.add(0 if last is None else last.position + 1, fields)
@@ -136,7 +156,8 @@ class Expiry:
         """The entry of that name; raises as `entries` does."""
         fields = parse(self._store.get(name), "trash", name=name)
         try:
-            return Entry(_state(fields), int(name.rpartition("/")[2]), _cause(fields))
+            position = int(name.rpartition("/")[2])
+            return Entry(_state(fields), position, _cause(fields), fields.get("bound") is True)
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(
                 f"{name} is no entry of a version's expiry ({error}); run `versioning verify`",

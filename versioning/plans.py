@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from versioning.errors import FormatError, NotFoundError
 from versioning.expiry import ERASED, TRASHED, Expiry
 from versioning.journals import Journal
 from versioning.names import aliases
-from versioning.records import ID_PATTERN
+from versioning.records import ID_PATTERN, outputs
 from versioning.retention import Candidate, Decision, Policy, decide
 from versioning.status import statuses
 
@@ -97,6 +98,7 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
     """What `policy` would do now; nothing is changed.
 
     Versions that lie in their records, and those without bytes, are in no plan: nothing is freed.
+    The former are kept by the same rules, for the sake of what they were made from.
 
     Raises:
         FormatError: If what names or expires versions cannot be read, so that what they protect is
@@ -113,22 +115,30 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
     gone = over | statuses(repository, blobs).keys()
     protection = protections(repository)
     candidates = [
-        _candidate(row, blobs[row.id], protection.get(row.id, ()))
+        _candidate(row, blobs.get(row.id, ()), protection.get(row.id, ()))
         for row in rows
-        if row.id in blobs and row.id not in gone
+        if row.id not in gone
     ]
     decisions = decide(candidates, policy, now, inputs=catalog.inputs())
-    return Plan(secrets.token_hex(8), now, policy, tuple(decisions))
+    with_bytes = tuple(item for item in decisions if item.candidate.blobs)
+    return Plan(secrets.token_hex(8), now, policy, with_bytes)
 
 
 def protections(repository: Repository) -> dict[str, tuple[str, ...]]:
-    """Why versions may not expire, whatever a policy says: pins, and what names name now."""
+    """Why versions may not expire, whatever a policy says: pins, and what names name now.
+
+    What protects a tuple protects its parts.
+    """
     found: dict[str, list[str]] = defaultdict(list)
     for version_id, reason in repository.pins().items():
         found[version_id].append(f"pinned: {reason}")
     for name in repository.names():
         for alias, version_id in aliases(repository.name_history(name)).items():
             found[version_id].append(f"named {name}@{alias}")
+    for version_id, reasons in list(found.items()):
+        with suppress(NotFoundError):
+            for part in outputs(repository.record(version_id)):
+                found[part.id] += reasons
     return {version_id: tuple(reasons) for version_id, reasons in found.items()}
 
 

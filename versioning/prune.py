@@ -73,7 +73,10 @@ def apply(
         if expiry.trash(version_id, because) or _is_by(expiry, version_id, plan_id):
             applied.expired.append(version_id)
     waits = replace(patience or Patience(), trash=plan.policy.trash)
-    applied.swept = sweep(repository, replace(cause, plan=plan_id, rule="trash"), patience=waits)
+    swept_by = replace(cause, plan=plan_id, rule="trash")
+    # Asked anew: what was pinned while it was in the trash stays there, to be undone.
+    spared = protections(repository).keys()
+    applied.swept = sweep(repository, swept_by, patience=waits, spared=spared)
     return applied
 
 

@@ -195,9 +195,13 @@ class Repository(Register):
     def unbind(self, record: VersionRecord) -> None:
         """Let `record` answer its key no more; should another one do so by now, that is a miss."""
         self.check_writable()
-        bound = self.lookup(record.key)
-        if bound is not None and bound.id == record.id:
+        if self.answers(record):
             self.store.delete(layout.binding(record.key))
+
+    def answers(self, record: VersionRecord) -> bool:
+        """Whether `record` is what answers its key."""
+        bound = self.lookup(record.key)
+        return bound is not None and bound.id == record.id
 
     def load(self, record: VersionRecord) -> Any:
         """The value of a version; every byte is checked before a codec sees it.

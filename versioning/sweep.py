@@ -18,6 +18,8 @@ from versioning.errors import IntegrityError, NotFoundError
 from versioning.expiry import ERASED, TRASHED, Cause, Expiry
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from versioning.repository import Repository
 
 POLL_SECONDS = 0.2
@@ -59,7 +61,13 @@ class Swept:
     busy: list[str] = field(default_factory=list)
 
 
-def sweep(repository: Repository, cause: Cause, *, patience: Patience | None = None) -> Swept:
+def sweep(
+    repository: Repository,
+    cause: Cause,
+    *,
+    patience: Patience | None = None,
+    spared: Collection[str] = (),
+) -> Swept:
     """Erase versions whose trash period is over, and delete every blob that no version needs.
 
     May be killed at any moment, run again, and run by several at once.
@@ -68,6 +76,7 @@ def sweep(repository: Repository, cause: Cause, *, patience: Patience | None = N
         repository: Which one.
         cause: By whom and when; all ages are counted up to its moment.
         patience: How long to wait for what.
+        spared: Versions that are not erased, whenever they were trashed.
 
     Raises:
         IntegrityError: If a version's record cannot be read, as its blobs are not known then;
@@ -76,12 +85,19 @@ def sweep(repository: Repository, cause: Cause, *, patience: Patience | None = N
         StorageError: If the store fails.
     """
     repository.check_writable()
-    return _Sweep(repository, cause, patience or Patience()).run()
+    return _Sweep(repository, cause, patience or Patience(), spared).run()
 
 
 class _Sweep:
-    def __init__(self, repository: Repository, cause: Cause, patience: Patience) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        cause: Cause,
+        patience: Patience,
+        spared: Collection[str],
+    ) -> None:
         self.swept = Swept()
+        self._spared = spared
         self._repository = repository
         self._store = repository.store
         self._expiry = Expiry(repository)
@@ -108,7 +124,8 @@ class _Sweep:
 
     def _erase(self) -> None:
         for version_id, last in list(self._expiry.entries()):
-            if last.state != TRASHED or self._cause.at - last.cause.at < self._patience.trash:
+            is_young = self._cause.at - last.cause.at < self._patience.trash
+            if last.state != TRASHED or is_young or version_id in self._spared:
                 continue
             # The ledger names the plan that it is done for.
             cause = replace(last.cause, actor=self._cause.actor, at=self._cause.at)

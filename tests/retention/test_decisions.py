@@ -56,6 +56,12 @@ def test_the_first_rule_that_is_about_a_version_counts() -> None:
     assert found["other-0"] == ("no rule is about it",)
 
 
+def test_the_parts_of_a_tuple_follow_their_step() -> None:
+    assert kept(days("split[0]", 3), policy(rules=[{"step": "split", "keep_last": 1}])).keys() == {
+        "split[0]-0"
+    }
+
+
 def test_a_rule_can_be_about_a_flow() -> None:
     inside = version("train-1", 9 * DAY, flow="nightly")
     outside = version("train-2", 9 * DAY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from prefect.transactions import transaction
 from tests.surface import steps
 from tests.surface.journal import Journal, note
 from versioning import Repository, Version, versioned
+from versioning.expiry import Cause, Expiry
 
 pytestmark = pytest.mark.slow
 
@@ -226,3 +228,18 @@ def test_a_lost_part_of_a_tuple_is_a_miss_once(repository: Repository, ran: Jour
     assert pair(200_000)[0].load() == bytes(200_000)
     assert pair(200_000)[0].load() == bytes(200_000)
     assert ran.take() == ["pair", "pair"]
+
+
+def test_a_tuple_with_a_part_in_the_trash_is_a_miss_until_it_is_restored(
+    repository: Repository, ran: Journal
+) -> None:
+    cause = Cause(plan="p1", rule="all", actor="tests", at=datetime.now(UTC))
+    first = pair(200_000)
+    Expiry(repository).trash(first[0].id, cause)
+    second = pair(200_000)
+    assert ran.take() == ["pair", "pair"]
+    assert second[0].id != first[0].id
+    Expiry(repository).trash(second[0].id, cause)
+    Expiry(repository).restore(second[0].id, cause)
+    assert pair(200_000)[0].id == second[0].id
+    assert ran.take() == []

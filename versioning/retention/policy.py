@@ -91,7 +91,7 @@ class Rule(_Strict):
     """What is kept of the versions that a rule is about.
 
     Attributes:
-        step: Pattern of steps, such as `train*`.
+        step: Pattern of steps, such as `train*`; the parts of a tuple follow their step.
         flow: Pattern of flows; versions made outside of flows have the empty name.
         keep_last: The newest of each step.
         keep_within: All younger than this.
@@ -127,7 +127,9 @@ class Rule(_Strict):
 
     def is_about(self, step: str, flow: str | None) -> bool:
         """Whether versions of `step`, made in `flow`, follow this rule."""
-        return fnmatchcase(step, self.step) and fnmatchcase(flow or "", self.flow)
+        names = (step, step.partition("[")[0])
+        is_step = any(fnmatchcase(name, self.step) for name in names)
+        return is_step and fnmatchcase(flow or "", self.flow)
 
 
 class Policy(_Strict):
