@@ -124,9 +124,30 @@ def test_a_writer_at_work_is_waited_for_and_then_left_alone(repository: Reposito
     assert names(repository, layout.MARKS)
 
 
+def test_nobody_is_waited_for_where_nothing_is_to_be_deleted(repository: Repository) -> None:
+    write_intent(repository, "0" * 32)
+    repository.commit(LARGE, draft("a"))
+    swept = sweep(repository, CAUSE)
+    assert not swept.busy
+    assert not swept.revoked
+    assert names(repository, layout.INTENTS)
+
+
+def test_a_long_wait_for_a_writer_is_told(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("versioning.sweep.PATIENT_SECONDS", 0.0)
+    write_intent(repository, "0" * 32)
+    repository.store.put(layout.blob(f"00/{'0' * 64}-{'0' * 16}"), b"garbage")
+    assert sweep(repository, CAUSE, patience=Patience(wait_seconds=0.5)).busy == ["0" * 32]
+    assert "for 1 writers that began" in caplog.text
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize("content", [None, b"{", dump("intent", {"created": "yesterday"})])
 def test_an_abandoned_writer_is_revoked(repository: Repository, content: bytes | None) -> None:
     write_intent(repository, "0" * 32)
+    repository.store.put(layout.blob(f"00/{'0' * 64}-{'0' * 16}"), b"its blob")
     if content is not None:
         repository.store.put(layout.intent("0" * 32), content)
     swept = sweep(repository, replace(CAUSE, at=NOW + timedelta(days=1)))

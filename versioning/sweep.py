@@ -7,6 +7,7 @@ Clocks decide only which writers count as abandoned; one taken for dead by mista
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from versioning.repository import Repository
 
 POLL_SECONDS = 0.2
+# A wait that is longer than this wants to be explained.
+PATIENT_SECONDS = 3.0
+logger = logging.getLogger("versioning")
 _MARK = dump("mark", {})
 _REVOKED = dump("revoked", {})
 
@@ -113,7 +117,8 @@ class _Sweep:
         # What is kept now stays so, but for erasures; marking less than all garbage is harmless.
         self._keep_blobs(erased)
         marked = self._mark()
-        if not self._close_intents():
+        # Where nothing is to be deleted, nobody need be waited for.
+        if marked and not self._close_intents():
             return self.swept
         self._keep_blobs(erased)
         for name, size_bytes in marked.items():
@@ -161,12 +166,20 @@ class _Sweep:
 
     def _close_intents(self) -> bool:
         """Wait for the writers that may have missed a mark; whether none of them is left."""
-        ends = time.monotonic() + self._patience.wait_seconds
+        began = time.monotonic()
+        tell, ends = began + PATIENT_SECONDS, began + self._patience.wait_seconds
         waiting = self._intents()
         while waiting := {item for item in waiting if self._is_open(item)}:
-            if time.monotonic() >= ends:
+            if (now := time.monotonic()) >= ends:
                 self.swept.busy = sorted(waiting)
                 return False
+            if now >= tell:
+                logger.warning(
+                    "waiting %.0f s at most for %d writers that began and did not end yet",
+                    ends - now,
+                    len(waiting),
+                )
+                tell = ends
             time.sleep(POLL_SECONDS)
         return True
 
