@@ -144,7 +144,15 @@ def test_a_long_wait_for_a_writer_is_told(
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("content", [None, b"{", dump("intent", {"created": "yesterday"})])
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"{",
+        dump("intent", {"created": "yesterday"}),
+        dump("intent", {"created": "2050-01-01T00:00:00+00:00"}),
+    ],
+)
 def test_an_abandoned_writer_is_revoked(repository: Repository, content: bytes | None) -> None:
     write_intent(repository, "0" * 32)
     repository.store.put(layout.blob(f"00/{'0' * 64}-{'0' * 16}"), b"its blob")

@@ -193,7 +193,8 @@ class _Sweep:
         if self._store.exists(version):
             return False
         try:
-            is_young = self._cause.at - self._begun(version_id) < self._patience.abandoned
+            # Either way: a writer whose clock was far ahead would be waited for until then.
+            is_young = abs(self._cause.at - self._begun(version_id)) < self._patience.abandoned
         except NotFoundError:
             # Its writer deleted it, and does that only after its version is there.
             return False
