@@ -623,7 +623,8 @@ def test_prune_tells_people_what_goes_and_what_to_type_next(
     plan = told.split("--plan ")[1].split()[0]
     assert f"versioning undo {plan}" in read("prune", "--apply", "--plan", plan)
     assert "1 versions are back" in read("undo", plan)
-    assert "Nothing to expire" in read("prune")
+    assert "Nothing to expire: 2 versions" in read("prune")
+    assert read("prune", "--apply").count("undo") == 0
 
 
 def test_prune_reads_the_policy_of_the_project(
@@ -633,6 +634,11 @@ def test_prune_reads_the_policy_of_the_project(
     said = POLICY.replace("[[rules]]", "[[tool.versioning.retention.rules]]")
     (tmp_path / "pyproject.toml").write_text(f"[tool.versioning.retention]\n{said}", "utf-8")
     assert [item["id"] for item in ask("prune")["expire"]] == [flights["clean0"].id]
+    # What says anything at all is the policy, even where it says what holds anyway.
+    (tmp_path / "pyproject.toml").write_text("[tool.versioning.retention]\nmin_age = '1d'", "utf-8")
+    assert ask("prune")["policy"]["rules"] == []
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'", "utf-8")
+    assert [rule["keep_last"] for rule in ask("prune")["policy"]["rules"]] == [10]
 
 
 @pytest.mark.parametrize(

@@ -95,3 +95,10 @@ def test_only_places_are_relative_to_the_file(tmp_path: Path) -> None:
     settings = Settings.load({}, tmp_path)
     assert settings.files == "key"
     assert settings.repository == str(tmp_path / "here")
+
+
+@pytest.mark.parametrize("text", ["tool = 3", "[tool]\nversioning = 3"])
+def test_what_is_no_table_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(FormatError, match="is 3: it must be a table"):
+        Settings.load({}, start=tmp_path)

@@ -97,6 +97,13 @@ def find_project(start: Path) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
+def table_in(document: Any, *names: str) -> Any:
+    """What a TOML document says under `names`, one below the other; what is no table is given."""
+    for name in names:
+        document = document.get(name, {}) if isinstance(document, dict) else document
+    return document
+
+
 def _from_file(path: Path | None) -> dict[str, Any]:
     """What `[tool.versioning]` sets; folders in it are relative to the file."""
     if path is None:
@@ -110,9 +117,13 @@ def _from_file(path: Path | None) -> dict[str, Any]:
 @lru_cache
 def _parsed(path: Path, seen: tuple[int, ...]) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("versioning", {})
+        document = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path} is not TOML ({error}); mend it", path=str(path)) from error
+    table = table_in(document, "tool", "versioning")
+    if not isinstance(table, dict):
+        said = f"[tool.versioning] in {path} is {table!r}: it must be a table; correct or remove it"
+        raise FormatError(said, path=str(path))
     # The policy of retention reads a table of its own.
     if unknown := sorted(table.keys() - _READERS.keys() - {"retention"}):
         raise FormatError(

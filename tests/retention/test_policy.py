@@ -57,6 +57,7 @@ def test_a_project_can_hold_its_policy(tmp_path: Path) -> None:
         ("[[rules]]\nkeep_last = true", "rules.1.keep_last: Input should be a valid integer"),
         ("price_per_gb_month = inf", "price_per_gb_month: Input should be a finite number"),
         ("keep_forever = true", "keep_forever: Extra inputs are not permitted"),
+        ("keep_forever = true", "Known fields: rules, min_age, trash"),
         ("[[rules]]\nkeep_last = -1", "rules.1.keep_last"),
         ("[[rules]]\nstep = 'a'\n[[rules]]\nkeep_last = 1", "rules.1: it keeps nothing"),
         ("[[rules]]\nkeep_lst = 3\nkeep_last = 1", "rules.1.keep_lst: Extra"),

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from versioning.plans import Plan, Saved
     from versioning.prune import Applied
     from versioning.retention import Decision, Policy
+    from versioning.sweep import Swept
 
 SHOWN = 20
+# What a month must save at least to be told as a number.
+MIN_SAVED = 0.01
 
 
 def prune(
@@ -93,7 +96,7 @@ def _policy(path: Path | None) -> Policy:
     found = path or find_project(Path.cwd())
     chosen = Policy.read(found) if found else Policy()
     # A project that says nothing of retention gets the careful default, a file that is named not.
-    return Policy.default() if path is None and chosen == Policy() else chosen
+    return chosen if path is not None or chosen.model_fields_set else Policy.default()
 
 
 def _cause() -> Cause:
@@ -146,19 +149,25 @@ def _saved(repository: Repository, plan: Saved) -> dict[str, Any]:
 
 
 def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[RenderableType]:
-    expire, keep = document["expire"], document["keep"]
+    plan, expire, keep = document["plan"], document["expire"], document["keep"]
     if expire:
         yield _by_step(expire, keep)
         yield _details(expire)
     if len(expire) > SHOWN:
         yield line(f"... and {len(expire) - SHOWN} more: --json lists all of them")
-    if applied is not None:
-        yield from _done(document["plan"], applied)
+    if expire and applied is not None:
+        undo_it = f": versioning undo {plan}" if applied.expired else ""
+        yield line(f"{len(applied.expired)} versions are in the trash{undo_it}")
+        for version_id, reason in applied.spared.items():
+            yield line(f"{short(version_id)} is spared: {reason}")
     elif expire:
         yield line(_worth(document))
-        yield line(f"Nothing is done yet: versioning prune --apply --plan {document['plan']}")
+        yield line(f"Nothing is done yet: versioning prune --apply --plan {plan}")
     else:
-        yield line(f"Nothing to expire: {len(keep)} versions that hold bytes all stay.")
+        stay = f": {len(keep)} versions that hold bytes all stay" if keep else ""
+        yield line(f"Nothing to expire{stay}.")
+    if applied is not None:
+        yield from _swept(applied.swept)
 
 
 def _worth(document: dict[str, Any]) -> str:
@@ -166,15 +175,12 @@ def _worth(document: dict[str, Any]) -> str:
     told = f"{len(document['expire'])} versions would go, {seconds} to make again"
     if "freed_bytes" not in document:
         return f"{told}."
-    month = f"{document['saved_per_month']:.2g} a month"
+    saved = document["saved_per_month"]
+    month = f"{saved:.2f} a month" if saved >= MIN_SAVED else "next to nothing a month"
     return f"{told}; {size(document['freed_bytes'])} would be free ({month})."
 
 
-def _done(plan: str, applied: Applied) -> Iterator[RenderableType]:
-    yield line(f"{len(applied.expired)} versions are in the trash: versioning undo {plan}")
-    for version_id, reason in applied.spared.items():
-        yield line(f"{short(version_id)} is spared: {reason}")
-    swept = applied.swept
+def _swept(swept: Swept) -> Iterator[RenderableType]:
     if swept.deleted:
         count, freed = len(swept.deleted), size(swept.freed_bytes)
         yield line(f"{count} blobs were deleted that no version needs any more: {freed} are free.")

@@ -32,6 +32,7 @@ from pydantic import (
 )
 
 from versioning.errors import FormatError
+from versioning.settings import table_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,8 +171,7 @@ class Policy(_Strict):
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise FormatError(f"{path} cannot be read as TOML: {error}", path=str(path)) from error
         if path.name == "pyproject.toml":
-            for table in ("tool", "versioning", "retention"):
-                document = document.get(table, {}) if isinstance(document, dict) else document
+            document = table_in(document, "tool", "versioning", "retention")
         return cls.of(document, str(path))
 
     @classmethod
@@ -184,9 +184,12 @@ class Policy(_Strict):
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            said = "; ".join(_said(dict(item)) for item in error.errors(include_url=False))
-            known = ", ".join([*cls.model_fields, *(f"rules.{x}" for x in Rule.model_fields)])
-            raise FormatError(f"{name}: {said}. Known fields: {known}", path=name) from error
+            errors = error.errors(include_url=False)
+            said = "; ".join(_said(dict(item)) for item in errors)
+            if any(item["type"] == "extra_forbidden" for item in errors):
+                known = [*cls.model_fields, *(f"rules.{x}" for x in Rule.model_fields)]
+                said += f". Known fields: {', '.join(known)}"
+            raise FormatError(f"{name}: {said}", path=name) from error
 
 
 def _said(error: dict[str, Any]) -> str:
