@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.code.conftest import differences, digests
 from tests.code.edits import Case, edited
+from versioning.code import code_leaves
 
 CASES = [
     Case(
@@ -1070,3 +1072,44 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.claim)
 def test_an_edit_of_a_class_changes_the_leaves_that_a_person_would_name(project, case):
     assert edited(project, case) == (case.changes, set())
+
+
+HOLDERS = {
+    "a queue": "from collections import deque\nHELD = deque([Rule()])\n",
+    "a view of a dict": "import types\nHELD = types.MappingProxyType({1: Rule()})\n",
+    "a caller of a method": "import operator\nHELD = operator.methodcaller('go', Rule())\n",
+    "a private slot": """
+class Outer:
+    __slots__ = ("__rule",)
+
+    def __init__(self, rule):
+        self.__rule = rule
+
+HELD = Outer(Rule())
+""",
+    "an array": "import numpy\nHELD = numpy.array([Rule()], dtype=object)\n",
+    "a table": "import pandas\nHELD = pandas.DataFrame({'rule': [Rule()]})\n",
+}
+
+
+@pytest.mark.parametrize("made", HOLDERS.values(), ids=HOLDERS)
+def test_what_objects_do_counts_wherever_a_global_holds_them(project, made):
+    rule = "class Rule:\n    def go(self):\n        return 1\n\n"
+    project.write(
+        steps="from .held import HELD\n\ndef step(x):\n    return HELD\n", held=rule + made
+    )
+    assert project.change("held", "return 1", "return 2") == {"held:Rule.go"}
+
+
+@pytest.mark.parametrize("holder", list(HOLDERS)[:4])
+def test_what_objects_do_counts_wherever_an_argument_holds_them(project, holder):
+    rule = "class Rule:\n    def go(self):\n        return 1\n\n"
+    project.write(steps="def step(x):\n    return x\n", held=rule + HOLDERS[holder])
+
+    def leaves() -> dict[str, str]:
+        step = project.load().step
+        return digests(code_leaves(step, arguments=[project.load("held").HELD]))
+
+    before = leaves()
+    project.edit("held", "return 1", "return 2")
+    assert differences(before, leaves()) == {"held:Rule.go"}

@@ -19,7 +19,7 @@ from versioning.code.objects import BUILTINS, is_offered, is_ours, qualified_nam
 from versioning.code.places import file_of_module
 from versioning.encoding import register_encoder
 from versioning.encoding.objects import state_of
-from versioning.encoding.registry import encodes_rest, registered
+from versioning.encoding.registry import encodes_rest, registered, tells_classes
 from versioning.keys import root_key
 
 if TYPE_CHECKING:
@@ -59,6 +59,14 @@ def register(close: Callable[[Any], CodeClosure]) -> None:
     register_encoder(logging.Logger, "logger", lambda value, to: to.text(value.name))
     register_encoder(ContextVar, "context variable", _variable)
     encodes_rest(_instance, tag="object")
+    tells_classes(_follow)
+
+
+def _follow(cls: type) -> None:
+    """Let the walk follow what objects do, wherever they are held: in an array, in a table."""
+    names = NAMES.get()
+    if names is not None and is_ours(cls):
+        names.name_of(cls)
 
 
 def _builtin(value: Any, to: Encoder) -> None:

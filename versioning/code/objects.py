@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import operator
 import sys
 import types
+from collections import deque
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from versioning.code.places import is_first_party
 from versioning.encoding import file_digest
+from versioning.encoding.objects import attributes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +30,9 @@ BUILTINS = (
 )
 # What estimators and modules of libraries have, which are made of parts that may be ours.
 _COMPOSED = ("get_params", "named_modules")
-_CONTAINERS = (list, tuple, set, frozenset)
-_PLAIN = frozenset({dict, *_CONTAINERS})
+_CONTAINERS = (list, tuple, set, frozenset, deque)
+_PLAIN = frozenset({dict, list, tuple, set, frozenset})
+_GETTERS = (operator.itemgetter, operator.attrgetter, operator.methodcaller, slice)
 # Where wrappers of other libraries keep the function: Prefect, functools, numba, pydantic.
 _INSIDE = ("fn", "__wrapped__", "py_func", "wrapped")
 
@@ -100,7 +104,7 @@ def held_by(container: Any) -> list[Any]:
 
 def parts_of(value: Any) -> Iterator[Any]:
     """What a value directly holds, when it is a container or an object with attributes."""
-    if isinstance(value, dict):
+    if isinstance(value, dict | types.MappingProxyType):
         yield from value.keys()
         yield from value.values()
     elif isinstance(value, _CONTAINERS):
@@ -109,13 +113,9 @@ def parts_of(value: Any) -> Iterator[Any]:
         yield from (value.func, value.args, value.keywords)
     elif isinstance(value, MethodType):
         yield from (value.__func__, value.__self__)
-    held = getattr(value, "__dict__", None)
-    if isinstance(held, dict):
-        yield from held.values()
-    for cls in type(value).__mro__:
-        slots = cls.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            yield getattr(value, name, None)
+    elif isinstance(value, _GETTERS):
+        yield from value.__reduce__()[1]
+    yield from (held for _, held in attributes_of(value))
 
 
 def is_ours(cls: type) -> bool:

@@ -50,10 +50,11 @@ _IGNORED = frozenset({"__weakref__", "__dict__", "_attrs_cached_hash"})
 def state_of(value: object) -> dict[str, object]:
     """What an object holds in its `__dict__` and slots, without cached properties."""
     cls = type(value)
-    return {name: held for name, held in _attributes(value) if not _is_cached(cls, name)}
+    return {name: held for name, held in attributes_of(value) if not _is_cached(cls, name)}
 
 
-def _attributes(value: object) -> Iterator[tuple[str, object]]:
+def attributes_of(value: object) -> Iterator[tuple[str, object]]:
+    """Names and values in the `__dict__` and the slots of an object."""
     yield from getattr(value, "__dict__", {}).items()
     for base in type(value).__mro__:
         slots = base.__dict__.get("__slots__", ())

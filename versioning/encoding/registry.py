@@ -65,6 +65,7 @@ class Rule:
 _rules: dict[type, Rule] = {}
 _structures: list[tuple[Callable[[type], bool], Rule]] = []
 _rest: list[Rule] = []
+_told: list[Callable[[type], None]] = []
 _owners: dict[str, str] = {}
 
 
@@ -120,6 +121,11 @@ def encodes_rest(encode: Encode, *, tag: str) -> None:
     _owners[tag] = "versioning"
     _rest[:] = [Rule(tag, encode)]
     rule_for.cache_clear()
+
+
+def tells_classes(tell: Callable[[type], None]) -> None:
+    """Let `tell` hear of the class of each value that is written under the name of its class."""
+    _told.append(tell)
 
 
 def add_rule(cls: type, rule: Rule) -> None:
@@ -183,7 +189,13 @@ def _inherited(cls: type) -> Rule | None:
 
 def _named(rule: Rule, cls: type) -> Rule:
     opening = header(rule.tag, qualified_name(cls))
-    return Rule(rule.tag, rule.encode, rule.family, rule.is_atomic, opening)
+
+    def encode(value: Any, to: Encoder) -> None:
+        for tell in _told:
+            tell(cls)
+        rule.encode(value, to)
+
+    return Rule(rule.tag, encode, rule.family, rule.is_atomic, opening)
 
 
 def _by_name_or(rule: Rule | None) -> Rule:
