@@ -57,7 +57,7 @@ class Call:
         code: The closure of its body.
         found: The version that answers it, once `find` has seen one.
         committed: The version its own output became.
-        lost: The tuple that is bound to its key, if a part of it is gone.
+        lost: What is bound to its key and no answer: a tuple without a part, hidden reads.
         watch: What its body reads, once it runs.
         is_audit: Whether its body runs to be compared with what was found.
     """
@@ -92,7 +92,7 @@ class Call:
             self.found = bound_with_files(self.repository, self.leaves, self._root)
         else:
             self.found = self.repository.lookup(self.key)
-        if self.found and not self._is_whole(self.found):
+        if self.found and not self._is_answer(self.found):
             self.found, self.lost = None, self.found
         return self.found is not None
 
@@ -170,7 +170,7 @@ class Call:
             value = [str(part.digest) for part in parts]
         codec = None if "outputs" in draft.meta else self.step.codec
         if self.lost is not None:
-            # A tuple that lost a part is whole by itself, and would be adopted.
+            # It is whole by itself, and would be adopted.
             self.repository.unbind(self.lost)
         self.committed = self.repository.commit(
             value, draft, replace=replace, bind=bind, codec=codec
@@ -247,11 +247,13 @@ class Call:
         if (around := current()) is not None:
             around.join(files_of(record), self._root)
 
-    def _check_strict(self) -> None:
+    @property
+    def _is_strict(self) -> bool:
         strict = self.step.strict
-        if not (self.repository.settings.strict if strict is None else strict):
-            return
-        if hidden := self.hidden:
+        return self.repository.settings.strict if strict is None else strict
+
+    def _check_strict(self) -> None:
+        if self._is_strict and (hidden := self.hidden):
             raise UnkeyableError(
                 f"{self.step.name} is strict and read what its key cannot see: {told(hidden)}. "
                 f"Nothing was stored. Pass it on instead ({advice(hidden)}), or set strict=False",
@@ -309,10 +311,11 @@ class Call:
         kind = _tuple_type(self.step.function, record.meta)
         return kind(*parts) if kind else tuple(parts)
 
-    def _is_whole(self, record: VersionRecord) -> bool:
-        """Whether every part of a tuple is there, to stay, and says what it did when bound."""
-        if "outputs" not in record.meta:
-            return True
+    def _is_answer(self, record: VersionRecord) -> bool:
+        """Whether a tuple is whole, as it was bound, to stay; a strict step asks for more."""
+        is_hidden = self._is_strict and record.meta.get("hidden")
+        if is_hidden or "outputs" not in record.meta:
+            return not is_hidden
         try:
             output = self._output(record)
             parts = output if isinstance(output, tuple) else (output,)

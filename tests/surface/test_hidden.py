@@ -78,6 +78,18 @@ def test_a_strict_step_fails_before_anything_is_stored(repository: Repository) -
     assert list(repository.bindings()) == []
 
 
+def test_a_strict_step_takes_no_version_that_was_made_from_what_its_key_cannot_see(
+    settings_file: Path,
+) -> None:
+    found = reading.configured(2)
+    settings_file.write_text("rate = 2")
+    with pytest.raises(UnkeyableError, match="is strict and read"):
+        reading.configured.with_options(strict=True)(2)
+    assert reading.configured(2).id == found.id
+    plain = reading.plain(3)
+    assert reading.plain.with_options(strict=True)(3).id == plain.id
+
+
 def test_the_setting_makes_all_steps_strict_and_a_step_may_be_excused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
