@@ -76,3 +76,15 @@ def test_what_is_replaced_by_its_equal_needs_no_other_walk(monkeypatch, table, c
     before = closed()
     change()
     assert closed() is before
+
+
+def test_what_a_module_makes_when_it_is_asked_is_asked_for_at_every_call(project):
+    project.write(
+        steps="from . import conf\n\ndef step(x):\n    return conf.rate\n",
+        conf="RATES = {'rate': 1}\n\ndef __getattr__(name):\n    return RATES[name]\n",
+    )
+    steps = project.load()
+    before = code_leaves(steps.step)
+    assert code_leaves(steps.step) is before
+    steps.conf.RATES["rate"] = 2
+    assert code_leaves(steps.step).leaves != before.leaves

@@ -619,3 +619,20 @@ def test_a_function_made_of_another_code_object_is_not_mistaken(project):
     module = project.load()
     swapped = FunctionType(module.other.__code__, vars(module), "step")
     assert code_leaves(swapped).leaves == code_leaves(module.other).leaves
+
+
+def test_texts_of_code_that_only_the_running_body_has_are_warned_of(project):
+    project.write(
+        steps="""
+        class Prompt:
+            'Say it.'
+
+            def text(self):
+                return self.__doc__
+
+        def step(x):
+            return Prompt().text(), Prompt.__doc__
+        """
+    )
+    (warning,) = project.close().warnings
+    assert "Prompt.text: line 6: __doc__ may be of code" in warning

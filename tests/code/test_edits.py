@@ -12,6 +12,30 @@ CASES = [
         {"steps:f.__doc__"},
     ),
     Case(
+        "the docstring of a module, where it is read",
+        {
+            "steps": "from .m import f\n\ndef step(x):\n    return f()\n",
+            "m": "'a'\n\ndef f():\n    return __doc__\n",
+        },
+        ("m", "'a'", "'b'"),
+        {"m:__doc__"},
+    ),
+    Case(
+        "what is done where a setting of the project is called as that of typing is",
+        {
+            "steps": """
+            class Conf:
+                TYPE_CHECKING = True
+
+            def step(x):
+                if Conf.TYPE_CHECKING:
+                    return 1
+            """
+        },
+        ("steps", "return 1", "return 2"),
+        {"steps:step"},
+    ),
+    Case(
         "the annotations of a helper, where they are read",
         {"steps": "def f(x: int):\n    pass\n\ndef step(x):\n    return f.__annotations__\n"},
         ("steps", "int", "str"),

@@ -105,6 +105,10 @@ DIFFERENT = {
     "shown with its name": ("y = x\nreturn f'{y=}'", "z = x\nreturn f'{z=}'"),
     "found in the frame": ("y = x\nreturn sys._getframe()", "z = x\nreturn sys._getframe()"),
     "found in the stack": ("y = x\nreturn inspect.stack()", "z = x\nreturn inspect.stack()"),
+    "found by its place among cells": (
+        "a, b = x\ndef run():\n    return a, b\nreturn run.__closure__[0]",
+        "z, b = x\ndef run():\n    return z, b\nreturn run.__closure__[0]",
+    ),
     "a mangled name": ("__y = x\nreturn _A__y", "__z = x\nreturn _A__y"),
     "a name that is imported": ("import a.y\nreturn a", "import b.y\nreturn b"),
     "a name in an annotation that stays": (

@@ -18,7 +18,7 @@ from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from types import CellType, FunctionType
+    from types import CellType, FunctionType, ModuleType
 
     from versioning.code.objects import Contents
     from versioning.digest import Digest
@@ -90,6 +90,7 @@ class Log:
     """What was seen. It holds on to all of it, so that identities stay meaningful."""
 
     reads: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = field(default_factory=dict)
+    asked: list[tuple[ModuleType, str, Any]] = field(default_factory=list)
     cells: list[tuple[CellType, Any]] = field(default_factory=list)
     functions: list[FunctionType] = field(default_factory=list)
     codes: list[Any] = field(default_factory=list)
@@ -114,6 +115,12 @@ class Log:
             known = self.reads[id(mapping)] = (mapping, {})
         # Of two looks the first counts: others have seen that, too.
         known[1].setdefault(name, found)
+        return found
+
+    def ask(self, module: ModuleType, name: str) -> Any:
+        """What a module answers that is asked for `name`, or MISSING; noted."""
+        found = getattr(module, name, MISSING)
+        self.asked.append((module, name, found))
         return found
 
     def cell(self, cell: CellType) -> Any:
@@ -143,6 +150,7 @@ class Log:
                 _are_same(map(mapping.get, seen, repeat(MISSING)), seen.values())
                 for mapping, seen in self.reads.values()
             )
+            and all(getattr(module, name, MISSING) is was for module, name, was in self.asked)
             and all(contents(cell) is was for cell, was in self.cells)
             and _are_same(map(_CODE, self.functions), self.codes)
             and _are_same(map(_DEFAULTS, self.functions), self.defaults)

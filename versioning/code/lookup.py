@@ -31,7 +31,7 @@ _PLAIN: Any = object.__getattribute__
 _OWN_NAMES = (FunctionType, type, ModuleType)
 # Facts about where a module lies, which must not count.
 _PLACES = frozenset(
-    {"__name__", "__file__", "__path__", "__spec__", "__loader__", "__package__", "__doc__"}
+    {"__name__", "__file__", "__path__", "__spec__", "__loader__", "__package__"}
     | {"__builtins__", "__cached__", "__debug__", "__class__"}
 )
 # What the normal form of a function leaves out, and code may read all the same.
@@ -187,10 +187,10 @@ class Lookup:
 
     def _submodule(self, module: ModuleType, name: str) -> Any:
         full = f"{module.__name__}.{name}"
-        if hasattr(module, "__path__") and self._spec(full) is not None:
+        if "__path__" in vars(module) and self._spec(full) is not None:
             return self._load(full)
-        # A module may make names when they are asked for.
-        return getattr(module, name, MISSING) if "__getattr__" in vars(module) else MISSING
+        # A module may make names when they are asked for, another thing each time.
+        return self.log.ask(module, name) if "__getattr__" in vars(module) else MISSING
 
     def _class_data(self, cls: type, name: str, found: Found) -> Found | None:
         """An attribute of a class that is data, found as the class would find it."""

@@ -23,7 +23,10 @@ _BARREN = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, 
 _BLIND_CALLS = frozenset(
     {"eval", "exec", "globals", "__import__", "import_module"}
     | {"__subclasses__", "get_annotations", "get_type_hints", "getsource", "getsourcelines"}
+    | {"getdoc"}
 )
+# What the normal form leaves out; of a name of the module it is followed.
+_LEFT_OUT = frozenset({"__annotations__", "__doc__"})
 _Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
@@ -139,6 +142,8 @@ class _Collector(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         path = attribute_path(node)
+        if node.attr in _LEFT_OUT and (path is None or self._lookup(path[0]) is not None):
+            self._warn(node, f"{node.attr} may be of code whose key cannot see it")
         if path is None:
             self.generic_visit(node)
         elif path[:2] == ("sys", "modules"):

@@ -123,7 +123,7 @@ def _block(statements: list[ast.stmt], *, keeps: bool) -> None:
     """Bring statements into normal form; `keeps` says whether annotations of variables stay."""
     kept: list[ast.stmt] = []
     for statement in statements:
-        if isinstance(statement, ast.If) and last_name(statement.test) == "TYPE_CHECKING":
+        if isinstance(statement, ast.If) and _is_for_checkers(statement.test):
             _block(statement.orelse, keeps=keeps)
             kept.extend(statement.orelse)
         elif not _is_idle(statement):
@@ -166,6 +166,16 @@ def _strip_hints(node: FunctionNode) -> None:
         for argument in arguments_of(node.args):
             argument.annotation = _read_by_us(argument.annotation)
         node.returns = None
+
+
+def _is_for_checkers(test: ast.expr) -> bool:
+    """Whether `test` is `TYPE_CHECKING` of `typing`, and nothing else of that name."""
+    match test:
+        case ast.Name("TYPE_CHECKING"):
+            return True
+        case ast.Attribute(ast.Name("typing" | "t"), "TYPE_CHECKING"):
+            return True
+    return False
 
 
 def _is_idle(statement: ast.AST) -> bool:

@@ -32,6 +32,8 @@ _FRAMES = frozenset(
     | {"f_locals", "tb_frame", "gi_frame", "cr_frame", "ag_frame", "walk_stack", "walk_tb"}
     | {"settrace", "setprofile", "extract_stack", "capture_locals", "getsource", "getsourcelines"}
     | {"__code__", "co_varnames", "co_cellvars", "co_freevars", "co_names", "getclosurevars"}
+    # Cells lie in the order of their names.
+    | {"__closure__", "cell_contents"}
 )
 _FRAME_LIBRARIES = frozenset(
     {"duckdb", "executing", "formulaic", "icecream", "numexpr", "pandasql", "patsy", "statsmodels"}
