@@ -627,6 +627,16 @@ def test_prune_tells_people_what_goes_and_what_to_type_next(
     assert read("prune", "--apply").count("undo") == 0
 
 
+def test_what_is_deleted_at_once_is_not_said_to_be_in_the_trash(
+    flights: dict[str, Version], read: Ask, policy: str
+) -> None:
+    Path(policy).write_text(f"trash = '0s'\n{POLICY}", "utf-8")
+    told = read("prune", "--policy", policy, "--apply")
+    assert "0 versions are in the trash\n" in told
+    assert "1 versions are expired" in told
+    assert "1 blobs were deleted" in told
+
+
 def test_prune_reads_the_policy_of_the_project(
     flights: dict[str, Version], ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,8 +156,9 @@ def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[Rende
     if len(expire) > SHOWN:
         yield line(f"... and {len(expire) - SHOWN} more: --json lists all of them")
     if expire and applied is not None:
-        undo_it = f": versioning undo {plan}" if applied.expired else ""
-        yield line(f"{len(applied.expired)} versions are in the trash{undo_it}")
+        trashed = set(applied.expired) - set(applied.swept.erased)
+        undo_it = f": versioning undo {plan}" if trashed else ""
+        yield line(f"{len(trashed)} versions are in the trash{undo_it}")
         for version_id, reason in applied.spared.items():
             yield line(f"{short(version_id)} is spared: {reason}")
     elif expire:
@@ -181,6 +182,8 @@ def _worth(document: dict[str, Any]) -> str:
 
 
 def _swept(swept: Swept) -> Iterator[RenderableType]:
+    if swept.erased:
+        yield line(f"{len(swept.erased)} versions are expired: their trash period is over.")
     if swept.deleted:
         count, freed = len(swept.deleted), size(swept.freed_bytes)
         yield line(f"{count} blobs were deleted that no version needs any more: {freed} are free.")
