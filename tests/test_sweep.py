@@ -15,7 +15,7 @@ from versioning import layout
 from versioning.digest import digest_bytes
 from versioning.envelope import dump
 from versioning.errors import FormatError, IntegrityError, NotFoundError
-from versioning.expiry import ERASED, RESTORED, TRASHED, Cause, Expiry
+from versioning.expiry import ERASED, RESTORED, TRASHED, Cause, Expiry, states
 from versioning.records import VersionRecord
 from versioning.repository import Repository
 from versioning.storage import Store
@@ -52,6 +52,19 @@ def test_a_trashed_version_answers_no_more_and_keeps_its_bytes(repository: Repos
     last = Expiry(repository).last(record.id)
     assert last is not None
     assert (last.state, last.cause) == (TRASHED, CAUSE)
+
+
+def test_only_the_journals_that_are_asked_for_are_read(repository: Repository) -> None:
+    records = [repository.commit(LARGE, draft(name)) for name in "abc"]
+    for record in records:
+        Expiry(repository).trash(record.id, CAUSE)
+    # One that cannot be read is not in the way of the others.
+    repository.store.put(layout.trash(records[0].id, 0), b"{")
+    assert set(states(repository, TRASHED)) == {record.id for record in records[1:]}
+    assert list(states(repository, TRASHED, among=[records[2].id])) == [records[2].id]
+    counting = CrashingStore(repository.store, 2)
+    asked = states(_through(counting, repository), TRASHED, among=[records[2].id])
+    assert list(asked) == [records[2].id]
 
 
 def test_undo_brings_everything_back(repository: Repository) -> None:

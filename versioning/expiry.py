@@ -20,7 +20,7 @@ from versioning.errors import FormatError, NotFoundError
 from versioning.journals import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from versioning.repository import Repository
 
@@ -165,10 +165,20 @@ class Expiry:
             ) from error
 
 
-def states(repository: Repository, state: str) -> Iterator[str]:
-    """Ids of the versions whose newest entry is `state`; those that cannot be read are left out."""
+def states(
+    repository: Repository, state: str, among: Collection[str] | None = None
+) -> Iterator[str]:
+    """Ids of the versions whose newest entry is `state`; those that cannot be read are left out.
+
+    Args:
+        repository: Where they are.
+        state: `trashed`, `restored` or `erased`.
+        among: The versions that are asked for; all when None.
+    """
     expiry = Expiry(repository)
     for version_id, name in expiry.newest().items():
+        if among is not None and version_id not in among:
+            continue
         try:
             if expiry.entry(name).state == state:
                 yield version_id

@@ -42,7 +42,7 @@ def statuses(
     found = {
         version_id: _status(names, sizes, aside) for version_id, names in lost.items() if names
     }
-    return dict.fromkeys(blobs.keys() & set(states(repository, TRASHED)), TRASHED) | found
+    return dict.fromkeys(states(repository, TRASHED, among=blobs.keys()), TRASHED) | found
 
 
 def _status(lost: list[str], sizes: dict[str, int | None], aside: set[str]) -> str:
