@@ -147,9 +147,9 @@ def test_a_fork_does_not_beat_for_its_parent(store: Store, leases: Leases) -> No
 
     lease, _ = taken(leases)
     try:
-        assert module._heart._leases == {lease}
+        assert module._heart()._leases == {lease}
         module._forget()
-        assert module._heart._leases == set()
+        assert module._heart()._leases == set()
     finally:
         leases.release(lease)
 

@@ -144,7 +144,7 @@ class Leases:
 
     def release(self, lease: Lease) -> None:
         """Let others have the key; a lost lease is released too."""
-        _heart.drop(lease)
+        _heart().drop(lease)
         lease.end()
 
 
@@ -169,7 +169,7 @@ class Waiter:
         lease = Lease(self._store, self._key, generation, self._ttl_seconds)
         if not lease.take():
             return None
-        _heart.keep(lease)
+        _heart().keep(lease)
         return lease
 
     def _is_silent(self, generation: int) -> bool:
@@ -241,13 +241,10 @@ def _promised_ttl(data: bytes, name: str) -> float:
     return min(float(ttl), MAX_TTL_SECONDS) if isinstance(ttl, int | float) else 0.0
 
 
-_heart = _Heart()
+_hearts: dict[int, _Heart] = {}
 
 
-def _forget() -> None:
-    """In a fork there is no thread, and the leases are the parent's."""
-    global _heart  # noqa: PLW0603
-    _heart = _Heart()
-
-
-os.register_at_fork(after_in_child=_forget)
+def _heart() -> _Heart:
+    """Of this process: a fork has no thread, and its parent's leases are not its own."""
+    # Asked by process rather than told at a fork: what runs there may wait for locks for ever.
+    return _hearts.get(os.getpid()) or _hearts.setdefault(os.getpid(), _Heart())
