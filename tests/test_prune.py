@@ -137,6 +137,17 @@ def test_what_is_pinned_named_or_used_since_is_spared(
     }
 
 
+@pytest.mark.parametrize("steps", [5, None, ["clean"], [{"id": 1}]])
+def test_nothing_is_carried_out_while_a_run_does_not_say_what_it_used(
+    repository: Repository, versions: list[Version], steps: Any
+) -> None:
+    found = made(repository, now=datetime.now(UTC))
+    repository.write_run("r1", "p", {"steps": steps})
+    with pytest.raises(FormatError, match="runs/r1/ does not say which versions were used"):
+        carried_out(repository, found.id)
+    assert all(repository.lookup(version.key) for version in versions)
+
+
 def test_a_step_that_read_a_version_since_spares_it(
     repository: Repository, versions: list[Version]
 ) -> None:

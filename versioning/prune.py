@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
-from versioning.errors import ConflictError
+from versioning.errors import ConflictError, FormatError
 from versioning.expiry import ERASED, TRASHED, Cause, Expiry
 from versioning.plans import protections, saved
 from versioning.sweep import Patience, Swept, sweep
@@ -61,6 +61,7 @@ def apply(
 
     Raises:
         NotFoundError: If the repository has no such plan.
+        FormatError: If what names, pins or used versions since cannot be read.
         ReadOnlyError: If it cannot be written.
     """
     plan = saved(repository, plan_id)
@@ -124,7 +125,19 @@ def _used_since(repository: Repository, moment: datetime) -> Iterator[tuple[str,
     for run in sorted(fresh):
         for part in repository.run_parts(run):
             if "ended" not in part or _ended(part) >= moment:
-                yield from ((run, str(row.get("version"))) for row in part.get("steps", ()))
+                yield from ((run, version_id) for version_id in _used(run, part))
+
+
+def _used(run: str, part: Mapping[str, Any]) -> list[str]:
+    try:
+        return [str(row["version"]) for row in part.get("steps", ())]
+    except (KeyError, TypeError) as error:
+        name = layout.run(run)
+        raise FormatError(
+            f"{name} does not say which versions were used ({error}); restore it from a backup, "
+            "or remove it",
+            name=name,
+        ) from error
 
 
 def _ended(part: Mapping[str, Any]) -> datetime:
