@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from versioning import repository as base
 from versioning.handles import Version
+from versioning.records import outputs
 from versioning.settings import Settings
 
 # How many former versions of a step are asked which one is nearest.
@@ -16,13 +19,15 @@ EARLIER = 32
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from versioning.catalog import Catalog
     from versioning.differences import Why
     from versioning.findings import Report
     from versioning.lineage import Lineage
+    from versioning.plans import Plan
+    from versioning.prune import Applied
     from versioning.records import VersionRecord
+    from versioning.retention import Policy
 
 __all__ = ["Repository", "Version", "open_repository"]
 
@@ -101,8 +106,17 @@ class Repository(base.Repository):
         return chosen[:limit]
 
     def pin(self, version_id: str | Version, reason: str) -> None:
-        """Protect the version that `version_id` names from retention; see `get`."""
-        super().pin(self.record(self.resolve(version_id)).id, reason)
+        """Protect the version that `version_id` names from retention; see `get`.
+
+        One that is in the trash comes back, and so do the parts of a tuple.
+        """
+        from versioning.expiry import Expiry, here
+
+        record = self.record(self.resolve(version_id))
+        super().pin(record.id, reason)
+        # Who erases asks for pins first, who pins looks into the trash last: no pin is overlooked.
+        for pinned in (record.id, *(part.id for part in outputs(record))):
+            Expiry(self).restore(pinned, replace(here(), rule=f"pinned: {reason}"))
 
     def unpin(self, version_id: str | Version) -> None:
         """Withdraw a pin; nothing happens when there is none."""
@@ -148,6 +162,45 @@ class Repository(base.Repository):
 
         version_id = None if name is None else self.resolve(name)
         return verify(self, version_id, set_aside=set_aside, witness=self.catalog)
+
+    def plan_prune(self, policy: Policy | None = None) -> Plan:
+        """What a policy of retention would expire now, and why; saved under its id.
+
+        Args:
+            policy: What to keep; a careful default when None.
+
+        Raises:
+            FormatError: If what names or pins versions cannot be read.
+        """
+        from versioning.plans import plan, save
+        from versioning.retention import Policy
+
+        made = plan(self, self.catalog, policy or Policy.default(), datetime.now(UTC))
+        save(self, made)
+        return made
+
+    def prune(self, plan: str | Plan) -> Applied:
+        """Carry a plan out as it stands, sparing what has been pinned, named or used since.
+
+        Raises:
+            NotFoundError: If this repository has no such plan.
+        """
+        from versioning.expiry import here
+        from versioning.prune import apply
+
+        return apply(self, self.catalog, plan if isinstance(plan, str) else plan.id, here())
+
+    def undo(self, plan: str | Plan) -> dict[str, bool]:
+        """Bring back what a plan expired: whether each version is back, by id.
+
+        Raises:
+            NotFoundError: If this repository has no such plan.
+            ConflictError: If nothing of it is in the trash.
+        """
+        from versioning.expiry import here
+        from versioning.prune import undo
+
+        return undo(self, plan if isinstance(plan, str) else plan.id, here())
 
 
 _opened: dict[str, Repository] = {}

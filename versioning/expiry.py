@@ -8,10 +8,13 @@ ledger: who did it, when, by which plan and rule.
 
 from __future__ import annotations
 
+import getpass
 import logging
+import os
+import socket
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
@@ -163,6 +166,17 @@ class Expiry:
                 f"{name} is no entry of a version's expiry ({error}); run `versioning verify`",
                 name=name,
             ) from error
+
+
+def here() -> Cause:
+    """The person and machine that act now; plan and rule are filled in by what is done."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a number that no user has.
+        user = f"uid-{os.getuid()}"
+    actor = f"{user}@{socket.gethostname()}"
+    return Cause(plan="", rule="", actor=actor, at=datetime.now(UTC))
 
 
 def states(

@@ -60,6 +60,12 @@ class Plan:
         return [item for item in self.decisions if item.keep]
 
     @property
+    def held_bytes(self) -> int:
+        """Length of all blobs that these versions need, before anything goes."""
+        held = {blob: n for item in self.decisions for blob, n in item.candidate.blobs.items()}
+        return sum(held.values())
+
+    @property
     def freed_bytes(self) -> int:
         """Length of the blobs that nothing which stays needs."""
         kept = {blob for item in self.keep for blob in item.candidate.blobs}

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections import Counter, defaultdict
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from versioning.api import Repository
-    from versioning.expiry import Cause
     from versioning.plans import Plan, Saved
     from versioning.prune import Applied
     from versioning.retention import Decision, Policy
@@ -50,6 +46,7 @@ def prune(
         apply: Carry the plan out, sparing what has been pinned, named or used since it was made.
         plan: A plan that was made before, to be shown or carried out as it stands.
     """
+    from versioning.expiry import here
     from versioning.plans import plan as planned
     from versioning.plans import save, saved
     from versioning.prune import apply as carry_out
@@ -57,7 +54,7 @@ def prune(
     if plan is not None and policy is not None:
         raise FormatError("a plan has its policy already: give --plan or --policy")
     repository = options.open(write=True)
-    cause = _cause()
+    cause = here()
     if plan is None:
         made = planned(repository, repository.catalog, _policy(policy), cause.at)
         save(repository, made)
@@ -78,9 +75,10 @@ def undo(plan: str, /, *, options: Options = PLAIN) -> int:
     Args:
         plan: Which one, as `prune` named it.
     """
+    from versioning.expiry import here
     from versioning.prune import undo as bring_back
 
-    back = bring_back(options.open(write=True), plan, _cause())
+    back = bring_back(options.open(write=True), plan, here())
     lost = [version_id for version_id, is_back in back.items() if not is_back]
     document = {"plan": plan, "restored": sorted(back.keys() - set(lost)), "deleted": sorted(lost)}
     told = f"{len(back) - len(lost)} versions are back"
@@ -97,13 +95,6 @@ def _policy(path: Path | None) -> Policy:
     chosen = Policy.read(found) if found else Policy()
     # A project that says nothing of retention gets the careful default, a file that is named not.
     return chosen if path is not None or chosen.model_fields_set else Policy.default()
-
-
-def _cause() -> Cause:
-    from versioning.expiry import Cause
-
-    actor = f"{getpass.getuser()}@{socket.gethostname()}"
-    return Cause(plan="", rule="", actor=actor, at=datetime.now(UTC))
 
 
 def _made(plan: Plan) -> dict[str, Any]:
