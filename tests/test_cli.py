@@ -324,7 +324,7 @@ def test_a_version_is_pinned_and_unpinned(
     version = flights["train1"]
     assert "--reason" in refused("pin", "train", code=2)
     assert ask("pin", "train", "--reason", "audit") == {
-        "id": version.id, "pinned": True, "reason": "audit",
+        "id": version.id, "pinned": True, "reason": "audit", "is_live": True,
     }  # fmt: skip
     assert repository.pins() == {version.id: "audit"}
     assert ask("unpin", version.id) == {"id": version.id, "pinned": False}
@@ -635,6 +635,8 @@ def test_what_is_deleted_at_once_is_not_said_to_be_in_the_trash(
     assert "0 versions are in the trash\n" in told
     assert "1 versions are expired" in told
     assert "1 blobs were deleted" in told
+    pinned = read("pin", flights["clean0"].id, "--reason", "audit")
+    assert "Its bytes are gone" in pinned
 
 
 def test_prune_reads_the_policy_of_the_project(

@@ -177,6 +177,22 @@ def test_what_was_pinned_or_named_in_the_trash_keeps_its_bytes(
     assert versions[0].load() == LARGE + b"\0"
 
 
+def test_a_pin_brings_back_what_is_in_the_trash(
+    repository: Repository, versions: list[Version]
+) -> None:
+    found = made(repository)
+    carried_out(repository, found.id)
+    parts = [{"id": v.id, "digest": v.digest, "seal": v.seal} for v in versions[:1]]
+    pair = repository.commit(["0"], replace(drafted("pair"), meta={"outputs": parts}))
+    repository.pin(pair.id, "audit")
+    repository.pin(versions[1], "audit")
+    assert all(repository.lookup(version.key) for version in versions)
+    later = NOW + timedelta(days=8)
+    assert not carried_out(repository, found.id, at=later).swept.erased
+    with pytest.raises(ConflictError, match="nothing is in the trash"):
+        undo(repository, found.id, CAUSE)
+
+
 def test_what_a_small_version_was_made_from_stays_with_it(
     repository: Repository, versions: list[Version]
 ) -> None:

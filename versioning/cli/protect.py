@@ -15,8 +15,13 @@ def pin(version: str, /, *, reason: str, options: Options = PLAIN) -> None:
     repository = options.open(write=True)
     found = repository.get(version)
     repository.pin(found, reason)
-    document = {"id": found.id, "pinned": True, "reason": reason}
-    options.answer(document, lambda: [line(f"{found.step} {short(found.id)} is pinned: {reason}")])
+    is_live = repository.is_live(found.record)
+    document = {"id": found.id, "pinned": True, "reason": reason, "is_live": is_live}
+    told = f"{found.step} {short(found.id)} is pinned: {reason}"
+    lost = (
+        "" if is_live else "\nIts bytes are gone, and no pin brings them back: run its step again"
+    )
+    options.answer(document, lambda: [line(told + lost)])
 
 
 def unpin(version: str, /, *, options: Options = PLAIN) -> None:
