@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -45,8 +46,22 @@ def watch_over(
 
 def root_of(function: object) -> str | None:
     """The folder of the project that a body belongs to; None when it has none."""
-    code = getattr(function, "__code__", None)
+    code = getattr(_body(function), "__code__", None)
     return project_root(code.co_filename) if code else None
+
+
+def _body(function: object) -> object:
+    """What runs at last, below decorators and partials; of an object, how it is called."""
+    while True:
+        held = getattr(function, "__dict__", {}).get("__wrapped__")
+        if held is None and isinstance(function, functools.partial):
+            held = function.func
+        if held is None:
+            break
+        function = held
+    if hasattr(function, "__code__"):
+        return function
+    return getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but what
 
 
 def _own_folders(repository: Repository) -> Iterator[str]:

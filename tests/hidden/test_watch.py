@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
+import functools
 import logging
 import os
 import pathlib
@@ -35,6 +37,7 @@ import pytest
 from versioning.hidden import Watch
 from versioning.hidden.generators import may_seed
 from versioning.hidden.paths import real
+from versioning.watching import root_of
 
 
 def seen(body: Callable[[], object], **options) -> set[tuple[str, str]]:
@@ -509,3 +512,41 @@ def test_a_body_that_reads_very_much_is_told_of_in_part(tmp_path: Path) -> None:
     for number in range(250):
         (tmp_path / str(number)).touch()
     assert len(seen(lambda: [path.read_text() for path in tmp_path.iterdir()])) == 200
+
+
+def test_the_working_folder_is_the_one_that_a_body_began_in(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("1")
+    monkeypatch.chdir(tmp_path)
+
+    def read(folder: str, path: str) -> dict[str, str]:
+        watch = Watch(root=str(tmp_path), keys_files=True)
+        with watch.watching(), contextlib.chdir(folder):
+            Path(path).read_text()
+        return watch.files
+
+    assert read("data", "a.csv") == read(".", "data/a.csv")
+
+
+def _plain(x: int) -> int:
+    return x
+
+
+class _Called:
+    def __call__(self, x: int) -> int:
+        return x
+
+
+BODIES = {
+    "a function": _plain,
+    "a cache": functools.cache(_plain),
+    "a library's wrapper": contextlib.contextmanager(_plain),
+    "a partial of a wrapper": functools.partial(functools.cache(_plain), 1),
+    "a method": _Called().__call__,
+    "an object": _Called(),
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_the_project_of_a_body_is_that_of_what_runs_at_last(body):
+    assert root_of(body) == str(Path(__file__).parents[2])

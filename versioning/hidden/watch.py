@@ -14,13 +14,13 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import thread as pools
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.hidden import calls, generators, paths
-from versioning.hidden.contents import WORKING, changed, content, found_at, identity
+from versioning.hidden.contents import ABSENT, WORKING, changed, content, found_at, identity
 from versioning.hidden.frames import asker
 from versioning.hidden.reads import CHANCE, ENVIRONMENT, FILE, NETWORK, PROGRAM, Read
 
@@ -72,6 +72,7 @@ class Watch:
         self.files: dict[str, Digest] = {}
         self._identities: dict[str, tuple[str, tuple[int, ...] | None]] = {}
         self._keys_files = keys_files
+        self._working = ABSENT
         self._root = root
         self._roots = () if root is None else (root, paths.real(root))
         self._known = frozenset(known)
@@ -84,6 +85,9 @@ class Watch:
     def watching(self) -> Iterator[None]:
         """Watch what runs inside."""
         _install()
+        if self._keys_files:
+            with suppress(OSError):
+                self._working = found_at(self._root, WORKING)
         around = _watch.get()
         if around is not None:
             around.compare_generators()
@@ -194,7 +198,7 @@ class Watch:
         if self._is_over:
             return
         if is_relative:
-            self.files.setdefault(WORKING, found_at(self._root, WORKING))
+            self.files[WORKING] = self._working
         if name not in self.files:
             self._identities[name] = path, identity(path)
             self.files[name] = content(path)
@@ -210,7 +214,11 @@ class Watch:
         if self._keys_files and not self._is_over:
             for name, digest in files.items():
                 path = os.path.join(root or "/", name)  # noqa: PTH118
-                self.files.setdefault(name if name == WORKING else self._name(path), digest)
+                if name == WORKING:
+                    # Where the body goes from where it began, its code says.
+                    self.files[WORKING] = self._working
+                else:
+                    self.files.setdefault(self._name(path), digest)
 
 
 def current() -> Watch | None:
