@@ -154,6 +154,14 @@ def test_equal_bytes_are_stored_once(repository: Repository) -> None:
     assert len(names(repository, "blobs/")) == 1
 
 
+def test_a_damaged_blob_is_not_used_again(repository: Repository) -> None:
+    [blob] = repository.commit(LARGE, draft("a")).manifest
+    repository.store.put(layout.blob(str(blob.name)), LARGE[:-1] + b"x")
+    again = repository.commit(LARGE, draft("b"))
+    assert again.manifest[0].name != blob.name
+    assert repository.load(again) == LARGE
+
+
 def test_a_blob_that_a_collector_marked_is_not_used_again(repository: Repository) -> None:
     first = repository.commit(LARGE, draft("a"))
     repository.store.put_if_absent(layout.mark(str(first.manifest[0].name)), b"")

@@ -136,7 +136,8 @@ def test_handles_under_keys_that_print_alike_are_told_apart(ran: Journal) -> Non
     assert summed({Day(1): one(1), Day(2): one(2)}).load() == [1, 2]
     assert summed({Day(1): one(7), Day(2): one(2)}).load() == [7, 2]
     assert summed({Day(2): one(2), Day(1): one(7)}).load() == [7, 2]
-    assert ran.take() == ["summed", "summed"]
+    # The third has its entries in another order, which a body can see.
+    assert ran.take() == ["summed", "summed", "summed"]
 
 
 class Tools:
