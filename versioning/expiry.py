@@ -99,7 +99,11 @@ class Expiry:
             return False
         # What a later version had replaced, or nobody ever bound, answers nothing now either.
         if last.bound:
-            self._repository.bind(self._repository.record(version_id))
+            record = self._repository.record(version_id)
+            self._repository.bind(record)
+            # Who trashed it again meanwhile may have looked for the binding before it was there.
+            if self.is_over(version_id):
+                self._repository.unbind(record)
         return True
 
     def erase(self, version_id: str, last: Entry, cause: Cause) -> bool:

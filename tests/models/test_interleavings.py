@@ -16,7 +16,7 @@ from tests.models.interleavings import StoppingStore, explore
 from tests.repositories import LARGE, NOW, draft, opened
 from versioning import layout
 from versioning.errors import ConflictError, NotFoundError
-from versioning.expiry import ERASED, Cause, Expiry
+from versioning.expiry import ERASED, RESTORED, Cause, Expiry
 from versioning.records import VersionRecord
 from versioning.repository import Repository
 from versioning.storage import Store
@@ -39,6 +39,10 @@ def sweeps(repository: Repository) -> None:
 
 def restores(repository: Repository, record: VersionRecord) -> None:
     Expiry(repository).restore(record.id, CAUSE)
+
+
+def trashes(repository: Repository, record: VersionRecord) -> None:
+    Expiry(repository).trash(record.id, CAUSE)
 
 
 class World:
@@ -66,6 +70,8 @@ class World:
             last = Expiry(self.repository).last(version_id)
             if last is None or last.state != ERASED:
                 assert self.repository.is_live(record), f"{version_id} lost its bytes"
+            is_over = last is not None and last.state != RESTORED
+            assert not (is_over and self.repository.answers(record)), f"{version_id} answers"
 
 
 @pytest.fixture
@@ -88,7 +94,9 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], i
             world = World(tmp_path)
             kinds: dict[str, Callable[[Repository], None]] = {
                 "writer": lambda repository: writes(repository, "new"),
+                "again": lambda repository: writes(repository, "old"),
                 "undo": lambda repository: restores(repository, world.trashed),
+                "retention": lambda repository: trashes(repository, world.trashed),
                 "collector": sweeps,
             }
             chosen = [kinds[name] for name in actors.split()]
@@ -104,6 +112,8 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], i
     [
         ("writer collector", 100),
         ("undo collector", 5),
+        ("undo retention", 5),
+        ("again undo retention", 30),
         ("writer undo collector", 500),
     ],
 )
