@@ -1101,7 +1101,7 @@ def test_what_objects_do_counts_wherever_a_global_holds_them(project, made):
     assert project.change("held", "return 1", "return 2") == {"held:Rule.go"}
 
 
-@pytest.mark.parametrize("holder", list(HOLDERS)[:4])
+@pytest.mark.parametrize("holder", HOLDERS)
 def test_what_objects_do_counts_wherever_an_argument_holds_them(project, holder):
     rule = "class Rule:\n    def go(self):\n        return 1\n\n"
     project.write(steps="def step(x):\n    return x\n", held=rule + HOLDERS[holder])

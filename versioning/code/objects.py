@@ -145,6 +145,18 @@ def code_in(value: Any) -> Iterator[Any]:
             is_standard = cls.__module__.partition(".")[0] in sys.stdlib_module_names
             if is_ours(cls) or is_standard or any(hasattr(cls, name) for name in _COMPOSED):
                 waiting.extend(reversed(list(parts_of(item))))
+            waiting.extend(_objects_in(item))
+
+
+def _objects_in(value: Any) -> list[Any]:
+    """What an array or table of a library holds that is more than numbers and text."""
+    cls, columns = type(value), []
+    if hasattr(cls, "dtype") and str(value.dtype) == "object":
+        columns = [value]
+    elif hasattr(cls, "iloc") and hasattr(cls, "columns"):
+        kinds = enumerate(value.dtypes)
+        columns = [value.iloc[:, place] for place, kind in kinds if str(kind) == "object"]
+    return [held for column in columns for held in column.tolist() if type(held) not in ATOMS]
 
 
 def is_typing(value: object) -> bool:
