@@ -52,9 +52,10 @@ def prune(
     plan = repository.plan_prune(Policy.read(Path(policy)) if policy else None)
     _show(plan)
     _tell_of_budget(plan, repository.url)
-    if not (apply and plan.expire):
+    if not apply:
         return plan.id
-    if approve:
+    # Even where nothing goes now, what went before may have bytes to give up.
+    if approve and plan.expire:
         log.info("plan %s waits for approval: resume this run to carry it out", plan.id)
         pause_flow_run(timeout=approval_seconds)
     applied = repository.prune(plan)

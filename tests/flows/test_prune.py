@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextvars import copy_context
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from flows.prune import prune
 from tests.repositories import LARGE
 from tests.steps import commit
 from versioning import Repository, Version, open_repository
+from versioning.expiry import Cause, Expiry
 
 pytestmark = pytest.mark.slow
 PAUSED = {"type": {"any_": ["PAUSED"]}}
@@ -65,6 +67,18 @@ def test_what_was_applied_can_be_undone(versions: list[Version], policy: str) ->
     assert bound(repository, versions) == [False, True, True]
     assert repository.undo(plan) == {versions[0].id: True}
     assert bound(repository, versions) == [True, True, True]
+
+
+def test_the_bytes_of_what_went_before_go_though_nothing_goes_now(
+    versions: list[Version], tmp_path: Path
+) -> None:
+    repository = open_repository()
+    short = tmp_path / "short.toml"
+    short.write_text(f"trash = '1s'\n{POLICY}", "utf-8")
+    at = datetime.now(UTC) - timedelta(days=1)
+    Expiry(repository).trash(versions[0].id, Cause("p1", "all", "tests", at))
+    prune(str(short), apply=True, approve=True)
+    assert not repository.is_live(versions[0].record)
 
 
 def test_nothing_goes_until_a_person_resumes_the_run(versions: list[Version], policy: str) -> None:
