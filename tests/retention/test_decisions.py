@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -172,6 +173,15 @@ def test_a_budget_takes_nothing_that_is_protected() -> None:
     assert len(found) == 3
 
 
+def test_a_budget_drops_something_else_for_what_a_kept_version_was_made_from() -> None:
+    pinned = version("train-1", DAY, blobs={"m": 10}, protection=("pinned: audit",))
+    needed = version("clean-1", DAY, seconds=1, blobs={"c": 1000})
+    other = version("score-1", DAY, seconds=3600, blobs={"s": 1000})
+    chosen = policy(max_bytes=1010, keep_lineage="inputs")
+    found = kept([pinned, needed, other], chosen, {"train-1": ["clean-1"]})
+    assert found.keys() == {"train-1", "clean-1"}
+
+
 VERSIONS = st.lists(
     st.builds(
         Candidate,
@@ -212,3 +222,19 @@ def test_whatever_the_policy_what_must_stay_stays(
     )
     if max_bytes is None:
         assert found.keys() <= kept(versions, more, inputs).keys()
+        return
+    lineage = policy(rules=rules, max_bytes=max_bytes, keep_lineage="inputs")
+    stays = kept(versions, lineage, inputs)
+    held = {blob for item in versions if item.id in stays for blob in item.blobs}
+    needed = {above for version_id in stays for above in inputs[version_id]}
+    may_go = [
+        item
+        for item in versions
+        if item.id in stays and item.is_rebuildable and not item.protection
+        if item.id not in needed
+    ]
+    # Over the budget only when nothing that frees a byte could go any more.
+    shared = Counter(blob for item in versions if item.id in stays for blob in item.blobs)
+    assert sum(100 for _ in held) <= max_bytes or not any(
+        shared[blob] == 1 for item in may_go for blob in item.blobs
+    )

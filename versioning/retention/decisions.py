@@ -13,7 +13,7 @@ from versioning.retention.candidates import Candidate, Decision
 from versioning.retention.rules import kept_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from versioning.retention.policy import Policy
@@ -42,17 +42,39 @@ def decide(
     # What only the rules keep may go when there is too much; what has a reason by now may not.
     firm = {version_id for version_id, why in reasons.items() if why}
     numbers = _apply_rules(ordered, policy, now, reasons)
-    kept = [item for item in ordered if reasons[item.id]]
-    dropped = over_budget(kept, firm, policy.max_bytes)
-    for version_id in dropped:
-        reasons[version_id].clear()
-    _keep_lineage(ordered, policy, inputs, reasons)
+    dropped, reasons = _within_budget(ordered, policy, inputs, reasons, firm)
     return [
         Decision(item, tuple(reasons[item.id]))
         if reasons[item.id]
         else Decision(item, expire=dropped.get(item.id) or _expiry(policy, numbers[item.id]))
         for item in ordered
     ]
+
+
+def _within_budget(
+    ordered: Sequence[Candidate],
+    policy: Policy,
+    inputs: Mapping[str, Sequence[str]],
+    reasons: Mapping[str, Sequence[str]],
+    firm: set[str],
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """What the budget drops, and why the rest is kept, what it was made from included."""
+
+    def kept_without(dropped: Collection[str]) -> dict[str, list[str]]:
+        left = {i: [] if i in dropped else list(why) for i, why in reasons.items()}
+        _keep_lineage(ordered, policy, inputs, left)
+        return left
+
+    whole = kept_without(())
+    kept = [item for item in ordered if whole[item.id]]
+    while True:
+        dropped = over_budget(kept, firm, policy.max_bytes)
+        left = kept_without(dropped)
+        back = {version_id for version_id in dropped if left[version_id]}
+        if not back:
+            return dropped, left
+        # What stays was made from these: something else has to go in their place.
+        firm |= back
 
 
 def _apply_rules(
