@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,21 +20,29 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.repositories import LARGE, Crash, CrashingStore, draft, key, opened
+from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, key, opened
 from versioning import layout
 from versioning.envelope import dump
 from versioning.errors import IntegrityError, NotFoundError
+from versioning.expiry import ERASED, Cause, Expiry
 from versioning.records import VersionRecord
 from versioning.repository import Repository
 from versioning.storage import Store
+from versioning.sweep import Patience, sweep
 
 KEYS = st.sampled_from("abc")
 # Equal values meet under different keys, and blobs are shared.
 VALUES = st.sampled_from([b"", b"small", LARGE, LARGE + b"!", LARGE + b"?"])
 
 
+CAUSE = Cause(plan="plan", rule="all", actor="tests", at=NOW)
+
+
 class RepositoryMachine(RuleBasedStateMachine):
-    """`bound` is what each key must answer, `values` what each version must load unless `lost`."""
+    """`bound` is what each key must answer, `values` what each version must load unless `lost`.
+
+    `trashed` names the key that each version in the trash answered.
+    """
 
     unbound: Bundle[VersionRecord] = Bundle("unbound")
 
@@ -43,6 +52,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         self.bound: dict[str, bytes] = {}
         self.values: dict[str, bytes] = {}
         self.lost: set[str] = set()
+        self.trashed: dict[str, str] = {}
 
     def teardown(self) -> None:
         self.folder.cleanup()
@@ -78,7 +88,7 @@ class RepositoryMachine(RuleBasedStateMachine):
     @rule(record=unbound, replace=st.booleans())
     def bind(self, record: VersionRecord, replace: bool) -> None:
         name = next(name for name in "abc" if key(name) == record.key)
-        if not self.repository.is_live(record):
+        if not self.repository.is_live(record) or Expiry(self.repository).is_over(record.id):
             return
         won = self.repository.bind(record, replace=replace)
         if replace or name not in self.bound:
@@ -151,6 +161,43 @@ class RepositoryMachine(RuleBasedStateMachine):
         assert record.id not in revoked.taken
         self._remember(value)
         return record
+
+    @rule(name=KEYS)
+    def expire(self, name: str) -> None:
+        found = self.repository.lookup(key(name))
+        if found is not None:
+            assert Expiry(self.repository).trash(found.id, CAUSE)
+            self.trashed[found.id] = name
+            del self.bound[name]
+
+    @precondition(lambda self: self.trashed)
+    @rule(data=st.data())
+    def undo(self, data: st.DataObject) -> None:
+        version_id = data.draw(st.sampled_from(sorted(self.trashed)))
+        name = self.trashed.pop(version_id)
+        assert Expiry(self.repository).restore(version_id, CAUSE)
+        if version_id not in self.lost:
+            self.bound.setdefault(name, self.values[version_id])
+
+    @rule(is_over=st.booleans(), calls=st.integers(0, 40), dies=st.booleans())
+    def sweep(self, is_over: bool, calls: int, dies: bool) -> None:
+        """Erase what is in the trash, or collect garbage only; killed on the way, or not."""
+        waits = Patience(timedelta(0 if is_over else 7), abandoned=timedelta(0), wait_seconds=0)
+        store = CrashingStore(self.store, calls) if dies else self.store
+        with contextlib.suppress(Crash):
+            sweep(self._through(store), CAUSE, patience=waits)
+        for version_id in [i for i in self.trashed if self._is_erased(i)]:
+            del self.trashed[version_id]
+            self.lost.add(version_id)
+
+    def _is_erased(self, version_id: str) -> bool:
+        last = Expiry(self.repository).last(version_id)
+        return last is not None and last.state == ERASED
+
+    def _through(self, store: Store) -> Repository:
+        return Repository(
+            store, repository_id=self.repository.id, settings=self.repository.settings
+        )
 
     @invariant()
     def every_key_answers_what_the_model_says(self) -> None:
