@@ -25,7 +25,7 @@ from versioning.handles import Version
 from versioning.units import duration, size
 
 COMMANDS = [
-    "diff", "doctor", "get", "history", "lineage", "list", "pin", "prune", "show",
+    "cost", "diff", "doctor", "get", "history", "lineage", "list", "pin", "prune", "show",
     "undo", "unpin", "verify", "why",
 ]  # fmt: skip
 Ask = Callable[..., Any]
@@ -653,6 +653,33 @@ def test_prune_reads_the_policy_of_the_project(
     assert [rule["keep_last"] for rule in ask("prune")["policy"]["rules"]] == [10]
 
 
+@pytest.mark.parametrize("by", ["step", "flow", "name"])
+def test_cost_counts_shared_bytes_once_and_for_nobody(
+    flights: dict[str, Version], repository: Repository, ask: Ask, by: str
+) -> None:
+    shared = commit(repository, LARGE + bytes([0]), "other", minute=9)
+    alias = {"alias": "champion", "version": flights["clean1"].id, "at": NOW.isoformat()}
+    repository.append_name("m", alias)
+    found = ask("cost", "--by", by)
+    rows = {row["name"]: row for row in found["rows"]}
+    held = sum(version.size_bytes for version in flights.values())
+    assert found["total"]["exclusive_bytes"] == found["total"]["held_bytes"] == held
+    assert found["total"]["versions"] == len(flights) + 1
+    if by == "step":
+        assert rows["clean"]["held_bytes"] == 2 * shared.size_bytes
+        assert rows["clean"]["exclusive_bytes"] == shared.size_bytes
+        assert rows["other"]["exclusive_bytes"] == 0
+        assert rows["clean"]["per_month"] == pytest.approx(shared.size_bytes / 1e9 * 0.023)
+    if by == "name":
+        assert rows["m@champion"]["exclusive_bytes"] == flights["clean1"].size_bytes
+
+
+def test_cost_is_a_table_with_its_total(flights: dict[str, Version], read: Ask) -> None:
+    told = read("cost").splitlines()
+    assert [word in told[1] for word in ("step", "holds", "only these", "a month")] == [True] * 4
+    assert any(line.split()[:2] == ["all", "5"] for line in told)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -660,6 +687,7 @@ def test_prune_reads_the_policy_of_the_project(
         (["prune", "--apply", "--plan", "0123"], "has no plan 0123"),
         (["prune", "--policy", "x.toml", "--plan", "0123"], "a plan has its policy already"),
         (["undo", "0123"], "has no plan 0123"),
+        (["cost", "--by", "moon"], "not by 'moon'"),
     ],
 )
 def test_prune_says_what_is_wrong(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import defaultdict
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,20 @@ def names_of(repository: Repository, version_id: str) -> list[str]:
             continue
         found += [f"{name}@{alias}" for alias, named in now.items() if named == version_id]
     return sorted(found)
+
+
+def named(repository: Repository) -> dict[str, list[str]]:
+    """The names, as `name@alias`, of each version that has any now, by its id.
+
+    Raises:
+        FormatError: If the history of a name cannot be read, so that what it names is not known.
+        IntegrityError: The same.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in repository.names():
+        for alias, version_id in aliases(repository.name_history(name)).items():
+            found[version_id].append(f"{name}@{alias}")
+    return dict(found)
 
 
 def _aliased(repository: Repository, text: str) -> str | None:

@@ -17,7 +17,7 @@ from versioning import layout
 from versioning.errors import FormatError, NotFoundError
 from versioning.expiry import ERASED, TRASHED, Expiry
 from versioning.journals import Journal
-from versioning.names import aliases
+from versioning.names import named
 from versioning.records import ID_PATTERN, outputs
 from versioning.retention import Candidate, Decision, Policy, decide
 from versioning.status import statuses
@@ -138,9 +138,8 @@ def protections(repository: Repository) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = defaultdict(list)
     for version_id, reason in repository.pins().items():
         found[version_id].append(f"pinned: {reason}")
-    for name in repository.names():
-        for alias, version_id in aliases(repository.name_history(name)).items():
-            found[version_id].append(f"named {name}@{alias}")
+    for version_id, names in named(repository).items():
+        found[version_id] += [f"named {name}" for name in names]
     for version_id, reasons in list(found.items()):
         with suppress(NotFoundError):
             for part in outputs(repository.record(version_id)):

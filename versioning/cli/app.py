@@ -55,6 +55,7 @@ for command, name, example in (
         "prune",
         "versioning prune; versioning prune --apply --plan 3f9c2a1b5d6e7f80",
     ),
+    (retention.cost, "cost", "versioning cost --by flow"),
     (retention.undo, "undo", "versioning undo 3f9c2a1b5d6e7f80"),
     (inspection.verify, "verify", "versioning verify --json"),
     (inspection.doctor, "doctor", "versioning doctor --repository s3://bucket/versioning"),

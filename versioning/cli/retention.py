@@ -1,4 +1,4 @@
-"""Retention: `prune` and `undo`."""
+"""Retention: `prune`, `undo` and `cost`."""
 
 from __future__ import annotations
 
@@ -86,6 +86,37 @@ def undo(plan: str, /, *, options: Options = PLAIN) -> int:
         told += f"; the bytes of {len(lost)} are deleted already: run their steps again"
     options.answer(document, lambda: [line(told)])
     return 1 if lost else 0
+
+
+def cost(*, by: str = "step", price: float = 0.023, options: Options = PLAIN) -> None:
+    """What versions hold, what that costs a month, and what making them again would take.
+
+    Args:
+        by: Told by `step`, `flow`, or `name` for what names name now.
+        price: What a gigabyte costs for a month, in any currency.
+    """
+    from versioning.costs import costs
+
+    repository = options.open()
+    found, whole = costs(repository, repository.catalog, by)
+    rows = [{**asdict(item), "per_month": item.per_month(price)} for item in found]
+    total = {**asdict(whole), "per_month": whole.per_month(price)}
+    options.answer({"by": by, "rows": rows, "total": total}, lambda: [_costs(by, [*rows, total])])
+
+
+def _costs(by: str, rows: Sequence[dict[str, Any]]) -> RenderableType:
+    right = ("versions", "holds", "only these", "a month", "to make again")
+    made = table(by, *right, right=right)
+    for row in rows:
+        sizes = (size(row["held_bytes"]), size(row["exclusive_bytes"]))
+        seconds = duration(row["rebuild_seconds"])
+        add(made, row["name"], row["versions"], *sizes, _month(row), seconds)
+    return made
+
+
+def _month(row: dict[str, Any]) -> str:
+    saved = row["per_month"]
+    return f"{saved:.2f}" if saved >= MIN_SAVED else f"< {MIN_SAVED}" if saved else "0"
 
 
 def _policy(path: Path | None) -> Policy:
