@@ -11,7 +11,7 @@ from tests.repositories import NOW, draft, opened
 from versioning import layout, records
 from versioning.digest import digest_bytes
 from versioning.envelope import seal_of
-from versioning.keys import Leaf
+from versioning.keys import Leaf, root_key
 from versioning.records import Blob, Input, VersionRecord
 
 VERSIONS, STEPS = 10_000, 20
@@ -54,6 +54,7 @@ def _record(repository_id: str, number: int, before: VersionRecord | None) -> Ve
     facts = draft(str(number))
     step = f"step {number % STEPS}"
     code = [Leaf(f"code/flows.part{n}:work", digest_bytes(b"%d" % n)) for n in range(10)]
+    leaves = (*facts.leaves, *code)
     value = b"%d" % number
     return VersionRecord(
         id=digest_bytes(value)[:32],
@@ -61,8 +62,8 @@ def _record(repository_id: str, number: int, before: VersionRecord | None) -> Ve
         digest=digest_bytes(value),
         codec="json/1",
         manifest=(Blob("value.json", digest_bytes(value), len(value), inline=value),),
-        key=facts.key,
-        leaves=(*facts.leaves, *code),
+        key=root_key(leaves),
+        leaves=leaves,
         step=step,
         function=f"flows:{step}",
         flow="retrain",
