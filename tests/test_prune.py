@@ -116,6 +116,30 @@ def test_when_the_trash_period_is_over_the_next_prune_frees_the_bytes(
     assert sorted(report.expired) == sorted(version.id for version in versions[:2])
 
 
+def test_another_policy_does_not_shorten_the_trash_period_of_a_plan(
+    repository: Repository, versions: list[Version]
+) -> None:
+    first = made(repository, ONE)
+    carried_out(repository, first.id)
+    hasty = ONE.model_copy(update={"trash": timedelta(0)})
+    for days in (1, 6):
+        later = NOW + timedelta(days=days)
+        applied = carried_out(repository, made(repository, hasty, later).id, at=later)
+        assert applied.swept.erased == []
+    assert set(undo(repository, first.id, CAUSE).values()) == {True}
+    assert all(version.load() for version in versions)
+
+
+def test_a_plan_that_cannot_be_read_keeps_its_versions_in_the_trash(
+    repository: Repository, versions: list[Version]
+) -> None:
+    first = made(repository)
+    carried_out(repository, first.id)
+    repository.store.put(layout.plan(first.id, 0), b"{}")
+    later = NOW + timedelta(days=30)
+    assert carried_out(repository, made(repository, now=later).id, at=later).swept.erased == []
+
+
 def test_what_is_pinned_named_or_used_since_is_spared(
     repository: Repository, versions: list[Version]
 ) -> None:

@@ -6,12 +6,14 @@ binding now and its bytes when the trash period of the policy is over; until the
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
-from versioning.errors import ConflictError, FormatError
+from versioning.envelope import UNREADABLE
+from versioning.errors import ConflictError, FormatError, NotFoundError
 from versioning.expiry import ERASED, TRASHED, Cause, Expiry
 from versioning.plans import protections, saved
 from versioning.sweep import Patience, Swept, sweep
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from versioning.plans import Saved
     from versioning.repository import Repository
 
+logger = logging.getLogger("versioning")
 # How far the store's clock may be off before a use is overlooked; more only spares more.
 SKEW = timedelta(days=1)
 
@@ -57,7 +60,8 @@ def apply(
         catalog: Its index.
         plan_id: Which plan.
         cause: By whom and when; plan and rule are filled in.
-        patience: How long the sweep waits; its trash period is that of the policy.
+        patience: How long the sweep waits; its trash period is that of the policy, or that of the
+            plan that expired a version, if that is longer.
 
     Raises:
         NotFoundError: If the repository has no such plan.
@@ -76,7 +80,7 @@ def apply(
     waits = replace(patience or Patience(), trash=plan.policy.trash)
     swept_by = replace(cause, plan=plan_id, rule="trash")
     # Asked anew: what was pinned while it was in the trash stays there, to be undone.
-    spared = protections(repository).keys()
+    spared = protections(repository).keys() | set(_promised(repository, cause.at))
     applied.swept = sweep(repository, swept_by, patience=waits, spared=spared)
     return applied
 
@@ -111,6 +115,30 @@ def _spared(repository: Repository, catalog: Catalog, plan: Saved) -> dict[str, 
     for run, version_id in _used_since(repository, plan.made):
         found.setdefault(version_id, f"run {run} used it since")
     return {version_id: found[version_id] for version_id in plan.expire if version_id in found}
+
+
+def _promised(repository: Repository, now: datetime) -> Iterator[str]:
+    """Versions in the trash whose own plan promised to keep their bytes for longer than until now.
+
+    The policy at hand may be another one. What a plan promised that cannot be read is not known.
+    """
+    periods: dict[str, timedelta] = {}
+    for version_id, last in Expiry(repository).entries():
+        if last.state != TRASHED:
+            continue
+        plan_id = last.cause.plan
+        if plan_id not in periods:
+            periods[plan_id] = _period(repository, plan_id)
+        if now - last.cause.at < periods[plan_id]:
+            yield version_id
+
+
+def _period(repository: Repository, plan_id: str) -> timedelta:
+    try:
+        return saved(repository, plan_id).policy.trash
+    except (NotFoundError, *UNREADABLE) as error:
+        logger.warning("what plan %s expired stays in the trash: %s", plan_id, error)
+        return timedelta.max
 
 
 def _used_since(repository: Repository, moment: datetime) -> Iterator[tuple[str, str]]:
