@@ -18,6 +18,7 @@ from tests.repositories import LARGE
 from tests.steps import commit
 from versioning import Repository, Version, open_repository
 from versioning.expiry import Cause, Expiry
+from versioning.retention import Policy
 
 pytestmark = pytest.mark.slow
 PAUSED = {"type": {"any_": ["PAUSED"]}}
@@ -76,7 +77,8 @@ def test_the_bytes_of_what_went_before_go_though_nothing_goes_now(
     short = tmp_path / "short.toml"
     short.write_text(f"trash = '1s'\n{POLICY}", "utf-8")
     at = datetime.now(UTC) - timedelta(days=1)
-    Expiry(repository).trash(versions[0].id, Cause("p1", "all", "tests", at))
+    plan = repository.plan_prune(Policy.read(short))
+    Expiry(repository).trash(versions[0].id, Cause(plan.id, "all", "tests", at))
     prune(str(short), apply=True, approve=True)
     assert not repository.is_live(versions[0].record)
 
