@@ -21,6 +21,7 @@ import threading
 import time
 import uuid
 import warnings
+import weakref
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -550,3 +551,42 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_the_project_of_a_body_is_that_of_what_runs_at_last(body):
     assert root_of(body) == str(Path(__file__).parents[2])
+
+
+def test_threads_may_set_trace_and_profile_functions_while_bodies_are_watched():
+    program = """
+import sys, threading
+from versioning.hidden import Watch
+
+with Watch().watching():
+    pass
+sys.setswitchinterval(1e-6)
+failed = []
+
+def profiled():
+    try:
+        for _ in range(20_000):
+            sys.setprofile(lambda *_: None)
+            sys.setprofile(None)
+    except RuntimeError as error:
+        failed.append(error)
+
+threads = [threading.Thread(target=profiled) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+sys.exit(str(failed) if failed else 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_events_that_nobody_looks_at_hold_nothing():
+    with Watch().watching():
+        pass
+    held = type("Held", (), {})()
+    gone = weakref.ref(held)
+    sys.audit("tests.held", held)
+    del held
+    assert gone() is None

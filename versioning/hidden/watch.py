@@ -1,7 +1,7 @@
 """`Watch`: notices what one body reads that its key cannot see, while the body runs.
 
-Events come from one audit hook, a few thin wrappers in the standard library, and the profile
-function of `calls`; all are installed by the first body that is watched. Whose event it is, a
+It hears of them by audit events (`events`), a profile function (`calls`), and a few wrappers in
+the standard library; all are installed by the first body that is watched. Whose event it is, a
 context variable tells: it follows a body into tasks, into threads and pools that the body starts,
 and into no others. Nothing here may fail or stop what it watches.
 """
@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import thread as pools
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from versioning.hidden import calls, generators, paths
+from versioning.hidden import calls, events, generators, paths
 from versioning.hidden.contents import ABSENT, WORKING, changed, content, found_at, identity
 from versioning.hidden.frames import asker
-from versioning.hidden.reads import CHANCE, ENVIRONMENT, FILE, NETWORK, PROGRAM, Read
+from versioning.hidden.reads import CHANCE, ENVIRONMENT, FILE, Read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -226,71 +224,6 @@ def current() -> Watch | None:
     return _watch.get()
 
 
-def _opened(watch: Watch, path: Any, _mode: Any = None, flags: Any = os.O_RDONLY) -> None:
-    # Nearly all that is opened in a process is imported: its links need not be followed.
-    if isinstance(path, str | bytes | os.PathLike) and not paths.is_of_python(os.fsdecode(path)):
-        watch.opened(paths.absolute(path), flags, is_relative=not os.path.isabs(path))  # noqa: PTH117
-
-
-def _listed(watch: Watch, path: Any = None) -> None:
-    if not isinstance(path, int):
-        watch.listed(paths.absolute(path or "."), is_relative=not os.path.isabs(path or "."))  # noqa: PTH117
-
-
-def _made(watch: Watch, path: Any, *_: Any) -> None:
-    if isinstance(path, str | bytes | os.PathLike):
-        watch.made(paths.real(path))
-
-
-def _moved(watch: Watch, path: Any, new: Any, *_: Any) -> None:
-    watch.moved(paths.real(path), paths.real(new))
-
-
-def _started(watch: Watch, program: Any, *_: Any) -> None:
-    found = asker()
-    if found and found[1] < 2:
-        # Arguments may be secret; of a line for a shell, the first word is the program.
-        name = os.fsdecode(program).split()[0] if program else "?"
-        watch.note(PROGRAM, Path(name).name, found[0])
-
-
-def _connected(watch: Watch, _socket: Any, address: Any) -> None:
-    found = asker()
-    if found and isinstance(address, tuple):
-        watch.note(NETWORK, f"{address[0]}:{address[1]}", found[0])
-
-
-_EVENTS: dict[str, Callable[..., None]] = {
-    "open": _opened,
-    "sqlite3.connect": _opened,
-    "os.listdir": _listed,
-    "os.scandir": _listed,
-    "os.mkdir": _made,
-    "tempfile.mkdtemp": _made,
-    "os.rename": _moved,
-    "os.link": _moved,
-    "socket.connect": _connected,
-    "subprocess.Popen": _started,
-    "os.system": _started,
-    "os.posix_spawn": _started,
-    "os.exec": _started,
-}
-
-
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    look = _EVENTS.get(event)
-    watch = _watch.get() if look is not None else None
-    if look is None or watch is None:
-        return
-    token = _watch.set(None)  # what looking reads is nobody's
-    try:
-        look(watch, *arguments)
-    except Exception:  # noqa: BLE001, S110 - a read that cannot be told of must still take place
-        pass
-    finally:
-        _watch.reset(token)
-
-
 @functools.cache
 def _install() -> None:
     """Begin to hear of events; there is no way back, but without a watch they cost next to nothing.
@@ -304,7 +237,7 @@ def _install() -> None:
     )
     for kind, name, wrapper in wrapped:
         setattr(kind, name, wrapper(getattr(kind, name)))
-    sys.addaudithook(_hook)
+    events.listen(_watch)
 
 
 def _noting_variables(original: Callable[..., Any]) -> Callable[..., Any]:
