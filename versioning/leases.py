@@ -191,6 +191,8 @@ class _Heart:
         self._leases: set[Lease] = set()
         self._changed = Condition()
         self._thread: Thread | None = None
+        # When the thread looks next, by the monotonic clock.
+        self._looks = float("inf")
 
     def keep(self, lease: Lease) -> None:
         with self._changed:
@@ -198,7 +200,9 @@ class _Heart:
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="versioning-leases", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            # Most leases end before they are due: waking the thread for each would slow them all.
+            if lease.due < self._looks:
+                self._changed.notify()
 
     def drop(self, lease: Lease) -> None:
         with self._changed:
@@ -223,6 +227,7 @@ class _Heart:
                 pause = None if lease is None else lease.due - time.monotonic()
                 if lease is not None and pause is not None and pause <= 0:
                     return lease
+                self._looks = float("inf") if lease is None else lease.due
                 self._changed.wait(pause)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import secrets
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
@@ -17,6 +18,7 @@ from blake3 import blake3
 from versioning.digest import Digest
 from versioning.errors import UnkeyableError
 from versioning.records import INLINE_BYTES, is_part
+from versioning.storage.disk import write_back
 from versioning.storage.store import translated
 
 if TYPE_CHECKING:
@@ -103,12 +105,13 @@ class _PartStream(io.RawIOBase):
         if not view.nbytes:
             return 0
         view = view.cast("B")
-        self._hasher.update(view)
         self._size_bytes += len(view)
         if self._file is None and self._writer.held_bytes + self._size_bytes <= INLINE_BYTES:
+            self._hasher.update(view)
             self._memory += view
         else:
-            self._write_out(view)
+            with self._digesting(view):
+                self._write_out(view)
         return len(view)
 
     def complete(self, name: str) -> Part:
@@ -128,6 +131,20 @@ class _PartStream(io.RawIOBase):
                 self._file.close()
             self._path.unlink(missing_ok=True)
 
+    @contextmanager
+    def _digesting(self, view: memoryview) -> Iterator[None]:
+        """Digest `view` while it is written: neither waits for the other where both take long."""
+        if len(view) < BUFFER_BYTES:
+            self._hasher.update(view)
+            yield
+            return
+        beside = threading.Thread(target=self._hasher.update, args=(view,))
+        beside.start()
+        try:
+            yield
+        finally:
+            beside.join()
+
     def _write_out(self, view: memoryview) -> None:
         with self._translated():
             if self._file is None:
@@ -136,6 +153,8 @@ class _PartStream(io.RawIOBase):
                 self._file.write(self._memory)
                 self._memory.clear()
             self._file.write(view)
+            if len(view) >= BUFFER_BYTES:
+                write_back(self._file.fileno())
 
     def _translated(self) -> Any:
         return translated(self._store.url, "a blob being written", writing=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from versioning.hidden import Watch
 from versioning.hidden.generators import may_seed
-from versioning.hidden.paths import project_root, real
+from versioning.hidden.paths import absolute, project_root, real
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -64,11 +64,17 @@ def _body(function: object) -> object:
     return getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but what
 
 
-def _own_folders(repository: Repository) -> Iterator[str]:
-    yield real(repository.settings.cache)
-    yield real(os.environ.get("PREFECT_HOME") or Path("~/.prefect").expanduser())
+def _own_folders(repository: Repository) -> frozenset[str]:
+    places = [str(repository.settings.cache), os.environ.get("PREFECT_HOME") or "~/.prefect"]
     if "://" not in repository.url:
-        yield real(repository.url)
+        places.append(repository.url)
+    return _resolved(*map(absolute, map(os.path.expanduser, places)))
+
+
+# Following links costs a step more than noticing what it reads; these folders stay where they are.
+@functools.lru_cache
+def _resolved(*places: str) -> frozenset[str]:
+    return frozenset(map(real, places))
 
 
 def _paths(value: object) -> Iterator[Path]:

@@ -88,9 +88,11 @@ class LocalStore(Store):
         path = self._path(name)
         with translated(self.url, name, writing=True), suppress(FileNotFoundError):
             os.unlink(path)
-            # An emptied folder goes too, or every key ever leased would leave one.
-            with suppress(OSError):
-                os.rmdir(os.path.dirname(path))
+            # An emptied folder goes too, or every journal would leave one; those at the top stay,
+            # since they would soon be made again.
+            if name.count("/") > 1:
+                with suppress(OSError):
+                    os.rmdir(os.path.dirname(path))
 
     def move(self, name: str, new: str) -> None:
         source, target = self._path(name), self._path(new)
