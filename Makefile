@@ -13,7 +13,7 @@ OPENMP := $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/n
   || { apt-get update -qq && apt-get install -y -qq libgomp1; } \
   || { echo "LightGBM needs libgomp.so.1: apt-get install libgomp1, then try again"; exit 1; }
 
-.PHONY: help demo test test-fast check format bench peers clean
+.PHONY: help demo test test-fast explore check format bench peers clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ test: $(VENV)/all ## every test, with branch coverage
 
 test-fast: $(VENV)/all ## the minute-long subset
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+
+explore: $(VENV)/all ## fifty times as many examples of every property, and others each time
+	EXAMPLES=50 $(BIN)/pytest -n 2 --dist loadfile --timeout 0 $$(grep -rlE 'hypothesis|tests.examples' tests --include='test_*.py') $(ARGS)
 
 check: $(VENV)/all ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -5,9 +5,10 @@ from types import CodeType
 from typing import NamedTuple
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from versioning.code.definitions import Definition, function_definition
 from versioning.code.sources import Source
 
@@ -216,7 +217,7 @@ def swapped(*names: str) -> tuple[Program, Program]:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @example(swapped("b", "a", "x", "G", "b", "a", "b", "a"))
 @example(swapped("b", "a", "x", "G", "a", "b", "a", "b"))
 @given(pairs())

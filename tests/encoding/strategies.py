@@ -4,9 +4,10 @@ import math
 
 import pandas as pd
 import pyarrow as pa
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
+from tests.examples import examples
 
 SCALARS = (
     st.none()
@@ -35,7 +36,7 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FAST = examples(60)
 
 ARRAYS = arrays.arrays(
     arrays.scalar_dtypes() | arrays.nested_dtypes(max_leaves=4),

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from versioning.retention import Candidate, Policy, decide
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -182,6 +183,13 @@ def test_a_budget_drops_something_else_for_what_a_kept_version_was_made_from() -
     assert found.keys() == {"train-1", "clean-1"}
 
 
+def test_a_budget_drops_what_only_dropped_versions_were_made_from() -> None:
+    empty = version("score-1", DAY, blobs={})
+    needed = version("clean-1", DAY, blobs={"c": 1000})
+    chosen = policy(max_bytes=0, keep_lineage="inputs")
+    assert kept([empty, needed], chosen, {"score-1": ["clean-1"]}) == {}
+
+
 VERSIONS = st.lists(
     st.builds(
         Candidate,
@@ -203,7 +211,7 @@ COUNTS = st.fixed_dictionaries(
 ).filter(bool)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(VERSIONS, st.lists(COUNTS, max_size=2), st.none() | st.integers(0, 600), st.data())
 def test_whatever_the_policy_what_must_stay_stays(
     versions: list[Candidate], rules: list[Any], max_bytes: int | None, data: st.DataObject

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.examples import examples
 from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, key, opened
 from versioning import layout
 from versioning.envelope import dump
@@ -233,7 +234,5 @@ class VersionIdTaken(CrashingStore):
         return super().put_if_absent(name, data, durable=durable)
 
 
-RepositoryMachine.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None
-)
+RepositoryMachine.TestCase.settings = settings(examples(25), stateful_step_count=25)
 test_repository_keeps_its_promises = RepositoryMachine.TestCase

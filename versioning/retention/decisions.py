@@ -65,16 +65,23 @@ def _within_budget(
         _keep_lineage(ordered, policy, inputs, left)
         return left
 
-    whole = kept_without(())
-    kept = [item for item in ordered if whole[item.id]]
+    kept = {version_id for version_id, why in kept_without(()).items() if why}
+    dropped: dict[str, str] = {}
     while True:
-        dropped = over_budget(kept, firm, policy.max_bytes)
-        left = kept_without(dropped)
-        back = {version_id for version_id in dropped if left[version_id]}
-        if not back:
-            return dropped, left
-        # What stays was made from these: something else has to go in their place.
-        firm |= back
+        left = [item for item in ordered if item.id in kept - dropped.keys()]
+        needed: set[str] = set()
+        while True:
+            more = over_budget(left, firm | needed, policy.max_bytes)
+            reasons_left = kept_without(dropped.keys() | more.keys())
+            back = {version_id for version_id in more if reasons_left[version_id]}
+            if not back:
+                break
+            # What stays was made from these: something else has to go in their place.
+            needed |= back
+        if not more:
+            return dropped, reasons_left
+        # What only these needed may go in the next turn.
+        dropped |= more
 
 
 def _apply_rules(
