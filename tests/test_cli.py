@@ -25,8 +25,8 @@ from versioning.handles import Version
 from versioning.units import duration, size
 
 COMMANDS = [
-    "cost", "diff", "doctor", "get", "history", "lineage", "list", "pin", "prune", "show",
-    "undo", "unpin", "verify", "why",
+    "cost", "diff", "doctor", "get", "history", "invalidate", "lineage", "list", "pin", "prune",
+    "show", "undo", "unpin", "verify", "why",
 ]  # fmt: skip
 Ask = Callable[..., Any]
 
@@ -698,3 +698,78 @@ def test_prune_says_what_is_wrong(
 ) -> None:
     assert run(arguments) == 2
     assert said in capsys.readouterr().err
+
+
+def test_invalidate_shows_and_does_nothing_until_asked(
+    flights: dict[str, Version], ask: Ask, read: Ask
+) -> None:
+    told = read("invalidate", "load", "--down")
+    assert "5 versions would be invalidated." in told
+    assert "give --apply" in told
+    assert all(row["status"] == "live" for row in ask("list"))
+    told = read("invalidate", "clean~1")
+    assert "1 version made from these would stay: --down takes them, too." in told
+
+
+def test_invalidate_marks_and_says_why(flights: dict[str, Version], ask: Ask, read: Ask) -> None:
+    done = ask("invalidate", "clean~0", "--down", "--reason", "a bug", "--apply")
+    assert done["applied"] is True
+    assert [(item["step"], item["was"]) for item in done["versions"]] == [
+        ("clean", "invalid"),
+        ("train", "invalid"),
+    ]
+    assert _status(ask, flights["clean1"]) == "invalid"
+    assert _status(ask, flights["clean0"]) == "live"
+    shown = ask("show", flights["train1"].id)
+    assert shown["invalidated"]["reason"] == "a bug"
+    status = next(line for line in read("show", "train").splitlines() if "status" in line)
+    assert status.endswith(f": a bug (made from clean {flights['clean1'].id[:12]})")
+    assert "2 versions are invalid: a bug" in read(
+        "invalidate", "clean~0", "--down", "--reason", "a bug", "--apply"
+    )
+
+
+def test_the_next_version_tells_that_the_last_was_invalidated(
+    flights: dict[str, Version], repository: Repository, ask: Ask, read: Ask
+) -> None:
+    load = flights["load"]
+    read("invalidate", "load", "--reason", "wrong export", "--apply")
+    again = commit(repository, {"rows": 2}, "load", minute=9)
+    assert again.key == load.key
+    assert ask("why", "load")["invalidated"] == "wrong export"
+    assert f"{load.id[:12]} was invalidated: wrong export" in read("why", "load")
+
+
+def test_erasure_is_refused_with_1_and_forced(
+    flights: dict[str, Version], repository: Repository, ask: Ask, read: Ask
+) -> None:
+    repository.pin(flights["clean1"].id, "audit")
+    asked = ["invalidate", "clean~0", "--erase", "--reason", "GDPR 17", "--apply"]
+    refused = ask(*asked, code=1)
+    assert (refused["applied"], len(refused["obstacles"])) == (False, 1)
+    assert "is pinned: audit" in read(*asked, code=1)
+    assert _status(ask, flights["clean1"]) == "live"
+    assert "1 version is invalid and erased: GDPR 17" in read(*asked, "--force")
+    assert _status(ask, flights["clean1"]) == "erased"
+    assert "1 erased on request" in read("verify")
+    assert ask(*asked, "--force")["left"] == []
+    assert ask("verify")["erased"] == [flights["clean1"].id]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["invalidate"], "name a step or a version"),
+        (["invalidate", "moon"], "no version is named 'moon'"),
+        (["invalidate", "load", "--apply"], "give a reason"),
+    ],
+)
+def test_invalidate_says_what_is_wrong(
+    flights: dict[str, Version], refused: Ask, arguments: list[str], said: str
+) -> None:
+    assert said in refused(*arguments, code=2)
+
+
+def test_an_invalidation_is_not_undone(flights: dict[str, Version], ask: Ask, refused: Ask) -> None:
+    plan = ask("invalidate", "load", "--reason", "x", "--apply")["plan"]
+    assert "which is final" in refused("undo", plan, code=2)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from versioning.catalog import Catalog
     from versioning.differences import Why
     from versioning.findings import Report
+    from versioning.invalidate import Invalidated
     from versioning.lineage import Lineage
     from versioning.plans import Plan
     from versioning.prune import Applied
@@ -133,9 +134,9 @@ class Repository(base.Repository):
         from versioning.differences import nearest, why
 
         record = self.record(self.resolve(name))
-        if against is not None:
-            return why(record, self.record(self.resolve(against)))
-        return why(record, nearest(record, self.earlier(record)))
+        other = against and self.record(self.resolve(against))
+        other = other or nearest(record, self.earlier(record))
+        return why(record, other, self.invalidations)
 
     def earlier(
         self, record: VersionRecord, *, before: datetime | None = None
@@ -201,6 +202,39 @@ class Repository(base.Repository):
         from versioning.prune import undo
 
         return undo(self, plan if isinstance(plan, str) else plan.id, here())
+
+    def invalidate(
+        self,
+        *names: str | Version,
+        reason: str = "",
+        down: bool = False,
+        erase: bool = False,
+        apply: bool = False,
+        force: bool = False,
+    ) -> Invalidated:
+        """Let versions never be a hit again, and tell which; nothing is done without `apply`.
+
+        Args:
+            *names: What is wrong: versions, or steps, which stand for all of their versions.
+            reason: What is wrong with them; needed to apply.
+            down: Also what was made from them, and what is being made from them now.
+            erase: Make their bytes unrecoverable, and leave tombstones.
+            apply: Do it.
+            force: Erase even what is pinned or named, or shares its blobs with others.
+
+        Raises:
+            NotFoundError: If a name names nothing.
+            FormatError: If there is no name, or no reason to apply it for.
+            ConflictError: If something stands against erasing, and `force` is not given.
+        """
+        from versioning import invalidate
+        from versioning.expiry import here
+
+        texts = [name.id if isinstance(name, Version) else name for name in names]
+        made = invalidate.plan(self, self.catalog, texts, reason=reason, down=down, erase=erase)
+        if apply:
+            invalidate.apply(self, self.catalog, made, here(), force=force)
+        return made
 
 
 _opened: dict[str, Repository] = {}

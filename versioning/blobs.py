@@ -119,6 +119,10 @@ class Blobs:
         """Move a blob that was found damaged out of the way, and tell."""
         self._set_aside(blob, "has other bytes than were written")
 
+    def forget(self, blob: Blob) -> None:
+        """Delete the copy of the bytes of `blob` that this machine keeps."""
+        (self._cache / blob.digest[:2] / blob.digest).unlink(missing_ok=True)
+
     def _added(self, part: Part) -> Blob:
         if (name := self._reusable(part)) is None:
             name = f"{part.digest[:2]}/{part.digest}-{secrets.token_hex(8)}"

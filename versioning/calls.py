@@ -321,6 +321,8 @@ class Call:
             parts = output if isinstance(output, tuple) else (output,)
             # Parts have no bindings that would go when they are trashed.
             is_over = Expiry(self.repository).is_over
+            if self.repository.invalidations.among(p.id for p in parts):
+                return False
             return all(self.repository.is_live(p.record) and not is_over(p.id) for p in parts)
         except (NotFoundError, *UNREADABLE, TypeError, ValueError):
             return False

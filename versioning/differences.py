@@ -12,6 +12,7 @@ from versioning.profiles import value_differences
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from versioning.invalidations import Invalidations
     from versioning.records import VersionRecord
     from versioning.repository import Repository
 
@@ -30,21 +31,33 @@ class Why:
         against: Id of the version compared with, or None.
         changed: The leaves that differ, by name.
         same_value: Whether both hold the same value all the same.
+        invalidated: With `same-key`, why the one compared with may not be a hit; None when it may.
     """
 
     verdict: str
     against: str | None
     changed: tuple[LeafChange, ...]
     same_value: bool
+    invalidated: str | None = None
 
 
-def why(record: VersionRecord, against: VersionRecord | None) -> Why:
-    """Why `record` was computed although `against` was there."""
+def why(
+    record: VersionRecord,
+    against: VersionRecord | None,
+    invalidations: Invalidations | None = None,
+) -> Why:
+    """Why `record` was computed although `against`, which may be invalid, was there."""
     if against is None:
         return Why(FIRST, None, (), same_value=False)
     changed = tuple(diff_leaves(against.leaves, record.leaves))
-    verdict = CHANGED if changed else SAME_KEY
-    return Why(verdict, against.id, changed, same_value=against.digest == record.digest)
+    invalid = invalidations.of(against.id) if invalidations and not changed else None
+    return Why(
+        CHANGED if changed else SAME_KEY,
+        against.id,
+        changed,
+        same_value=against.digest == record.digest,
+        invalidated=None if invalid is None else str(invalid),
+    )
 
 
 def nearest(record: VersionRecord, earlier: Sequence[VersionRecord]) -> VersionRecord | None:

@@ -66,6 +66,8 @@ class Report:
         replaced: Versions whose lost or damaged bytes or records a later version makes good: one
             of the same key, or of the same value.
         expired: Versions whose bytes retention deleted; record and lineage stay.
+        erased: Versions whose bytes were erased on request; a tombstone stays of each.
+        invalid: Bindings of versions that are invalid: whoever was to delete them was stopped.
         orphans: Names that nothing refers to: blobs and intents of interrupted writers.
         set_aside: Damaged blobs and bindings that were moved out of the way now.
         restored: Damaged or lost records that were written again from their copies now.
@@ -78,6 +80,8 @@ class Report:
     gone: list[Gone] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)

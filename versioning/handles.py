@@ -163,7 +163,7 @@ class Version:
                     raise IntegrityError(str(error), id=self.id) from error
                 raise
             record = copy
-        if record.seal != self.seal:
+        if self.seal not in record.seals:
             raise IntegrityError(
                 f"version {self.id} says something else than when this handle was made: it was "
                 "edited and sealed anew; run the step again, and `versioning verify`",

@@ -13,6 +13,7 @@ trust/<recipe>/<n>           append-only history of what audits found of a step
 reads/<key>/<n>              append-only history of which files the bodies of a key read
 marks/<digest>-<nonce>       a collector means to delete a blob
 trash/<id>/<n>               append-only history of a version's expiry
+invalid/<id>/<n>             append-only history of why a version is invalid
 plans/<plan>/<n>             what a plan of retention would expire, in pages
 quarantine/<digest>-<nonce>  blobs whose bytes were wrong, set aside
 """
@@ -29,9 +30,16 @@ REPOSITORY = "repository.json"
 BLOBS, INTENTS, VERSIONS, KEYS = "blobs/", "intents/", "versions/", "keys/"
 LEASES, RUNS, NAMES, PINS = "leases/", "runs/", "names/", "pins/"
 QUARANTINE, MARKS, TRASH, PLANS = "quarantine/", "marks/", "trash/", "plans/"
-TRUST, READS = "trust/", "reads/"
+TRUST, READS, INVALID = "trust/", "reads/", "invalid/"
 # Kinds of the entries of what is only ever added to.
-JOURNALS = {NAMES: "name", PINS: "pin", TRASH: "trash", TRUST: "trust", READS: "reads"}
+JOURNALS = {
+    NAMES: "name",
+    PINS: "pin",
+    TRASH: "trash",
+    TRUST: "trust",
+    READS: "reads",
+    INVALID: "invalid",
+}
 
 _POSITION = re.compile(r"[0-9]{8}")
 _BLOB = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}")
@@ -118,6 +126,11 @@ def pin(version_id: str, position: int) -> str:
 def trash(version_id: str, position: int) -> str:
     """Of the entry `position` (from 0) in the history of a version's expiry."""
     return f"{TRASH}{_checked_id(version_id)}/{position:08d}"
+
+
+def invalid(about: str, position: int) -> str:
+    """Of the entry `position` (from 0) of why a version, or the content of a key, is invalid."""
+    return f"{INVALID}{_safe(about)}/{position:08d}"
 
 
 def trust(recipe: str, position: int) -> str:

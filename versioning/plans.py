@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from versioning import layout
-from versioning.errors import FormatError, NotFoundError
+from versioning.errors import ConflictError, FormatError, NotFoundError
 from versioning.expiry import ERASED, TRASHED, Expiry
 from versioning.journals import Journal
 from versioning.names import named
@@ -164,12 +164,17 @@ def saved(repository: Repository, plan_id: str) -> Saved:
     Raises:
         NotFoundError: If this repository has none.
         FormatError: If it is damaged, or was never saved to its end.
+        ConflictError: If it is an invalidation.
     """
     name = layout.plan(plan_id, 0)
     pages = _journal(repository, plan_id).entries()
     if not pages:
         raise NotFoundError(
             f"{repository.url} has no plan {plan_id}: `versioning prune` makes one", plan=plan_id
+        )
+    if "invalidate" in pages[0]:
+        raise ConflictError(
+            f"{plan_id} is an invalidation, which is final: run the steps again", plan=plan_id
         )
     try:
         made = datetime.fromisoformat(pages[0]["made"])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from versioning import layout
 from versioning.envelope import UNREADABLE
+from versioning.erase import finish
 from versioning.errors import ConflictError, FormatError, NotFoundError
 from versioning.expiry import ERASED, TRASHED, Cause, Expiry
 from versioning.plans import protections, saved
@@ -77,6 +78,8 @@ def apply(
         because = replace(cause, plan=plan_id, rule=reason)
         if expiry.trash(version_id, because) or _is_by(expiry, version_id, plan_id):
             applied.expired.append(version_id)
+    # What somebody was stopped from erasing goes with the rest.
+    finish(repository)
     waits = replace(patience or Patience(), trash=plan.policy.trash)
     swept_by = replace(cause, plan=plan_id, rule="trash")
     # Asked anew: what was pinned while it was in the trash stays there, to be undone.
@@ -136,7 +139,7 @@ def _promised(repository: Repository, now: datetime) -> Iterator[str]:
 def _period(repository: Repository, plan_id: str) -> timedelta:
     try:
         return saved(repository, plan_id).policy.trash
-    except (NotFoundError, *UNREADABLE) as error:
+    except (ConflictError, NotFoundError, *UNREADABLE) as error:
         logger.warning("what plan %s expired stays in the trash: %s", plan_id, error)
         return timedelta.max
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,7 +38,8 @@ class Blob:
         digest: Digest of the stored bytes.
         size_bytes: How many there are.
         name: Its name below `blobs/`, or None when the bytes are `inline`.
-        inline: The bytes themselves, for a version small enough to need no blob.
+        inline: The bytes themselves, for a version small enough to need no blob; None, like `name`,
+            when they were erased.
     """
 
     part: str
@@ -62,6 +63,16 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """Why, by whom and when a version was erased, and the seal that its record had before."""
+
+    reason: str
+    actor: str
+    at: datetime
+    seal: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class VersionRecord:
     """One immutable version: the key it answers, the bytes that hold it, what it read, who made it.
 
@@ -81,6 +92,7 @@ class VersionRecord:
         inputs: The versions read.
         meta: JSON-like facts for people: run, environment, git, warnings, type, shape. Never keyed.
         seal: Digest that its stored bytes end in; empty until they are written.
+        erased: Set in the tombstone of a version whose bytes were erased.
     """
 
     id: str
@@ -98,6 +110,12 @@ class VersionRecord:
     inputs: tuple[Input, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     seal: Digest = _UNSEALED
+    erased: Erasure | None = None
+
+    @property
+    def seals(self) -> tuple[Digest, ...]:
+        """Seals by which readers know this version: its own, and the one before an erasure."""
+        return (self.seal,) if self.erased is None else (self.seal, self.erased.seal)
 
     @property
     def size_bytes(self) -> int:
@@ -176,6 +194,7 @@ def dump_version(record: VersionRecord) -> bytes:
             "leaves": [_dump_leaf(leaf) for leaf in record.leaves],
             "inputs": [_dump_input(item) for item in record.inputs],
             "meta": dict(record.meta),
+            **({} if record.erased is None else {"erased": asdict(record.erased)}),
         },
     )
 
@@ -214,16 +233,23 @@ def _version(fields: dict[str, Any]) -> VersionRecord:
         created=created,
         seconds=_seconds(fields["seconds"]),
         codec=_text(fields["codec"]),
-        manifest=_manifest(fields["manifest"]),
+        manifest=_manifest(fields["manifest"], is_erased="erased" in fields),
         leaves=tuple(_leaf(item) for item in fields["leaves"]),
         inputs=tuple(_input(item) for item in fields["inputs"]),
         meta=_mapping(fields["meta"]),
         seal=_digest(fields["seal"]),
+        erased=_erasure(fields["erased"]) if "erased" in fields else None,
     )
 
 
-def _manifest(items: list[dict[str, Any]]) -> tuple[Blob, ...]:
-    blobs = tuple(_blob(item) for item in items)
+def _erasure(fields: dict[str, Any]) -> Erasure:
+    reason, actor = _text(fields["reason"]), _text(fields["actor"])
+    at = datetime.fromisoformat(_text(fields["at"]))
+    return Erasure(reason, actor, at, _digest(fields["seal"]))
+
+
+def _manifest(items: list[dict[str, Any]], *, is_erased: bool) -> tuple[Blob, ...]:
+    blobs = tuple(_blob(item, is_erased=is_erased) for item in items)
     if len({blob.part for blob in blobs}) != len(blobs):
         raise ValueError("two parts have one name")
     if sum(blob.size_bytes for blob in blobs) > MAX_BYTES:
@@ -260,10 +286,10 @@ def _dump_blob(blob: Blob) -> dict[str, Any]:
     }
     if blob.inline is not None:
         return {**fields, "inline": base64.b64encode(blob.inline).decode("ascii")}
-    return {**fields, "name": blob.name}
+    return fields if blob.name is None else {**fields, "name": blob.name}
 
 
-def _blob(fields: dict[str, Any]) -> Blob:
+def _blob(fields: dict[str, Any], *, is_erased: bool) -> Blob:
     part, digest, size = _text(fields["part"]), _digest(fields["digest"]), fields["size_bytes"]
     if not is_part(part):
         raise ValueError(f"part {part[:80]!r} leaves its folder")
@@ -274,6 +300,8 @@ def _blob(fields: dict[str, Any]) -> Blob:
         if len(inline) != size:
             raise ValueError(f"{len(inline)} bytes are inline, not {size}")
         return Blob(part, digest, size, inline=inline)
+    if is_erased and "name" not in fields:
+        return Blob(part, digest, size)
     name = _text(fields["name"])
     if not re.fullmatch(rf"{digest[:2]}/{digest}-[0-9a-f]{{16}}", name):
         raise ValueError(f"blob name {name[:80]!r} does not belong to its digest")

@@ -23,10 +23,12 @@ from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, value_digest
 from versioning.envelope import UNREADABLE, dump, seal_of
 from versioning.errors import ConflictError, NotFoundError, ReadOnlyError
+from versioning.invalidations import Invalidations
 from versioning.parts import PartWriter
 from versioning.records import Input, VersionRecord
 from versioning.register import Register
 from versioning.storage import Store
+from versioning.tombstones import tombstone
 
 if TYPE_CHECKING:
     from versioning.codecs import Codec
@@ -67,6 +69,7 @@ class Repository(Register):
         settings: Settings in force.
         observers: Called with an event (`adopted`, `conflict`, `corrupt`, `unreadable`) and its
             facts; they may not raise.
+        invalidations: What may not be a hit again.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Repository(Register):
         self.store = store
         self.settings = settings
         self.observers: list[Observer] = []
+        self.invalidations = Invalidations(store)
         self._read_only = read_only
         self._is_proven = False
         self._blobs = Blobs(
@@ -158,7 +162,8 @@ class Repository(Register):
             UnkeyableError: If the value cannot be digested or stored exactly.
             ReadOnlyError: If the repository, or its store, cannot be written.
             StorageError: If the store fails or is full. Nothing is bound then.
-            ConflictError: If a collector took this writer for dead each time it tried.
+            ConflictError: If a collector took this writer for dead each time it tried, or what the
+                value was made from has been erased meanwhile.
         """
         self.check_writable()
         digest = digest_of(value)
@@ -177,26 +182,48 @@ class Repository(Register):
     def bind(self, record: VersionRecord, *, replace: bool = False) -> VersionRecord:
         """Let `record` answer its key, unless a live version does; returns the one that does.
 
+        A version that is invalid is not bound, and comes back all the same.
+
         Args:
             record: A committed version.
             replace: Rebind even where a live version of another value answers.
         """
         self.check_writable()
+        if self.is_invalid(record.id):
+            return record
         name, data = layout.binding(record.key), records.dump_version(record)
         # A binding lost in a power cut is a miss, so it need not be durable: the version is.
-        if self.store.put_if_absent(name, data, durable=False):
-            return record
-        other = self._answer(record.key)
-        if other is None or (replace and other.digest != record.digest):
+        if not self.store.put_if_absent(name, data, durable=False):
+            other = self._answer(record.key)
+            if other is not None and not (replace and other.digest != record.digest):
+                return self._adopted(other, record.digest) if other.id != record.id else record
             self.store.put(name, data)
-            return record
-        return self._adopted(other, record.digest) if other.id != record.id else record
+        # Who invalidates says so first and unbinds then: whoever of us comes last removes it.
+        if self.is_invalid(record.id):
+            self.release(record.key, record.id)
+        return record
 
     def unbind(self, record: VersionRecord) -> None:
         """Let `record` answer its key no more; should another one do so by now, that is a miss."""
         self.check_writable()
         if self.answers(record):
             self.store.delete(layout.binding(record.key))
+
+    def release(self, key: Key, version_id: str) -> None:
+        """Let a version answer no more, whether or not it could be loaded still."""
+        try:
+            bound = self.bound(key).id
+        except NotFoundError:
+            return
+        except UNREADABLE:
+            # It answers nothing as it is; what is left in it may be of that version.
+            bound = version_id
+        if bound == version_id:
+            self.store.delete(layout.binding(key))
+
+    def is_invalid(self, version_id: str) -> bool:
+        """Whether a version is never to be a hit again."""
+        return bool(self.invalidations.among([version_id]))
 
     def answers(self, record: VersionRecord) -> bool:
         """Whether `record` is what answers its key."""
@@ -211,6 +238,7 @@ class Repository(Register):
             NotFoundError: If they are gone.
             FormatError: If the codec is unknown, not allowed, or cannot read them.
         """
+        _check_not_erased(record)
         codec = codec_named(record.codec, allow_pickle=self.settings.allow_pickle)
         return codec.read(BlobReader(self._blobs, record.manifest))
 
@@ -226,13 +254,19 @@ class Repository(Register):
             IntegrityError: As `load`.
             NotFoundError: As `load`.
         """
+        _check_not_erased(record)
         is_path = record.codec.partition("/")[0] in PATH_CODECS
         path = self.load(record) if is_path else BlobReader(self._blobs, record.manifest).whole()
         return path if dest is None else copied(path, dest)
 
     def is_live(self, record: VersionRecord) -> bool:
         """Whether every byte of the version is there, by name and length."""
-        return self._blobs.are_live(record.manifest)
+        return record.erased is None and self._blobs.are_live(record.manifest)
+
+    def forget_copies(self, record: VersionRecord) -> None:
+        """Delete the copies of a version's bytes that this machine keeps."""
+        for blob in record.manifest:
+            self._blobs.forget(blob)
 
     def set_aside(self, blob: Blob) -> None:
         """Move a blob that was found damaged out of the way: versions that need it become misses.
@@ -262,8 +296,10 @@ class Repository(Register):
         Hits need not ask: loading reads that record. Whoever keeps a binding vouches for it.
         """
         found = self.lookup(key)
+        if found is None or self.is_invalid(found.id):
+            return None
         try:
-            return found if found is not None and self.record(found.id) == found else None
+            return found if self.record(found.id) == found else None
         except (NotFoundError, *UNREADABLE):
             return None
 
@@ -291,7 +327,37 @@ class Repository(Register):
         if committed and not writer.is_small:
             # From here on the version itself keeps its blobs.
             self.store.delete(layout.intent(version_id))
-        return with_changes(record, seal=seal_of(data)) if committed else None
+        if not committed:
+            return None
+        record = with_changes(record, seal=seal_of(data))
+        self._inherit(record)
+        return record
+
+    def _inherit(self, record: VersionRecord) -> None:
+        """Make a new version invalid where what it was made from has become so meanwhile.
+
+        Who invalidates looks for readers after saying so, and we look here after the record is
+        there: one of us sees the other.
+
+        Raises:
+            ConflictError: If that was erased; what the record holds is, too.
+        """
+        # An external file is made from nothing, but its content may be known as erased.
+        above = [item.id for item in record.inputs] if record.function else [str(record.key)]
+        found = [self.invalidations.of(about) for about in self.invalidations.among(above)]
+        if not (inherited := [why for why in found if why and why.down]):
+            return
+        # The worst of them: what is to be erased is invalid, too.
+        why = max(inherited, key=lambda item: item.erase)
+        why = with_changes(why, why="made from what is invalid")
+        self.invalidations.mark(record.id, why)
+        if why.erase:
+            self.store.put(layout.version(record.id), records.dump_version(tombstone(record, why)))
+            raise ConflictError(
+                f"{record.step!r} was made from what {why.actor} erased at {why.at}: {why.reason}. "
+                "Nothing of it was stored; run again, on other data",
+                id=record.id,
+            )
 
     def _adopted(self, other: VersionRecord, digest: Digest) -> VersionRecord:
         facts = {"id": other.id, "key": other.key, "step": other.step, "digest": other.digest}
@@ -310,6 +376,15 @@ class Repository(Register):
     def _report(self, event: str, facts: dict[str, Any]) -> None:
         for observer in self.observers:
             observer(event, facts)
+
+
+def _check_not_erased(record: VersionRecord) -> None:
+    if (erased := record.erased) is not None:
+        raise NotFoundError(
+            f"version {record.id} of {record.step!r} was erased by {erased.actor} at "
+            f"{erased.at:%Y-%m-%d %H:%M}: {erased.reason}. Run its step again",
+            id=record.id,
+        )
 
 
 def _id_of_versions(store: Store) -> str | None:

@@ -21,7 +21,7 @@ from blake3 import blake3
 from versioning.api import Version, open_repository
 from versioning.digest import Digest, digest_bytes, is_digest
 from versioning.encoding import file_digest
-from versioning.errors import FormatError
+from versioning.errors import ConflictError, FormatError
 from versioning.keys import Leaf, root_key
 from versioning.repository import Draft
 from versioning.storage.external import (
@@ -35,6 +35,7 @@ from versioning.storage.external import (
 
 if TYPE_CHECKING:
     from versioning.api import Repository
+    from versioning.records import VersionRecord
 
 # A file written twice within the tick of its disk's clock looks unchanged; no tick is this long.
 SETTLED_SECONDS = 2.0
@@ -63,6 +64,7 @@ class Source:
         Raises:
             NotFoundError: If there is no such file.
             StorageError: If it cannot be read.
+            ConflictError: If what it holds was erased, and is not to be stored again.
         """
         repository = repository or open_repository()
         index = _Index(repository.settings.cache / "sources")
@@ -91,10 +93,21 @@ class Source:
                 seconds=time.perf_counter() - began,
                 meta={"source": _public(self.url)},
             )
-            record = repository.lookup(draft.key) or repository.commit(path, draft)
+            record = repository.lookup(draft.key) or self._committed(repository, path, draft)
         if before is not None and before == stat_url(self.url):
             index.keep(self.url, before, digest, moment)
         return Version.of(repository, record)
+
+    def _committed(self, repository: Repository, path: Path, draft: Draft) -> VersionRecord:
+        why = repository.invalidations.of(draft.key)
+        if why is not None and why.erase:
+            raise ConflictError(
+                f"what is at {_public(self.url)['url']} was erased from {repository.url} by "
+                f"{why.actor} at {why.at:%Y-%m-%d %H:%M}: {why.reason}. Correct or remove the "
+                "file; where it may be stored again, give the Source another name",
+                key=draft.key,
+            )
+        return repository.commit(path, draft)
 
     def _leaves(self, digest: Digest) -> tuple[Leaf, ...]:
         return (

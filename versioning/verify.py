@@ -100,7 +100,8 @@ class _Check:
             states = readers.map(self._state, stored.values())
             self._states.update(zip(stored, states, strict=True))
         wrong = {name for name, state in self._states.items() if state is not None}
-        self._values = {r.digest for r in found if wrong.isdisjoint(b.name for b in r.manifest)}
+        whole = (r for r in found if r.erased is None)
+        self._values = {r.digest for r in whole if wrong.isdisjoint(b.name for b in r.manifest)}
         for record in found:
             self._check_record(record)
             self._check_bytes(record)
@@ -158,6 +159,11 @@ class _Check:
                 self.report.gone.append(Gone(name, reason))
 
     def _check_binding(self, name: str, bound: VersionRecord) -> None:
+        if self._repository.is_invalid(bound.id):
+            # Somebody was stopped after saying that it is invalid, or just before seeing that.
+            self.report.invalid.append(name)
+            self._unbind(name)
+            return
         record = self._record(bound.id)
         if not isinstance(record, VersionRecord):
             self._dangling(name, bound.id, f"it binds a version that is not there: {record}")
@@ -207,11 +213,16 @@ class _Check:
                 self._dangling(layout.version(record.id), item.id, f"{item.name}: {source}")
             elif source.digest != item.digest:
                 self._damaged(record.id, None, f"{item.name} had another digest when read")
-            elif source.seal != item.seal:
+            elif item.seal not in source.seals:
                 reason = f"{item.name}, {item.id}, said something else then: it was sealed anew"
                 self._damaged(record.id, None, reason)
 
     def _check_bytes(self, record: VersionRecord) -> None:
+        if record.erased is not None:
+            self.report.erased.append(record.id)
+            # Whoever erased it could not reach the copies of other machines.
+            self._repository.forget_copies(record)
+            return
         for blob in record.manifest:
             self.report.checked_bytes += blob.size_bytes
             if blob.inline is None:

@@ -21,8 +21,10 @@ from unittest import mock
 from versioning import layout
 from versioning.digest import digest_bytes
 from versioning.envelope import dump
+from versioning.erase import finish
 from versioning.expiry import Cause, Expiry
 from versioning.filesets import remember_set
+from versioning.invalidations import Invalidation
 from versioning.journals import Journal
 from versioning.keys import Leaf, root_key
 from versioning.records import Input, VersionRecord
@@ -70,6 +72,7 @@ def write(folder: Path) -> None:
         remember(repository, parameters, table, now=NOW)
         _with_a_file_as_leaf(repository)
         _with_a_plan(repository)
+        _with_an_erasure(repository)
     shutil.rmtree(folder / ".staging")
 
 
@@ -131,6 +134,13 @@ def _with_a_plan(repository: Repository) -> None:
     cause = Cause("3f9c2a1b5d6e7f80", item["reason"], "ann@trainer-1", NOW)
     Expiry(repository).trash(old.id, cause)
     repository.store.put(layout.mark(str(blob.name)), dump("mark", {}))
+
+
+def _with_an_erasure(repository: Repository) -> None:
+    record = repository.commit("Ann", draft("person"))
+    why = Invalidation("asked for by letter", "named", "ann@trainer-1", NOW, "5d6e7f803f9c2a1b")
+    repository.invalidations.mark(record.id, replace(why, erase=True))
+    finish(repository)
 
 
 def _with_a_held_key(repository: Repository) -> None:

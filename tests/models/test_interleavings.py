@@ -7,6 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,12 @@ from greenlet import getcurrent
 from tests.models.interleavings import StoppingStore, explore
 from tests.repositories import LARGE, NOW, draft, opened
 from versioning import layout
+from versioning.catalog import Catalog
 from versioning.errors import ConflictError, NotFoundError
 from versioning.expiry import ERASED, RESTORED, Cause, Expiry
-from versioning.records import VersionRecord
+from versioning.invalidate import apply, plan
+from versioning.invalidations import Invalidations
+from versioning.records import Input, VersionRecord
 from versioning.repository import Repository
 from versioning.storage import Store
 from versioning.sweep import Patience, _Sweep, sweep
@@ -45,6 +49,20 @@ def trashes(repository: Repository, record: VersionRecord) -> None:
     Expiry(repository).trash(record.id, CAUSE)
 
 
+def descends(repository: Repository, source: VersionRecord) -> None:
+    """Writes what was made from `source`, as a step that has read it already does."""
+    reads = (Input("rows", source.id, source.digest, source.seal),)
+    with contextlib.suppress(ConflictError):
+        repository.commit(b"made from it", draft("below", inputs=reads))
+
+
+def invalidates(repository: Repository, source: VersionRecord) -> None:
+    catalog = Catalog(repository)
+    made = plan(repository, catalog, [source.id], reason="bad", down=True)
+    apply(repository, catalog, made, CAUSE, patience=NONE)
+    catalog.close()
+
+
 class World:
     """A store in memory with one version that is in the trash, and what must hold at the end."""
 
@@ -53,6 +71,11 @@ class World:
         self.repository = opened(self.store.url, folder)
         self.trashed = self.repository.commit(LARGE, draft("old"))
         Expiry(self.repository).trash(self.trashed.id, CAUSE)
+
+    @cached_property
+    def unbound(self) -> VersionRecord:
+        """A version that is committed, and on its way to be bound."""
+        return self.repository.commit(b"small", draft("source"), bind=False)
 
     def actor(self) -> Repository:
         return Repository(
@@ -71,7 +94,11 @@ class World:
             if last is None or last.state != ERASED:
                 assert self.repository.is_live(record), f"{version_id} lost its bytes"
             is_over = last is not None and last.state != RESTORED
-            assert not (is_over and self.repository.answers(record)), f"{version_id} answers"
+            is_invalid = self.repository.is_invalid(version_id)
+            answers = self.repository.answers(record)
+            assert not (answers and (is_over or is_invalid)), f"{version_id} answers"
+            above = self.repository.invalidations.among(item.id for item in record.inputs)
+            assert not (above and not is_invalid), f"{version_id} was made from what is invalid"
 
 
 @pytest.fixture
@@ -98,7 +125,14 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], i
                 "undo": lambda repository: restores(repository, world.trashed),
                 "retention": lambda repository: trashes(repository, world.trashed),
                 "collector": sweeps,
+                "reader": lambda repository: descends(repository, world.unbound),
+                "binder": lambda repository: repository.bind(world.unbound),
+                "invalidator": lambda repository: invalidates(repository, world.unbound),
+                "censor": lambda repository: invalidates(repository, world.trashed),
             }
+            if not {"reader", "binder", "invalidator"}.isdisjoint(actors.split()):
+                # Before anybody acts, as actors stop at each call.
+                assert world.unbound
             chosen = [kinds[name] for name in actors.split()]
             return [lambda act=act: act(world.actor()) for act in chosen], world.check
 
@@ -115,6 +149,9 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], i
         ("undo retention", 5),
         ("again undo retention", 30),
         ("writer undo collector", 500),
+        ("binder invalidator", 5),
+        ("reader invalidator", 30),
+        ("undo censor", 10),
     ],
 )
 def test_no_order_of_calls_loses_a_byte(
@@ -158,6 +195,23 @@ def test_an_order_loses_a_byte_when_undo_does_not_ask_whether_it_was_first(
     monkeypatch.setattr(StoppingStore, "put_if_absent", put_anyway)
     with pytest.raises(AssertionError, match="lost its bytes"):
         orders("undo collector")
+
+
+def test_an_order_keeps_what_is_invalid_when_writers_do_not_look(
+    orders: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Invalidations.among
+    monkeypatch.setattr(
+        Invalidations, "among", lambda self, ids: set() if _is_actor() else look(self, ids)
+    )
+    with pytest.raises(AssertionError, match="answers"):
+        orders("binder invalidator")
+    with pytest.raises(AssertionError, match=r"answers|made from what is invalid"):
+        orders("reader invalidator")
+
+
+def _is_actor() -> bool:
+    return getcurrent().parent is not None
 
 
 def test_layout_names_are_taken_apart_as_they_are_built() -> None:

@@ -23,9 +23,11 @@ from hypothesis.stateful import (
 from tests.examples import examples
 from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, key, opened
 from versioning import layout
+from versioning.catalog import Catalog
 from versioning.envelope import dump
 from versioning.errors import IntegrityError, NotFoundError
 from versioning.expiry import ERASED, Cause, Expiry
+from versioning.invalidate import apply, plan
 from versioning.records import VersionRecord
 from versioning.repository import Repository
 from versioning.storage import Store
@@ -37,6 +39,7 @@ VALUES = st.sampled_from([b"", b"small", LARGE, LARGE + b"!", LARGE + b"?"])
 
 
 CAUSE = Cause(plan="plan", rule="all", actor="tests", at=NOW)
+HASTE = Patience(abandoned=timedelta(0), wait_seconds=0)
 
 
 class RepositoryMachine(RuleBasedStateMachine):
@@ -89,7 +92,8 @@ class RepositoryMachine(RuleBasedStateMachine):
     @rule(record=unbound, replace=st.booleans())
     def bind(self, record: VersionRecord, replace: bool) -> None:
         name = next(name for name in "abc" if key(name) == record.key)
-        if not self.repository.is_live(record) or Expiry(self.repository).is_over(record.id):
+        is_over = Expiry(self.repository).is_over(record.id)
+        if is_over or not self.repository.is_live(record) or self.repository.is_invalid(record.id):
             return
         won = self.repository.bind(record, replace=replace)
         if replace or name not in self.bound:
@@ -177,7 +181,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         version_id = data.draw(st.sampled_from(sorted(self.trashed)))
         name = self.trashed.pop(version_id)
         assert Expiry(self.repository).restore(version_id, CAUSE)
-        if version_id not in self.lost:
+        if version_id not in self.lost and not self.repository.is_invalid(version_id):
             self.bound.setdefault(name, self.values[version_id])
 
     @rule(is_over=st.booleans(), calls=st.integers(0, 40), dies=st.booleans())
@@ -190,6 +194,25 @@ class RepositoryMachine(RuleBasedStateMachine):
         for version_id in [i for i in self.trashed if self._is_erased(i)]:
             del self.trashed[version_id]
             self.lost.add(version_id)
+
+    @rule(name=KEYS, erase=st.booleans(), calls=st.integers(0, 60))
+    def invalidate(self, name: str, erase: bool, calls: int) -> None:
+        """Killed on the way, or not, and then once more to the end."""
+        found = self.repository.lookup(key(name))
+        if found is None:
+            return
+        for store in (CrashingStore(self.store, calls), self.store):
+            repository = self._through(store)
+            with contextlib.closing(Catalog(self.repository)) as catalog:
+                made = plan(self.repository, catalog, [found.id], reason="bad", erase=erase)
+                with contextlib.suppress(Crash):
+                    apply(repository, catalog, made, CAUSE, force=True, patience=HASTE)
+        assert self.repository.lookup(key(name)) is None
+        del self.bound[name]
+        if erase:
+            concerned = {item.id for item in made.versions}
+            self.lost |= concerned
+            self.trashed = {i: n for i, n in self.trashed.items() if i not in concerned}
 
     def _is_erased(self, version_id: str) -> bool:
         last = Expiry(self.repository).last(version_id)
@@ -205,6 +228,12 @@ class RepositoryMachine(RuleBasedStateMachine):
         for name in "abc":
             found = self.repository.lookup(key(name))
             assert (None if found is None else self.repository.load(found)) == self.bound.get(name)
+
+    @invariant()
+    def nothing_invalid_answers(self) -> None:
+        for record in self._committed():
+            if self.repository.is_invalid(record.id):
+                assert not self.repository.answers(record)
 
     @invariant()
     def no_committed_version_misses_a_byte(self) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
 
-from versioning.cli import browse, explain, inspection, protect, retention
+from versioning.cli import browse, explain, inspection, invalidation, protect, retention
 from versioning.errors import IntegrityError, ReadOnlyError, StorageError, VersioningError
 
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ for command, name, example in (
         "versioning prune; versioning prune --apply --plan 3f9c2a1b5d6e7f80",
     ),
     (retention.cost, "cost", "versioning cost --by flow"),
+    (
+        invalidation.invalidate,
+        "invalidate",
+        "versioning invalidate load~1 --down --reason 'wrong export' --apply",
+    ),
     (retention.undo, "undo", "versioning undo 3f9c2a1b5d6e7f80"),
     (inspection.verify, "verify", "versioning verify --json"),
     (inspection.doctor, "doctor", "versioning doctor --repository s3://bucket/versioning"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,8 @@ from versioning.cli.output import (
     table,
 )
 from versioning.errors import FormatError
+from versioning.invalidate import withdrawn
+from versioning.invalidations import NAMED
 from versioning.names import names_of
 from versioning.status import LIVE, statuses
 from versioning.trust import UNKNOWN, label, labels
@@ -67,7 +70,7 @@ def list_(
     if is_cut and len(shown) == ROWS:
         more = repository.catalog.count(step=step, flow=flow, since=earliest) - ROWS
     blobs = repository.catalog.blobs(row.id for row in shown)
-    status = statuses(repository, blobs)
+    status = statuses(repository, blobs) | withdrawn(repository, [row.id for row in shown])
     trust = labels(repository, [(row.id, row.step) for row in shown])
     document = [
         {**row._asdict(), "status": status.get(row.id, LIVE), "trust": trust.get(row.id, UNKNOWN)}
@@ -181,7 +184,8 @@ def _listing(rows: Sequence[dict[str, Any]], more: int, now: datetime) -> Iterat
 def _description(repository: Repository, record: VersionRecord) -> dict[str, Any]:
     """Everything that is known of a version, as `show --json` says it."""
     blobs = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
-    status = statuses(repository, {record.id: blobs})
+    status = statuses(repository, {record.id: blobs}) | withdrawn(repository, [record.id])
+    invalid = repository.invalidations.of(record.id)
     meta = dict(record.meta)
     return {
         "id": record.id,
@@ -195,6 +199,7 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
         "size_bytes": record.size_bytes,
         "seconds": record.seconds,
         "status": status.get(record.id, LIVE),
+        "invalidated": None if invalid is None else asdict(invalid),
         "trust": label(repository, record),
         "codec": record.codec,
         "manifest": [
@@ -221,13 +226,22 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
     }
 
 
+def _withdrawal(document: dict[str, Any]) -> str | None:
+    """Why, by whom and when a version was invalidated."""
+    if (said := document["invalidated"]) is None:
+        return None
+    when = f"{said['at'].astimezone():%Y-%m-%d %H:%M}"
+    what = f"{document['status']} by {said['actor']} at {when}: {said['reason']}"
+    return what if said["why"] == NAMED else f"{what} ({said['why']})"
+
+
 def _page(document: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
     run = document["run"]
     yield pairs(
         {
             "version": document["id"],
             "step": f"{document['step']}  ({document['function'] or 'no code'})",
-            "status": document["status"],
+            "status": _withdrawal(document) or document["status"],
             "audits": document["trust"],
             "value": document["meta"].get("value"),
             "names": ", ".join(document["names"]) or None,

@@ -124,8 +124,10 @@ def _misses(run: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 
 def _reasons(step: str, version_id: str, found: Why) -> Iterator[RenderableType]:
+    invalid = f"version {short(found.against)} was invalidated: {found.invalidated}"
     if not found.changed:
-        yield line(f"{step} {short(version_id)}: {_VERDICTS[found.verdict]}")
+        reason = invalid if found.invalidated else _VERDICTS[found.verdict]
+        yield line(f"{step} {short(version_id)}: {reason}")
         return
     yield line(f"{step} {short(version_id)}: changed since {short(found.against)}")
     yield _changes([asdict(change) for change in found.changed])

@@ -76,8 +76,7 @@ def _findings(report: Report) -> Iterator[RenderableType]:
 
 
 def _notes(report: Report) -> Iterator[RenderableType]:
-    if report.expired:
-        yield line(f"{len(report.expired)} expired: retention deleted their bytes")
+    yield from _withdrawn(report)
     if report.replaced:
         yield line(f"{len(report.replaced)} lost their bytes and were made again since")
     if report.set_aside:
@@ -95,6 +94,16 @@ def _notes(report: Report) -> Iterator[RenderableType]:
     if report.orphans:
         yield line(f"{len(report.orphans)} leftovers of interrupted or running writers: harmless")
         yield from (line(f"  {name}") for name in report.orphans[:SHOWN])
+
+
+def _withdrawn(report: Report) -> Iterator[RenderableType]:
+    if report.expired:
+        yield line(f"{len(report.expired)} expired: retention deleted their bytes")
+    if report.erased:
+        yield line(f"{len(report.erased)} erased on request: tombstones say why and by whom")
+    if report.invalid and not report.set_aside:
+        yield line(f"{len(report.invalid)} invalid versions still answer their keys, as somebody")
+        yield line("was stopped: `versioning verify --set-aside` ends that")
 
 
 def _checks(checks: Sequence[Check]) -> Iterator[RenderableType]:

@@ -238,7 +238,8 @@ def _explain(watched: _Watched, rows: list[Row]) -> None:
                 if row.step not in earlier:
                     before = watched.started
                     earlier[row.step] = watched.repository.earlier(record, before=before)
-                row.why = _why(why(record, nearest(record, earlier[row.step])))
+                other = nearest(record, earlier[row.step])
+                row.why = _why(why(record, other, watched.repository.invalidations))
             except VersioningError as error:
                 row.why = f"unknown: {error}"
 
@@ -246,6 +247,8 @@ def _explain(watched: _Watched, rows: list[Row]) -> None:
 def _why(found: Why) -> str:
     if found.against is None:
         return "first version"
+    if not found.changed and found.invalidated:
+        return f"invalidated: {found.invalidated}"
     if not found.changed:
         return "run again as asked, or its bytes were lost"
     shown = list(_told(found.changed))

@@ -1,0 +1,37 @@
+"""Tombstones: what is left of the record of a version whose bytes were erased.
+
+Id, key, digests, lineage and recipe stay, and with them every reference to the version. Values go:
+bytes that lay in the record, previews of parameters and of the value, addresses of sources. Digests
+stay: who guesses a small value can tell that it was this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from versioning.envelope import seal_of
+from versioning.records import Erasure, VersionRecord, dump_version
+
+if TYPE_CHECKING:
+    from versioning.invalidations import Invalidation
+
+# What of the facts about a version says nothing of its value.
+_KEPT = ("run", "environment", "tags", "outputs", "volatile", "effect", "files")
+# Leaves whose preview tells of code and environment, not of values.
+_TOLD = ("step", "env/")
+
+
+def tombstone(record: VersionRecord, why: Invalidation) -> VersionRecord:
+    """`record` without any value, and with the seal that it gets."""
+    made = replace(
+        record,
+        manifest=tuple(replace(blob, inline=None) for blob in record.manifest),
+        leaves=tuple(
+            leaf if leaf.name.startswith(_TOLD) else replace(leaf, value=None)
+            for leaf in record.leaves
+        ),
+        meta={name: record.meta[name] for name in _KEPT if name in record.meta},
+        erased=Erasure(why.reason, why.actor, why.at, record.seal),
+    )
+    return replace(made, seal=seal_of(dump_version(made)))
