@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
@@ -19,15 +19,14 @@ from typing import TYPE_CHECKING, Any
 from versioning.api import Repository, Version
 from versioning.arguments import is_light, loaded
 from versioning.encoding import preview
-from versioning.envelope import UNREADABLE
 from versioning.environment import environment_record
 from versioning.errors import NotFoundError, UnkeyableError
-from versioning.expiry import Expiry
 from versioning.filesets import bound_with_files, file_leaves, files_of, remember_set
 from versioning.hidden.reads import Read, advice, told, undeclared
 from versioning.hidden.watch import current
 from versioning.keys import Leaf, diff_leaves, root_key, text_leaf
-from versioning.repository import Draft, digest_of
+from versioning.outputs import Output, digest_as_committed, is_whole, output_of, told_of_tuple
+from versioning.repository import Draft
 from versioning.settings import KEY
 from versioning.trust import is_due, remember
 from versioning.watching import root_of, watch_over
@@ -36,12 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from versioning.code import CodeClosure
-    from versioning.digest import Digest, Key
+    from versioning.digest import Key
     from versioning.hidden import Watch
     from versioning.records import Input, VersionRecord
     from versioning.steps import Step
-
-Output = Version | tuple[Version, ...]
 
 
 @dataclass
@@ -165,7 +162,11 @@ class Call:
         replace = replace or self.step.volatile
         if isinstance(value, tuple) and value:
             parts = [self._commit_part(draft, n, item) for n, item in enumerate(value)]
-            meta = {**draft.meta, "outputs": [part.to_dict() for part in parts], **_named(value)}
+            meta = {
+                **draft.meta,
+                "outputs": [part.to_dict() for part in parts],
+                **told_of_tuple(value),
+            }
             draft = with_changes(draft, meta=meta)
             value = [str(part.digest) for part in parts]
         codec = None if "outputs" in draft.meta else self.step.codec
@@ -205,7 +206,7 @@ class Call:
         assert self.found is not None
         self._check_strict()
         value = loaded(value)
-        if _digest_as_committed(value) == self.found.digest:
+        if digest_as_committed(value) == self.found.digest:
             remember(self.repository, self.found, None, now=datetime.now(UTC))
             return None
         facts = {**(run or {}), "audit_of": self.found.id}
@@ -304,51 +305,14 @@ class Call:
     def _output(
         self, record: VersionRecord, again: Callable[[], VersionRecord] | None = None
     ) -> Output:
-        if "outputs" not in record.meta:
-            return Version.of(self.repository, record, recompute=again)
-        url = self.repository.url
-        parts = [Version.from_dict({**o, "repository_url": url}) for o in record.meta["outputs"]]
-        kind = _tuple_type(self.step.function, record.meta)
-        return kind(*parts) if kind else tuple(parts)
+        return output_of(self.repository, record, self.step.function, recompute=again)
 
     def _is_answer(self, record: VersionRecord) -> bool:
-        """Whether a tuple is whole, as it was bound, to stay; a strict step asks for more."""
-        is_hidden = self._is_strict and record.meta.get("hidden")
-        if is_hidden or "outputs" not in record.meta:
-            return not is_hidden
-        try:
-            output = self._output(record)
-            parts = output if isinstance(output, tuple) else (output,)
-            # Parts have no bindings that would go when they are trashed.
-            is_over = Expiry(self.repository).is_over
-            if self.repository.invalidations.among(p.id for p in parts):
-                return False
-            return all(self.repository.is_live(p.record) and not is_over(p.id) for p in parts)
-        except (NotFoundError, *UNREADABLE, TypeError, ValueError):
+        """Whether a version can answer: all of a tuple is there; a strict step asks for more."""
+        if self._is_strict and record.meta.get("hidden"):
             return False
-
-
-def _digest_as_committed(value: Any) -> Digest:
-    """The digest of the version that a value would become; a tuple is that of its parts."""
-    if isinstance(value, tuple) and value:
-        return digest_of([str(digest_of(part)) for part in value])
-    return digest_of(value)
+        return is_whole(self.repository, record)
 
 
 def _is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _named(value: tuple[Any, ...]) -> dict[str, Any]:
-    fields = getattr(value, "_fields", None)
-    return {"fields": list(fields), "type": type(value).__qualname__} if fields else {}
-
-
-def _tuple_type(function: Callable[..., Any], meta: Mapping[str, Any]) -> type[Any] | None:
-    """The named tuple a step returns, found in the step's own module; never imported by name."""
-    if "fields" not in meta:
-        return None
-    found: Any = getattr(function, "__globals__", {}).get(meta["type"])
-    if isinstance(found, type) and list(getattr(found, "_fields", ())) == meta["fields"]:
-        return found
-    return namedtuple(str(meta["type"]).rpartition(".")[2], meta["fields"])

@@ -1,4 +1,4 @@
-"""Sources: external files, pinned by content as versions.
+"""Sources: external files and folders, pinned by content as versions.
 
 A file is read when a step is keyed, and what was read is what the step sees: a version whose key is
 the name and the content. Unchanged files are recognised by what their disk or service says of them.
@@ -43,10 +43,10 @@ SETTLED_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An external file, or a local folder, pinned by content when it is first read.
+    """An external file or folder, pinned by content when it is first read.
 
     Attributes:
-        url: Local path or fsspec URL; of a folder, a local path.
+        url: Local path or fsspec URL; one that ends in a slash is of a folder, with all below it.
         name: What to call it; the last part of the path when None.
     """
 
@@ -117,7 +117,10 @@ class Source:
 
     @property
     def _title(self) -> str:
-        path = urlsplit(self.url).path if "://" in self.url else self.url
+        path = self.url
+        if "://" in path:
+            parts = urlsplit(path)
+            path = parts.path.strip("/") or parts.netloc.rpartition("@")[2]
         return (self.name or unquote(path).rstrip("/").rpartition("/")[2] or "file").replace(
             "/", "_"
         )

@@ -7,18 +7,18 @@ called with. So a step that once gave another value is not trusted until somebod
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
 from versioning.digest import digest_bytes
 from versioning.envelope import UNREADABLE
-from versioning.errors import NotFoundError
+from versioning.errors import FormatError, NotFoundError
 from versioning.journals import Journal
 from versioning.keys import root_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from versioning.digest import Key
     from versioning.keys import Leaf
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 REPRODUCIBLE, NOT_REPRODUCIBLE, UNKNOWN = "reproducible", "not reproducible", "unknown"
 SAME, DIFFERS = "same", "differs"
+_FIELDS = ("step", "verdict", "version", "other", "key", "at")
 _KINDS = {"step", "salt", "code", "env"}
 
 
@@ -68,6 +69,41 @@ def remember(
 def label(repository: Repository, record: VersionRecord) -> str:
     """`reproducible`, `not reproducible` or `unknown`: what audits of its step found."""
     return _label(_journal(repository, recipe(record.leaves)).entries())
+
+
+def found_by_audits(
+    repository: Repository, *, step: str | None = None, since: datetime | None = None
+) -> list[dict[str, Any]]:
+    """What audits found, newest first: each difference, and of each step that it gave the same.
+
+    Args:
+        repository: Where to look.
+        step: Only of this step.
+        since: Only what was found at or after this moment, timezone-aware.
+
+    Returns:
+        Of each its `step`, `verdict` (`same` or `differs`), `version` that answers, the `other` one
+        of the value that differed, `key`, and the moment `at`.
+
+    Raises:
+        FormatError: If an entry is damaged or foreign.
+    """
+    recipes = {found[0] for found in map(layout.entry, _names(repository)) if found}
+    entries = [
+        {name: entry.get(name) for name in _FIELDS}
+        for about in recipes
+        for entry in _journal(repository, about).entries()
+        if step in {None, entry.get("step")}
+    ]
+    chosen = [entry for entry in entries if since is None or _moment(entry) >= since]
+    return sorted(chosen, key=_moment, reverse=True)
+
+
+def _moment(entry: dict[str, Any]) -> datetime:
+    try:
+        return datetime.fromisoformat(str(entry["at"])).astimezone(UTC)
+    except ValueError as error:
+        raise FormatError(f"an audit of {entry['step']} has no moment: {entry['at']!r}") from error
 
 
 def labels(repository: Repository, versions: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -20,10 +20,10 @@ from tests import servers
 from tests.repositories import edited, resealed
 from versioning import layout
 from versioning.api import Repository, Version
-from versioning.calls import Output
 from versioning.digest import digest_bytes
 from versioning.envelope import MAX_RECORD_BYTES, dump
 from versioning.errors import FormatError, IntegrityError, NotFoundError
+from versioning.outputs import Output
 from versioning.records import VersionRecord
 from versioning.settings import Settings
 from versioning.steps import Step

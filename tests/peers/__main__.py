@@ -95,6 +95,7 @@ def tried(name: str, truth: Callable[[Case], tuple[Run, Run]], folder: Path) -> 
         "configuration": said.configuration,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "outcomes": outcomes,
+        "cases": {case.claim: case.digest() for case in ALL},
     }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from textwrap import dedent
 from typing import Literal
+
+from versioning.digest import digest_bytes
 
 # Every project has these; the arguments of a case are read in the names of `proj/values.py`.
 COMMON = {
@@ -57,6 +59,11 @@ class Case:
     def project(self) -> dict[str, str]:
         """The files of the project by their paths below its root."""
         return COMMON | {_placed(name): dedent(text) for name, text in self.files.items()}
+
+    def digest(self) -> str:
+        """Digest of all that a system is put to; what was measured of a case counts for that."""
+        asked = {**asdict(self), "leaf": "", "xfail": "", "claim": ""}
+        return digest_bytes(repr(sorted(asked.items())).encode())[:16]
 
     def edited(self) -> dict[str, str]:
         """The one file that is edited, with its new text."""

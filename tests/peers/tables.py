@@ -24,7 +24,8 @@ VERDICTS = {
     "failed": "failed",
 }
 
-# By name of the adapter: title, version, date, configuration, and the verdict and note of a case.
+# By name of the adapter: title, version, date, configuration, the verdict and note of each case,
+# and the digest of each case as it was tried.
 Results = dict[str, dict[str, Any]]
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from tests.peers import systems, tables
+from tests.peers.case import Case
 from tests.peers.cases import CASES
 
 ALL = {case.claim: case for cases in CASES.values() for case in cases}
@@ -22,8 +28,28 @@ def test_every_system_was_tried_on_every_case_as_it_is_now() -> None:
     assert results.keys() == set(systems.names())
     for name, result in results.items():
         assert result["outcomes"].keys() == ALL.keys(), f"make peers ONLY={name}"
+        changed = [c for c, case in ALL.items() if result["cases"].get(c) != case.digest()]
+        assert not changed, f"make peers ONLY={name}"
         said = systems.described(name)
         assert (result["version"], result["configuration"]) == (said.version, said.configuration)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"expected": "reuse"},
+        {"files": {"steps": ""}},
+        {"calls": ("4", "3")},
+        {"edit": ("steps", "a", "b")},
+        {"damage": "flip"},
+        {"keep_times": True},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_case_that_asks_for_something_else_has_another_digest(change: dict[str, Any]) -> None:
+    case = Case("a claim", {"steps": "a"}, "rerun")
+    assert replace(case, **change).digest() != case.digest()
+    assert replace(case, leaf="code/steps", xfail="not yet").digest() == case.digest()
 
 
 def test_what_is_published_of_ours_is_what_the_tests_hold() -> None:

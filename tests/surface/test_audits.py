@@ -86,6 +86,48 @@ def test_a_hit_that_gives_another_value_is_an_incident(
     assert repository.verify().is_sound
 
 
+def trusted(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[dict]]:
+    capsys.readouterr()
+    code = command(["trust", "--json", *arguments])
+    return code, orjson.loads(capsys.readouterr().out)
+
+
+def test_a_command_says_whether_an_audit_differed(
+    file: Path, repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps.numbers()
+    assert trusted(capsys=capsys) == (0, [])
+    steps.numbers()
+    code, (same,) = trusted(capsys=capsys)
+    assert (code, same["step"], same["verdict"], same["other"]) == (0, "numbers", "same", None)
+    kept = reading.content_of(str(file))
+    file.write_text("after")
+    reading.content_of(str(file))
+    code, (differs, _) = trusted(capsys=capsys)
+    (other,) = {v.id for v in repository.versions(step="content_of")} - {kept.id}
+    assert (code, differs["verdict"], differs["step"]) == (1, "differs", "content_of")
+    assert (differs["version"], differs["other"], differs["key"]) == (kept.id, other, kept.key)
+    assert trusted("--step", "numbers", capsys=capsys) == (0, [same])
+    assert trusted("--since", "2999-01-01", capsys=capsys) == (0, [])
+    assert trusted("--since", "1h", capsys=capsys)[0] == 1
+    assert command(["trust"]) == 1
+    shown = capsys.readouterr().out
+    assert f"versioning diff {kept.id[:12]} {other[:12]}" in shown
+
+
+def test_a_damaged_finding_of_an_audit_is_no_answer(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps.numbers()
+    steps.numbers()
+    (entry,) = repository.store.list("trust/")
+    path = Path(repository.url, entry.name)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes().replace(b"same", b"okay"))
+    assert command(["trust"]) == 1
+    assert entry.name in capsys.readouterr().err
+
+
 def test_a_difference_has_an_event(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from versioning.integrations.prefect import runs
 

@@ -63,6 +63,7 @@ for command, name, example in (
     ),
     (retention.undo, "undo", "versioning undo 3f9c2a1b5d6e7f80"),
     (inspection.verify, "verify", "versioning verify --json"),
+    (inspection.trust, "trust", "versioning trust --since 1d"),
     (inspection.doctor, "doctor", "versioning doctor --repository s3://bucket/versioning"),
 ):
     app.command(command, name=name, help_epilogue=f"Example: {example}")

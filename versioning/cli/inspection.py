@@ -1,17 +1,29 @@
-"""Whether all is well: `verify` and `doctor`."""
+"""Whether all is well: `verify`, `trust` and `doctor`."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
+from versioning.cli.output import (
+    PLAIN,
+    Flag,
+    Options,
+    add,
+    line,
+    moment,
+    parse_moment,
+    short,
+    table,
+)
 from versioning.settings import Settings
+from versioning.trust import DIFFERS, found_by_audits
 from versioning.units import size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -43,6 +55,20 @@ def verify(
     report = repository.verify(version, set_aside=set_aside)
     options.answer(asdict(report), lambda: _findings(report))
     return 0 if report.is_sound else 1
+
+
+def trust(*, step: str | None = None, since: str | None = None, options: Options = PLAIN) -> int:
+    """Whether hits that ran again (`VERSIONING_AUDIT`) gave the same value; 1 when one did not.
+
+    Args:
+        step: Only of this step.
+        since: Only what was found from this moment on: 36h, 7d, 2w ago, or an ISO date or time.
+    """
+    now = datetime.now(UTC)
+    earliest = parse_moment(since, now) if since else None
+    found = found_by_audits(options.open(), step=step, since=earliest)
+    options.answer(found, lambda: _audits(found, now))
+    return 1 if any(entry["verdict"] == DIFFERS for entry in found) else 0
 
 
 def doctor(*, options: Options = PLAIN) -> int:
@@ -104,6 +130,23 @@ def _withdrawn(report: Report) -> Iterator[RenderableType]:
     if report.invalid and not report.set_aside:
         yield line(f"{len(report.invalid)} invalid versions still answer their keys, as somebody")
         yield line("was stopped: `versioning verify --set-aside` ends that")
+
+
+def _audits(found: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[RenderableType]:
+    if not found:
+        yield line("no audit found anything; VERSIONING_AUDIT=0.01 runs one hit in a hundred again")
+        return
+    made = table("step", "result", "version", "value now", "found")
+    for entry in found:
+        versions = (short(entry[name]) if entry[name] else None for name in ("version", "other"))
+        when = moment(datetime.fromisoformat(entry["at"]), now)
+        add(made, entry["step"], entry["verdict"], *versions, when)
+    yield made
+    if differing := next((e for e in found if e["verdict"] == DIFFERS), None):
+        yield line(
+            f"See `versioning diff {short(differing['version'])} {short(differing['other'])}`. The "
+            "step depends on something that its key does not say; pass that on, or fix its seed."
+        )
 
 
 def _checks(checks: Sequence[Check]) -> Iterator[RenderableType]:

@@ -32,19 +32,20 @@ def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]
     definition = walk.files.definition(function.__code__, function.__globals__)
     scope = walk.lookup.function_scope(function, name)
     parts = walk.piece(definition.own, scope)
-    walk.reads_frames = walk.reads_frames or definition.reads_frames
+    walk.reads_frames |= definition.reads_frames
     if walk.keeps_names:
         parts.append(repr(definition.variables).encode())
     if scope.cells:
         read = {ref.root for ref in definition.own.refs}
         parts += [walk.follow(Ref(free), scope) for free in scope.cells if free not in read]
-    parts += _decorators(walk, definition, scope)
-    if function is not walk.root:
-        for parameter, value in _defaults(function):
-            label = f"{name}({parameter})"
-            parts += walk.default(value, label, definition.defaults.get(parameter), scope)
-    parts += _owner(walk, name, scope)
-    _hints(walk, definition, scope)
+    if definition.decorators:
+        parts += _decorators(walk, definition, scope)
+    if (function.__defaults__ or function.__kwdefaults__) and function is not walk.root:
+        parts += _defaults(walk, function, definition, scope)
+    if "." in name.partition(":")[2]:
+        parts += _owner(walk, name, scope)
+    if definition.hints:
+        _hints(walk, definition, scope)
     return parts
 
 
@@ -102,13 +103,17 @@ def file_of_class(cls: type) -> str | None:
     return own or file_of_module(sys.modules.get(cls.__module__))
 
 
-def _defaults(function: FunctionType) -> list[tuple[str, Any]]:
-    code, given, keywords = function.__code__, function.__defaults__, function.__kwdefaults__
-    if not (given or keywords):
-        return []
-    given = given or ()
+def _defaults(
+    walk: Walk, function: FunctionType, definition: Definition, scope: Scope
+) -> list[bytes]:
+    code, given = function.__code__, function.__defaults__ or ()
     names = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
-    return [*zip(names, given, strict=True), *(keywords or {}).items()]
+    parts: list[bytes] = []
+    held = [*zip(names, given, strict=True), *(function.__kwdefaults__ or {}).items()]
+    for parameter, value in held:
+        piece = definition.defaults.get(parameter)
+        parts += walk.default(value, f"{scope.owner}({parameter})", piece, scope)
+    return parts
 
 
 def _decorators(walk: Walk, definition: Definition, scope: Scope) -> list[bytes]:

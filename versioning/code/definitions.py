@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from versioning.code.bytecode import code_form, code_refs
 from versioning.code.names import Ref, attribute_path, references
 from versioning.code.normal import Node, arguments_of, form, hints_of, normalise, own_form
 from versioning.code.renames import Spelling
+from versioning.code.trees import all_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import CodeType
 
     from versioning.code.names import References
@@ -64,8 +65,10 @@ class Statement(NamedTuple):
     is_definition: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+_NOTHING: Mapping[str, Piece] = MappingProxyType({})
+
+
+class Definition(NamedTuple):
     """The static part of a function or class.
 
     Attributes:
@@ -81,7 +84,7 @@ class Definition:
     own: Piece
     decorators: tuple[Decorator, ...] = ()
     hints: tuple[Ref, ...] = ()
-    defaults: dict[str, Piece] = field(default_factory=dict)
+    defaults: Mapping[str, Piece] = _NOTHING
     statements: tuple[Statement, ...] = ()
     variables: tuple[str, ...] = ()
     reads_frames: bool = False
@@ -234,7 +237,7 @@ def _without_value(item: ast.stmt, scope: ast.AST) -> Piece | None:
     """The statement but for its value, which can be looked up, unless a call made it."""
     if not isinstance(item, ast.Assign | ast.AnnAssign) or item.value is None:
         return None
-    if any(isinstance(part, ast.Call) for part in ast.walk(item.value)):
+    if any(isinstance(part, ast.Call) for part in all_nodes(item.value)):
         return None
     if isinstance(item, ast.AnnAssign):
         return _piece([item.target, item.annotation], scope)
@@ -274,6 +277,6 @@ def _bound(item: ast.AST) -> Iterator[str]:
         yield from (alias.asname or alias.name.partition(".")[0] for alias in item.names)
     else:
         targets = (getattr(item, "target", None), *getattr(item, "targets", ()))
-        for part in chain.from_iterable(ast.walk(target) for target in targets if target):
+        for part in chain.from_iterable(all_nodes(target) for target in targets if target):
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
                 yield part.id

@@ -57,52 +57,51 @@ class File:
 
     def definition(self, code: CodeType) -> Definition | None:
         """Of the function that `code` is of; None when this text is not what it came from."""
-
-        def work() -> Definition | None:
-            return function_definition(code, self.source) if self.source else None
-
         try:
             question = f"function {code_digest(code)}"
         except ValueError:
-            return work()
-        return self.outline.answer(question, work, read_definition)
+            return self._function(code)
+        return self.outline.answer(question, self._function, code, read_definition)
+
+    def _function(self, code: CodeType) -> Definition | None:
+        return function_definition(code, self.source) if self.source else None
 
     def class_definition(self, name: str, codes: Sequence[CodeType]) -> Definition | None:
         """Of the class `name` whose methods have `codes`, or None."""
-
-        def work() -> Definition | None:
-            return class_definition(name, codes, self.source) if self.source else None
-
+        asked = (name, codes)
         try:
             question = f"class {','.join(map(code_digest, codes))} {name}"
         except ValueError:
-            return work()
-        return self.outline.answer(question, work, read_definition)
+            return self._class(asked)
+        return self.outline.answer(question, self._class, asked, read_definition)
+
+    def _class(self, asked: tuple[str, Sequence[CodeType]]) -> Definition | None:
+        return class_definition(*asked, self.source) if self.source else None
 
     def binding(self, name: str) -> Piece | None:
         """The statements that bind `name` in the module, or None."""
 
-        def work() -> Piece | None:
+        def work(name: str) -> Piece | None:
             return binding_of(self.source, name) if self.source else None
 
-        return self.outline.answer(f"binding {name}", work, read_binding)
+        return self.outline.answer(f"binding {name}", work, name, read_binding)
 
     def call(self, name: str) -> Piece | None:
         """The statements that assign to `name` in the module, or None."""
 
-        def work() -> Piece | None:
+        def work(name: str) -> Piece | None:
             return binding_of(self.source, name, is_called=True) if self.source else None
 
-        return self.outline.answer(f"call {name}", work, read_binding)
+        return self.outline.answer(f"call {name}", work, name, read_binding)
 
     @cached_property
     def imports(self) -> dict[str, Ref]:
         """What names stand for that the module imports from another one."""
 
-        def work() -> dict[str, Ref]:
+        def work(_: None) -> dict[str, Ref]:
             return imports_of(self.source) if self.source else {}
 
-        return self.outline.answer("imports", work, read_imports)
+        return self.outline.answer("imports", work, None, read_imports)
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """The text and its outline, where it is a file and an outline can be written of it."""
@@ -157,10 +156,12 @@ class Files:
         What was found once stays, whatever becomes of the file.
         """
         known = _definitions.get(id(code))
+        if known is not None and known[0] is code:
+            return known[1]
+        found = self._definition(code, namespace)
         # The code object is kept, so that its identity stays its own.
-        if known is None or known[0] is not code:
-            known = _definitions[id(code)] = (code, self._definition(code, namespace))
-        return known[1]
+        _definitions[id(code)] = (code, found)
+        return found
 
     def keep(self) -> None:
         """Keep what was found out."""
@@ -170,7 +171,7 @@ class Files:
 
     def _definition(self, code: CodeType, namespace: dict[str, Any]) -> Definition:
         path = code.co_filename
-        file = self.file(path, namespace)
+        file = self._seen.get(path) or self.file(path, namespace)
         found = file.definition(code) if file else None
         if file and not found and path not in self._read_again:
             # It may have changed though it looks as it did.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from versioning.code.normal import arguments_of
+from versioning.code.trees import all_nodes, children
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _BINDING = (ast.Global, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.pattern)
-_BARREN = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
 _BLIND_CALLS = frozenset(
     {"eval", "exec", "globals", "__import__", "import_module"}
     | {"__subclasses__", "get_annotations", "get_type_hints", "getsource", "getsourcelines"}
@@ -112,10 +112,10 @@ class _Collector(ast.NodeVisitor):
         self.read: set[tuple[_Scope, Ref]] = set()
         self.found = References()
 
-    def visit(self, node: ast.AST) -> None:
+    def generic_visit(self, node: ast.AST) -> None:
         """Visit what may read a name."""
-        if not isinstance(node, _BARREN):
-            super().visit(node)
+        for child in children(node):
+            self.visit(child)
 
     def visit_Name(self, node: ast.Name) -> None:
         self._mention(node, node.id)
@@ -224,7 +224,7 @@ class _Collector(ast.NodeVisitor):
     def _comprehension(self, node: _Comprehension) -> None:
         self.visit(node.generators[0].iter)
         targets = {name for part in node.generators for name in _stored(part.target)}
-        inner: list[ast.AST] = list(ast.iter_child_nodes(node))
+        inner: list[ast.AST] = children(node)
         for part in node.generators:
             inner.remove(part)
             inner.extend([part.target, *part.ifs])
@@ -269,7 +269,7 @@ def _constant_getattr(node: ast.Call) -> ast.Attribute | None:
 
 
 def _stored(node: ast.AST) -> Iterator[str]:
-    names = (item for item in ast.walk(node) if isinstance(item, ast.Name))
+    names = (item for item in all_nodes(node) if isinstance(item, ast.Name))
     return (item.id for item in names if isinstance(item.ctx, ast.Store))
 
 
@@ -315,17 +315,16 @@ def _bind_below(node: ast.AST, scope: _Scope) -> None:
     elif isinstance(node, _COMPREHENSIONS):
         scope.bound.update(_walruses(node))
     elif not isinstance(node, ast.Lambda):
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, _BARREN):
-                _bind(child, scope)
+        for child in children(node):
+            _bind(child, scope)
 
 
 def _walruses(node: ast.AST) -> Iterator[str]:
     """What a comprehension binds around itself; a lambda in it keeps its own."""
     if isinstance(node, ast.NamedExpr):
         yield from _stored(node.target)
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, (ast.Lambda, *_BARREN)):
+    for child in children(node):
+        if not isinstance(child, ast.Lambda):
             yield from _walruses(child)
 
 

@@ -6,6 +6,7 @@ instead of parsing. It is plain data: reading one runs nothing.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -16,7 +17,11 @@ from versioning.code.names import Ref
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+# How much there is to say of a function that is a body and nothing else.
+_OF_ALL = 3
+_NO_DEFAULTS: Mapping[str, Piece] = MappingProxyType({})
 _Answer = TypeVar("_Answer")
+_Asked = TypeVar("_Asked")
 # What an outline that is not of our making can hold instead of what belongs there.
 _MALFORMED = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 
@@ -47,25 +52,30 @@ class Outline:
         self._refs = refs
 
     def answer(
-        self, question: str, work: Callable[[], _Answer], read: Callable[[Any, list[Ref]], _Answer]
+        self,
+        question: str,
+        work: Callable[[_Asked], _Answer],
+        asked: _Asked,
+        read: Callable[[Any, list[Ref]], _Answer],
     ) -> _Answer:
         """What is known, or what `work` finds out.
 
         Args:
             question: All that the answer depends on besides the text.
-            work: Finds the answer.
+            work: Finds the answer, given `asked`.
+            asked: What it is about.
             read: Makes it from plain data.
         """
-        if question in self._new:
-            known: _Answer = self._new[question]
-            return known
         if question in self._plain:
             try:
                 return read(self._plain[question], self._refs)
             except _MALFORMED:
                 pass
+        if question in self._new:
+            known: _Answer = self._new[question]
+            return known
         self.is_kept = False
-        found = self._new[question] = work()
+        found = self._new[question] = work(asked)
         return found
 
     def to_bytes(self) -> bytes:
@@ -112,11 +122,11 @@ def read_definition(plain: Any, refs: list[Ref]) -> Definition | None:
     """A definition from plain data."""
     if plain is None:
         return None
-    own, names, reads_frames, *rest = plain
+    own, names, reads_frames = plain[:_OF_ALL]
     variables = tuple(names)
-    if not rest:
-        return Definition(_piece(own, refs), variables=variables, reads_frames=reads_frames)
-    decorators, hints, defaults, statements = rest
+    if len(plain) == _OF_ALL:
+        return Definition(_piece(own, refs), (), (), _NO_DEFAULTS, (), variables, reads_frames)
+    decorators, hints, defaults, statements = plain[_OF_ALL:]
     return Definition(
         _piece(own, refs),
         tuple([Decorator(_head(head, refs), _piece(piece, refs)) for head, piece in decorators]),
@@ -140,9 +150,8 @@ def read_imports(plain: Any, refs: list[Ref]) -> dict[str, Ref]:
 
 def _piece(plain: Any, refs: list[Ref]) -> Piece:
     form, numbers, warnings = plain
-    return Piece(
-        form.encode("latin-1"), tuple([refs[number] for number in numbers]), tuple(warnings)
-    )
+    read = tuple([refs[number] for number in numbers])
+    return Piece(form.encode("latin-1"), read, tuple(warnings))
 
 
 def _head(number: int | None, refs: list[Ref]) -> Ref | None:

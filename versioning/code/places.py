@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from versioning.digest import Digest, digest_bytes
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import FunctionType, ModuleType
 
 _OURS, _OUR_DISTRIBUTION = "versioning", "prefect-versioning"
 _STANDARD = tuple(
@@ -56,6 +56,11 @@ def _is_project_file(module: str, file: str) -> bool:
 def is_runner(module: str) -> bool:
     """Whether `module` says how steps are run and kept, which is not what they compute."""
     return module.partition(".")[0] in _RUNNERS
+
+
+def written_in(function: FunctionType) -> str:
+    """The module whose names a function reads."""
+    return function.__globals__.get("__name__") or function.__module__ or "__main__"
 
 
 @functools.cache

@@ -12,6 +12,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from versioning.code.trees import all_nodes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -65,7 +67,7 @@ class Spelling:
             node: A function, in normal form.
             variables: The scope and the name of each mention of a variable, by node.
         """
-        parts = [part for part in ast.walk(node) if type(part) in _TOLD]
+        parts = [part for part in all_nodes(node) if type(part) in _TOLD]
         said = {word for part in parts for word in _TOLD[type(part)].says(part)}
         self.names: list[str] = []
         self.reads_frames = not said.isdisjoint(_FRAMES) or _reads_stack(said)

@@ -11,7 +11,7 @@ import ast
 import marshal
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from versioning.digest import digest_bytes
 
@@ -85,33 +85,15 @@ def code_digest(code: CodeType) -> Digest:
         ValueError: If it holds a constant that cannot be written as bytes.
     """
     # Version 2 writes neither references nor what is interned, which differ between processes.
-    return digest_bytes(marshal.dumps(_facts(code), 2))
+    return digest_bytes(marshal.dumps(_without_file(code), 2))
 
 
-def _facts(code: CodeType) -> tuple[Any, ...]:
-    constants, nested = code.co_consts, None
-    if CodeType in map(type, constants):
-        # Apart from the constants, so that no constant can look like code.
-        nested = tuple(_facts(item) if type(item) is CodeType else None for item in constants)
-        constants = tuple(None if type(item) is CodeType else item for item in constants)
-    return (
-        code.co_name,
-        code.co_qualname,
-        code.co_argcount,
-        code.co_posonlyargcount,
-        code.co_kwonlyargcount,
-        code.co_flags,
-        code.co_firstlineno,
-        code.co_code,
-        code.co_names,
-        code.co_varnames,
-        code.co_freevars,
-        code.co_cellvars,
-        code.co_linetable,
-        code.co_exceptiontable,
-        constants,
-        nested,
-    )
+def _without_file(code: CodeType) -> CodeType:
+    constants = code.co_consts
+    if CodeType not in map(type, constants):
+        return code.replace(co_filename="")
+    inside = [_without_file(item) if type(item) is CodeType else item for item in constants]
+    return code.replace(co_filename="", co_consts=tuple(inside))
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

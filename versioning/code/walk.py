@@ -16,7 +16,7 @@ from types import FunctionType, GeneratorType, ModuleType
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 from weakref import ReferenceType
 
-from versioning.code import bodies
+from versioning.code import bodies, wrappers
 from versioning.code.log import MISSING, Log, Seen, digest_with
 from versioning.code.lookup import Found, Lookup
 from versioning.code.objects import (
@@ -27,7 +27,6 @@ from versioning.code.objects import (
     containers_in,
     inner_function,
     is_nameless,
-    is_offered,
     is_ours,
     is_typing,
     portable,
@@ -38,18 +37,18 @@ from versioning.code.places import (
     distribution_of,
     file_of_module,
     is_first_party,
-    is_runner,
     module_name,
     root_of,
+    written_in,
 )
 from versioning.code.renames import reads_frames
-from versioning.digest import Digest, digest_bytes
+from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, preview
 from versioning.errors import UnkeyableError
 from versioning.keys import Leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from versioning.code.definitions import Piece
     from versioning.code.files import Files
@@ -92,6 +91,8 @@ class Walk:
         self.reads_frames = False
         self.lookup = Lookup(files, self.log, uses=self.uses, warn=self.warn)
         self._queue: deque[tuple[_Parts, Any, str]] = deque()
+        self._homes: dict[tuple[int, str], str | None] = {}
+        self._foreign: set[int] = set()
         self._taken: dict[str, int] = {}
         self._labelled: dict[str, Any] = {}
 
@@ -99,7 +100,7 @@ class Walk:
         """Follow all that was reached, and what that reaches."""
         while self._queue:
             parts, value, name = self._queue.popleft()
-            self._add(name, parts(self, value, name))
+            self.add(name, parts(self, value, name))
 
     def warn(self, text: str) -> None:
         """Remember something that could not be followed."""
@@ -148,11 +149,13 @@ class Walk:
     def follow(self, ref: Ref, scope: Scope) -> bytes:
         """Follow what `ref` stands for in `scope`; the two, as the referring digest has them."""
         found = self.lookup.find(ref, scope)
-        wire = found.label
-        if found.value is not MISSING:
-            wire = self.reach(found.value, found.label, found)
-            if found.name and type(found.value) is FunctionType:
-                wire += self._call_that_made(found)
+        value, wire = found.value, found.label
+        if type(value) is FunctionType:
+            wire = self._function(value, wire)
+            if found.name and id(value) in self._foreign:
+                wire += wrappers.call_that_made(self, found)
+        elif value is not MISSING:
+            wire = self.reach(value, wire, found)
         pair = f"{ref}={wire}".encode("utf-8", "surrogatepass")
         if not scope.cells:
             # The same for every function of the module.
@@ -176,16 +179,60 @@ class Walk:
         self._warn_of_source(label)
         return self.piece(piece, scope)
 
+    def add_value(self, label: str, look: Callable[[], Any], held: Contents | None = None) -> None:
+        """Add the leaf `label`: a value that `look` finds, and is asked for again at each call.
+
+        Args:
+            label: What to call it.
+            look: Finds it.
+            held: The containers that it was made of; see `Seen`.
+        """
+        value = look()
+        digest = digest_with(self, value, path=label)
+        shown = value.text if isinstance(value, Place) else preview(value)
+        self.leaves[f"code/{label}"] = Leaf(f"code/{label}", digest, shown)
+        if held != []:
+            self.log.values.append(Seen(look, label, digest, held))
+
+    def add(self, label: str, parts: Iterable[bytes]) -> None:
+        """Add the leaf `label`, made of `parts`."""
+        name = f"code/{label}"
+        digest = digest_bytes(_TAG + b"".join([b"%d:%b" % (len(part), part) for part in parts]))
+        self.leaves[name] = Leaf(name, digest)
+
+    def unique(self, label: str) -> str:
+        """`label`, or something like it: two objects may have one name, such as closures."""
+        count = self._taken[label] = self._taken.get(label, 0) + 1
+        return label if count == 1 else f"{label}#{count}"
+
+    def claim(self, label: str, value: object) -> bool:
+        """Call `value` `label`; False when something is called that already."""
+        is_new = label not in self._labelled
+        self._labelled.setdefault(label, value)
+        return is_new
+
     def _function(self, function: FunctionType, _: str) -> str:
         known = self.log.names.get(id(function))
         if known is not None:
             return known
-        module = function.__globals__.get("__name__") or function.__module__ or "__main__"
         code = function.__code__
-        if not is_first_party(module, code.co_filename):
-            return self._foreign(function, module)
-        label = f"{module_name(module, code.co_filename)}:{code.co_qualname}"
-        return self._enqueue(function, label, bodies.function_parts)
+        module = self._module_of(function, code.co_filename)
+        if module is None:
+            self._foreign.add(id(function))
+            return wrappers.library_function(self, function)
+        return self._enqueue(function, f"{module}:{code.co_qualname}", bodies.function_parts)
+
+    def _module_of(self, function: FunctionType, file: str) -> str | None:
+        """The project's module that a function was written in, or None."""
+        home = (id(function.__globals__), file)
+        if home in self._homes:
+            return self._homes[home]
+        name = written_in(function)
+        found = module_name(name, file) if is_first_party(name, file) else None
+        if "__name__" in function.__globals__:
+            # Shared by all functions of the file.
+            self._homes[home] = found
+        return found
 
     def _class(self, cls: type, label: str) -> str:
         known = self.log.names.get(id(cls))
@@ -232,59 +279,6 @@ class Walk:
         ]
         return f"{self.reach(origin, label)}[{', '.join(inside)}]"
 
-    def _foreign(self, function: FunctionType, module: str) -> str:
-        """Of a library: its version, and what of ours it wraps."""
-        wrapped = self.log.read(vars(function), "__wrapped__")
-        wrapped = None if wrapped is MISSING else wrapped
-        if wrapped is None or not is_runner(module):
-            self.uses(module)
-        name = qualified_name(function)
-        self.reads_frames = self.reads_frames or reads_frames(name)
-        self.log.name(function, name)
-        self.log.function(function)
-        inside: list[str] = []
-        if wrapped is not None:
-            inside.append(self.reach(wrapped, name))
-        elif not is_offered(function, sys.modules.get(module)):
-            inside.extend(self._foreign_cells(function, name))
-        if hasattr(function, "registry"):
-            inside.append(self._registry(function, f"{name}[registry]"))
-        wire = f"{name}({', '.join(inside)})" if inside else name
-        self.log.name(function, wire)
-        return wire
-
-    def _call_that_made(self, found: Found) -> str:
-        """Of a library's wrapper around what is ours: its settings, which only its source tells."""
-        module = found.value.__globals__.get("__name__") or ""
-        is_ours = is_first_party(module, found.value.__code__.co_filename)
-        if is_ours or is_runner(module) or is_offered(found.value, sys.modules.get(module)):
-            return ""
-        found = self.lookup.origin(found)
-        file = found.scope.top.file
-        piece = file.call(found.name) if file else None
-        if piece is None:
-            return ""
-        label = f"{found.label}()"
-        if label not in self._labelled:
-            self._labelled[label] = found.value
-            self._add(label, self.piece(piece, found.scope))
-        return f" of {label}"
-
-    def _registry(self, function: Any, label: str) -> str:
-        """The implementations of a `singledispatch` function, which others may add to."""
-        self._add_value(label, lambda: dict(function.registry))
-        return label
-
-    def _foreign_cells(self, function: FunctionType, name: str) -> Iterator[str]:
-        unique = self._unique(name)
-        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        for free, cell in cells:
-            held = self.log.cell(cell)
-            try:
-                yield "" if held is MISSING else self.reach(held, f"{unique}({free})")
-            except UnkeyableError:
-                self.warn(f"{unique} is a library's and holds {free}, which cannot be keyed")
-
     def _extension(self, module: str, file: str) -> None:
         """A first-party module without Python source: its bytes."""
         name = f"code/{module}"
@@ -294,7 +288,7 @@ class Walk:
     def _value(self, value: Any, label: str, found: Found | None) -> str:
         if self._labelled.setdefault(label, value) is not value:
             self._taken.setdefault(label, 1)
-            label = self._unique(label)
+            label = self.unique(label)
         elif f"code/{label}" in self.leaves:
             return label
         top = found.scope.top if found else None
@@ -305,24 +299,22 @@ class Walk:
         # Before it is digested: what changes in the meantime must not look unchanged.
         held = containers_in(value) if portable(value, root) is value else None
         try:
-            self._add_value(label, lambda: portable(value, root), held)
+            self.add_value(label, lambda: portable(value, root), held)
         except UnkeyableError:
             piece = self._maker(value, found)
             if piece is None or found is None:
                 raise
             self._warn_of_source(label)
             # It may be made of what it was before.
-            self._add(label, [piece.form])
-            self._add(label, self.piece(piece, found.scope))
+            self.add(label, [piece.form])
+            self.add(label, self.piece(piece, found.scope))
         return label
 
-    def _add_value(self, label: str, look: Callable[[], Any], held: Contents | None = None) -> None:
-        value = look()
-        digest = digest_with(self, value, path=label)
-        shown = value.text if isinstance(value, Place) else preview(value)
-        self.leaves[f"code/{label}"] = Leaf(f"code/{label}", digest, shown)
-        if held != []:
-            self.log.values.append(Seen(look, label, digest, held))
+    def _enqueue(self, value: Any, label: str, parts: _Parts) -> str:
+        name = self.unique(label)
+        self.log.name(value, name)
+        self._queue.append((parts, value, name))
+        return name
 
     def _maker(self, value: Any, found: Found | None) -> Piece | None:
         """The source that makes an object whose state cannot be keyed: a client, a console."""
@@ -333,21 +325,6 @@ class Walk:
 
     def _warn_of_source(self, label: str) -> None:
         self.warn(f"{label} cannot be keyed by its value, so it is keyed by what makes it")
-
-    def _enqueue(self, value: Any, label: str, parts: _Parts) -> str:
-        name = self._unique(label)
-        self.log.name(value, name)
-        self._queue.append((parts, value, name))
-        return name
-
-    def _unique(self, label: str) -> str:
-        """Two objects may have one name, such as closures that a factory made."""
-        count = self._taken[label] = self._taken.get(label, 0) + 1
-        return label if count == 1 else f"{label}#{count}"
-
-    def _add(self, name: str, parts: Iterable[bytes]) -> None:
-        name = f"code/{name}"
-        self.leaves[name] = Leaf(name, _digest(parts))
 
 
 _KINDS: tuple[tuple[Any, Callable[[Walk, Any, str], str]], ...] = (
@@ -361,7 +338,3 @@ _EXACTLY = {
     for kinds, follow in _KINDS
     for kind in (kinds if isinstance(kinds, tuple) else (kinds,))
 }
-
-
-def _digest(parts: Iterable[bytes]) -> Digest:
-    return digest_bytes(_TAG + b"".join([b"%d:%b" % (len(part), part) for part in parts]))

@@ -1,4 +1,4 @@
-"""Files and local folders outside any repository, by fsspec URL or path: read, never written."""
+"""Files and folders outside any repository, by fsspec URL or path: read, never written."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from versioning.digest import CHUNK_BYTES, digest_bytes
+from versioning.storage.folders import Folder, looks, tags
 from versioning.storage.store import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _LOCAL = {"", "file", "local"}
-# What services call the tag that changes with the bytes; a date alone is too coarse.
-_TAGS = ("ETag", "etag", "generation", "VersionId", "md5Hash", "content_md5")
+# An address that ends in a slash is a page there.
+_PAGES = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Identity:
     """What stays the same only while an external file does.
 
     Attributes:
-        text: Digest of size, inode and times of local files, or the tag of an object.
+        text: Digest of size, inode and times of local files, or the tags of objects.
         modified: When a local file last changed, by its disk's clock in seconds since 1970; None
             for an object, whose tag needs no clock.
     """
@@ -51,19 +52,33 @@ def read_url(url: str) -> Iterator[bytes]:
 
 
 def is_folder(url: str) -> bool:
-    """Whether a folder of this machine is at `url`."""
-    path = _local(url)
-    return path is not None and path.is_dir()
+    """Whether a folder is at `url`; of a store, what ends in a slash or only has names below it.
+
+    Raises:
+        NotFoundError: If nothing is there.
+        StorageError: If it cannot be reached.
+    """
+    if (path := _local(url)) is not None:
+        return path.is_dir()
+    with translated(url, "the file"):
+        return isinstance(_look(url), Folder)
 
 
 def copy_folder(url: str, to: Path) -> None:
-    """Copy a local folder and all below it; links become what they lead to.
+    """Copy a folder and all below it; links become what they lead to.
 
     Raises:
+        NotFoundError: If it is gone.
         StorageError: If something in it cannot be read, or is no file and no folder.
     """
     with translated(url, "the folder"):
-        shutil.copytree(_local(url) or url, to)
+        if (path := _local(url)) is not None:
+            shutil.copytree(path, to)
+            return
+        found = _look(url)
+        if not isinstance(found, Folder):
+            raise FileNotFoundError(url)
+        found.copy(to)
 
 
 def stat_url(url: str) -> Identity | None:
@@ -76,9 +91,14 @@ def stat_url(url: str) -> Identity | None:
     with translated(url, "the file"):
         if (path := _local(url)) is not None:
             return _tree_identity(path) if path.is_dir() else _identity([path])
-        info = _info(url)
-        tags = [f"{name}={info[name]}" for name in _TAGS if info.get(name)]
-    return Identity(f"{info.get('size')} {' '.join(tags)}", None) if tags else None
+        found = _look(url)
+        files = found.files() if isinstance(found, Folder) else {"": found}
+    if not all(map(tags, files.values())):
+        return None
+    if isinstance(found, Folder):
+        text = repr(looks(files)).encode("utf-8", "surrogatepass")
+        return Identity(digest_bytes(text), None)
+    return Identity(f"{found.get('size')} {' '.join(tags(found))}", None)
 
 
 def _tree_identity(folder: Path) -> Identity | None:
@@ -119,9 +139,13 @@ def _opened(url: str) -> BinaryIO:
     return stream
 
 
-def _info(url: str) -> dict[str, Any]:
+def _look(url: str) -> Folder | Mapping[str, Any]:
+    """The folder at the URL of a store, or what is known of the file there."""
     from fsspec.core import url_to_fs
 
     filesystem, path = url_to_fs(url, use_listings_cache=False)
-    info: dict[str, Any] = filesystem.info(path)
-    return info
+    folder = Folder(url, filesystem, path)
+    if url.endswith("/") and not url.startswith(_PAGES):
+        return folder
+    info: Mapping[str, Any] = filesystem.info(path)
+    return folder if info.get("type") == "directory" else info

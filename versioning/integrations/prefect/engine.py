@@ -28,7 +28,8 @@ from versioning.filesets import newest_key
 from versioning.leases import Lease, Leases
 
 if TYPE_CHECKING:
-    from versioning.calls import Call, Output
+    from versioning.calls import Call
+    from versioning.outputs import Output
     from versioning.records import VersionRecord
 
 _call: ContextVar[Call | None] = ContextVar("versioning_call", default=None)

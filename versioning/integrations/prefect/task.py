@@ -22,7 +22,8 @@ from versioning.steps import Step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from versioning.calls import Call, Output
+    from versioning.calls import Call
+    from versioning.outputs import Output
 
 # What Prefect would do with a result is what this library does instead.
 _OURS = frozenset({
