@@ -14,7 +14,7 @@ from flows.register import register
 from flows.retrain import Retrained, retrain
 from flows.train import train
 from versioning import open_repository
-from versioning.errors import FormatError, NotFoundError, VersioningError
+from versioning.errors import FormatError, NotFoundError, RefusedError, VersioningError
 from versioning.integrations import mlflow as registry
 from versioning.integrations.prefect import run_table
 
@@ -62,6 +62,14 @@ def test_a_model_that_fails_its_gates_stays_the_challenger(first: Retrained) -> 
     }
     assert named["challenger"].version_id == poor.model.id
     assert named["champion"].version_id != poor.model.id
+    [judged, *_] = open_repository().evaluations(poor.model)
+    assert judged.metrics == poor.evaluation.metrics
+    assert judged.against == first.model.id
+    with pytest.raises(RefusedError, match="failed: accuracy"):
+        register("digits", model=poor.model.id, promote=True)
+    register("digits", model=poor.model.id, promote=True, reason="a drill")
+    assert open_repository().get("digit-reader@champion") == poor.model
+    register("digits", model=first.model.id, promote=True)
 
 
 def test_each_step_is_a_flow_of_its_own(first: Retrained) -> None:

@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 PER_WEEK = {"week", "find_failures", "tally", "before_departure"}
-FROM_THE_MODEL = {"train", "predict", "evaluate", "roc", "calibration"}
+FROM_THE_MODEL = {"train", "predict", "evaluate", "evaluation", "roc", "calibration"}
 
 
 class Run(NamedTuple):
@@ -122,6 +122,8 @@ def test_an_older_day_does_not_dethrone_the_champion(edited: Run) -> None:
 def test_names_are_kept_by_the_repository_too(first: Run, edited: Run) -> None:
     history = open_repository().name_history("flight-delays")
     assert history[0]["version"] == first.result.model.id
+    assert history[0]["evaluation"] == first.result.evaluation.recorded.id
+    assert history[0]["reason"] == "retrained as of 2013-01-29"
     champion = registry.registered_as("flight-delays", "champion", uri=uri())
     assert champion is not None
     assert open_repository().get("flight-delays@champion").id == champion.version_id
