@@ -17,6 +17,7 @@ from flows.register import champion_before, registered, served_by
 from flows.runs import first_unknown_day, run_name
 from flows.train import fitted, prepared
 from versioning.evaluations import told
+from versioning.integrations.prefect import show_card
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +96,7 @@ def retrain(
     entry = registered(
         found.model, served_by(found), model, tags=tags, promote=promote, facts=facts
     )
+    show_card(model)
     return Retrained(found.name, day, model, evaluation, promote, entry.number)
 
 

@@ -25,8 +25,8 @@ from versioning.handles import Version
 from versioning.units import duration, size
 
 COMMANDS = [
-    "cost", "diff", "doctor", "get", "history", "lineage", "list", "pin", "promote", "prune",
-    "reconcile", "rollback", "show", "undo", "unpin", "verify", "why",
+    "cost", "diff", "doctor", "export", "get", "history", "lineage", "list", "pin", "promote",
+    "prune", "reconcile", "rollback", "show", "undo", "unpin", "verify", "why",
 ]  # fmt: skip
 Ask = Callable[..., Any]
 

@@ -172,6 +172,12 @@ class Repository(base.Repository):
 
         return evaluations(self, self.catalog, self.resolve(name))
 
+    def card(self, name: str | Version) -> str:
+        """The card of a version: a page of Markdown that says what it is and how good."""
+        from versioning.cards import card
+
+        return card(self, self.catalog, self.record(self.resolve(name)))
+
     def promote(
         self,
         version: str | Version,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 import pytest
 from prefect.client.orchestration import get_client
 
@@ -151,8 +152,10 @@ def test_the_run_shows_metrics_gates_drift_and_pictures(second: Run) -> None:
         name = client.read_flow_run(second.table.run).name
     found = {item["key"]: item["data"] for item in listed}
     assert name == "retrain-flights-2013-02-05"
+    card = f"card-{second.result.model.id[:12]}"
     assert found.keys() == {
         "versions",
+        card,
         "flights-metrics",
         "flights-gates",
         "flights-drift",
@@ -160,6 +163,11 @@ def test_the_run_shows_metrics_gates_drift_and_pictures(second: Run) -> None:
         "flights-calibration",
     }
     assert str(found["flights-roc"]).startswith("data:image/png;base64,")
+    assert "champion then" in found[card]
+    assert "start 2013-01-01 to 2013-01-22" in found[card]
+    [row] = [row for row in orjson.loads(found["versions"]) if row["step"] == "train"]
+    [shown] = [item["id"] for item in listed if item["key"] == card]
+    assert f"/artifacts/artifact/{shown})" in row["version"]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
 
-from versioning.cli import browse, explain, inspection, models, protect, retention
+from versioning.cli import browse, explain, exports, inspection, models, protect, retention
 from versioning.errors import (
     IntegrityError,
     ReadOnlyError,
@@ -66,6 +66,7 @@ for command, name, example in (
     ),
     (retention.cost, "cost", "versioning cost --by flow"),
     (retention.undo, "undo", "versioning undo 3f9c2a1b5d6e7f80"),
+    (exports.export, "export", "versioning export delays@champion --as card -o card.md"),
     (inspection.verify, "verify", "versioning verify --json"),
     (inspection.doctor, "doctor", "versioning doctor --repository s3://bucket/versioning"),
 ):
