@@ -13,13 +13,18 @@ OPENMP := $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/n
   || { apt-get update -qq && apt-get install -y -qq libgomp1; } \
   || { echo "LightGBM needs libgomp.so.1: apt-get install libgomp1, then try again"; exit 1; }
 
-.PHONY: help demo test test-fast explore check format bench peers clean
+.PHONY: help demo ui test test-fast explore check format bench peers clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/demo ## retrain a model on the real flights data, again and again
 	@$(BIN)/python -m flows.demo
+
+PORT ?= 4200
+MLFLOW_PORT ?= 5000
+ui: $(VENV)/ui ## Prefect, MLflow, schedules and a worker on this machine; PORT=4300 for another port
+	@$(BIN)/python -m infra.local --port $(PORT) --mlflow-port $(MLFLOW_PORT)
 
 test: $(VENV)/all ## every test, with branch coverage
 	@$(BIN)/coverage erase
@@ -48,7 +53,7 @@ peers: $(VENV)/all ## other systems on the cases of ours; ONLY=joblib tries one 
 	@$(BIN)/python -m tests.peers $(ONLY)
 
 clean: ## remove the environment and what the demo made
-	rm -rf $(VENV) .demo build dist
+	rm -rf $(VENV) .demo .ui build dist
 
 $(VENV)/pip: ## (the environment itself)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -64,6 +69,10 @@ $(VENV)/demo: $(VENV)/pip pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (about a minute) ..."
 	@$(BIN)/pip install --quiet --editable '.[flows]'
 	@$(OPENMP)
+	@touch $@
+
+$(VENV)/ui: $(VENV)/demo
+	@$(BIN)/pip install --quiet 'flask<4' 'flask-cors>=5'
 	@touch $@
 
 $(VENV)/all: $(VENV)/pip pyproject.toml constraints.txt

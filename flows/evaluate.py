@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass
 from datetime import date  # noqa: TC003  # Prefect reads the types of a flow's parameters.
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from prefect import flow
@@ -13,12 +13,13 @@ from prefect import flow
 from flows import gates
 from flows import problem as problems
 from flows.drift import drift_table
-from flows.gates import Evidence, Verdict
+from flows.gates import Evidence
 from flows.report import show_picture, show_table
 from flows.runs import first_unknown_day, run_name
 from flows.steps import step
 from flows.train import prepared
 from versioning import Version, open_repository, versioned
+from versioning.evaluations import Verdict  # noqa: TC001  # Likewise.
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,11 +37,13 @@ class Evaluation:
         metrics: Of the model, on the rows held out.
         champion: Of the champion on the same rows, or None when they cannot be compared.
         verdicts: What each gate says.
+        recorded: The version that keeps all this, for promotion, rollback and the model's card.
     """
 
     metrics: Mapping[str, float]
     champion: Mapping[str, float] | None
     verdicts: Sequence[Verdict]
+    recorded: Version
 
     def passed(self, concern: gates.Concern) -> bool:
         """Whether no gate of this concern failed."""
@@ -77,20 +80,29 @@ def judged(
 ) -> Evaluation:
     """Score `model` and `champion` on the same rows, and let every gate speak."""
     scores = [step(problem.predict)(model, table) for table in held_out]
-    metrics = step(problem.evaluate)(list(held_out), scores).load()
+    found = step(problem.evaluate)(list(held_out), scores)
     rival, reason = comparable(champion, held_out)
+    rivals = None if rival is None else _metrics(problem, rival, held_out)
+    drift = None if rival is None else moved(training_tables(rival), list(held_out))
     evidence = Evidence(
-        metrics,
-        None if rival is None else _metrics(problem, rival, held_out),
-        None if rival is None else moved(training_tables(rival), list(held_out)).load(),
-        reason,
+        found.load(), None if rivals is None else rivals.load(),
+        None if drift is None else drift.load(), reason,
+    )  # fmt: skip
+    verdicts = gates.judge(problem.gates, evidence)
+    recorded = evaluation(
+        model,
+        found,
+        None if rival is None else rival.id,
+        rivals,
+        list(map(asdict, verdicts)),
+        drift,
     )
-    evaluation = Evaluation(metrics, evidence.champion, gates.judge(problem.gates, evidence))
-    _show(problem, evaluation, evidence.drift)
+    judgement = Evaluation(evidence.metrics, evidence.champion, verdicts, recorded)
+    _show(problem, judgement, evidence.drift)
     for name, draw in problem.pictures.items():
         png = step(draw)(list(held_out), scores).load()
         show_picture(f"{problem.name}-{name}", png, about=f"{problem.name}: {name}")
-    return evaluation
+    return judgement
 
 
 def comparable(champion: Version | None, held_out: Sequence[Version]) -> tuple[Version | None, str]:
@@ -115,9 +127,32 @@ def moved(before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame]) -> pd.D
     return drift_table(pd.concat(before, ignore_index=True), pd.concat(after, ignore_index=True))
 
 
-def _metrics(problem: Problem, model: Version, held_out: Sequence[Version]) -> Mapping[str, float]:
+@versioned
+def evaluation(
+    model: Version,
+    metrics: Mapping[str, float],
+    against: str | None,
+    rival: Mapping[str, float] | None,
+    gates: list[dict[str, Any]],
+    drift: pd.DataFrame | None,
+) -> dict[str, Any]:
+    """What was found of `model`, as `versioning.evaluations` reads it."""
+    rows: list[Any] = []
+    if drift is not None:
+        rows = drift.astype("object").where(drift.notna(), None).to_dict("records")
+    return {
+        "model": model.id,
+        "metrics": dict(metrics),
+        "against": against,
+        "rival": None if rival is None else dict(rival),
+        "gates": gates,
+        "drift": rows,
+    }
+
+
+def _metrics(problem: Problem, model: Version, held_out: Sequence[Version]) -> Version:
     scores = [step(problem.predict)(model, table) for table in held_out]
-    found: Mapping[str, float] = step(problem.evaluate)(list(held_out), scores).load()
+    found: Version = step(problem.evaluate)(list(held_out), scores)
     return found
 
 

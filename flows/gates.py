@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from versioning.evaluations import Verdict
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -33,16 +35,6 @@ class Evidence:
     champion: Mapping[str, float] | None = None
     drift: pd.DataFrame | None = None
     reason: str = "there is no champion"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one gate said; `passed` is None where there was nothing to judge."""
-
-    gate: str
-    concern: Concern
-    passed: bool | None
-    reason: str
 
 
 class Gate(Protocol):

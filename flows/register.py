@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -12,8 +11,11 @@ from prefect.cache_policies import NO_CACHE
 from flows import problem as problems
 from versioning import Version, open_repository
 from versioning.errors import NotFoundError
+from versioning.expiry import here
 from versioning.integrations import mlflow
 from versioning.integrations.mlflow import CHALLENGER, CHAMPION, Registered
+from versioning.names import aliases
+from versioning.promotion import reigns, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,30 +26,43 @@ log = logging.getLogger(__name__)
 
 
 @flow(flow_run_name="register-{problem}-{model}")
-def register(problem: str = "flights", *, model: str, promote: bool = False) -> int:
-    """Register a model with MLflow as the challenger.
+def register(
+    problem: str = "flights", *, model: str, promote: bool = False, reason: str = ""
+) -> int:
+    """Register a model with MLflow as the challenger; promote it if its gates say so.
 
     Args:
         problem: Name of the problem, as `flights`, or the dotted path of its module.
         model: Which version: an id, a prefix of one, or the name of a step for its newest.
-        promote: Make it the champion too.
+        promote: Make it the champion too, if no gate failed.
+        reason: Why it becomes the champion even where a gate failed.
 
     Returns:
         MLflow's number of it.
     """
-    found = problems.find(problem)
-    version = open_repository().get(model)
-    entry = registered(found.model, served_by(found), version, tags={}, promote=promote)
+    found, repository = problems.find(problem), open_repository()
+    version, serve = repository.get(model), served_by(found)
+    facts = {"reason": reason or "registered"}
+    entry = registered(found.model, serve, version, tags={}, promote=False, facts=facts)
+    if promote:
+        name = f"{found.model}@{CHAMPION}"
+        repository.promote(version, name, reason=reason, force=bool(reason), predict=serve)
+        mlflow.follow(version, found.model, CHAMPION, uri=mlflow.tracking_uri(repository.url))
     return entry.number
 
 
 def champion(problem: Problem) -> Version | None:
     """The version that is the champion of a problem now, or None when there is none.
 
+    The history that the repository keeps says so. Where it says nothing, MLflow is asked: models
+    may have been registered from another repository.
+
     Raises:
         NotFoundError: If MLflow names a version that this repository does not hold.
     """
     repository = open_repository()
+    if named := aliases(repository.name_history(problem.model)).get(CHAMPION):
+        return repository.get(named)
     uri = mlflow.tracking_uri(repository.url)
     found = mlflow.registered_as(problem.model, CHAMPION, uri=uri)
     if found is None:
@@ -66,12 +81,9 @@ def champion(problem: Problem) -> Version | None:
 def champion_before(problem: Problem, model: Version) -> Version | None:
     """The champion that `model` took over from, or None when it was the first."""
     repository = model.repository
-    named = [
-        str(entry["version"])
-        for entry in repository.name_history(problem.model)
-        if entry.get("alias") == CHAMPION and entry.get("version") != model.id
-    ]
-    return repository.get(named[-1]) if named else None
+    past = reigns(repository.name_history(problem.model), CHAMPION)
+    others = [version_id for version_id, *_ in past if version_id != model.id]
+    return repository.get(others[-1]) if others else None
 
 
 def served_by(problem: Problem) -> str:
@@ -81,7 +93,13 @@ def served_by(problem: Problem) -> str:
 
 @task(name="register", cache_policy=NO_CACHE)
 def registered(
-    name: str, predict: str, model: Version, *, tags: Mapping[str, str], promote: bool
+    name: str,
+    predict: str,
+    model: Version,
+    *,
+    tags: Mapping[str, str],
+    promote: bool,
+    facts: Mapping[str, Any],
 ) -> Registered:
     """Register `model` as challenger and, to promote it, as champion; twice is as once.
 
@@ -91,20 +109,16 @@ def registered(
         model: The version.
         tags: What MLflow should show beside it.
         promote: Make it the champion.
+        facts: What the history of the name should say of it: `reason`, `gates`, `evaluation`.
     """
     uri = mlflow.tracking_uri(model.repository_url)
+    # First MLflow, which may not answer; then the history, which counts; then the alias follows.
     found = mlflow.register(model, name, uri=uri, predict=predict, tags=tags)
+    cause = here()
     for alias in (CHALLENGER, CHAMPION) if promote else (CHALLENGER,):
-        _name(name, alias, model, found, uri)
+        told = {**facts, "predict": predict}
+        said = say(model.repository, model.record, (name, alias), cause, told)
+        mlflow.follow(model, name, alias, uri=uri)
+        if said.is_new:
+            log.info("%s@%s is now number %d, version %s", name, alias, found.number, model.id[:12])
     return found
-
-
-def _name(name: str, alias: str, model: Version, found: Registered, uri: str) -> None:
-    now = mlflow.registered_as(name, alias, uri=uri)
-    if now is not None and now.number == found.number:
-        return
-    mlflow.set_alias(name, alias, found.number, uri=uri)
-    # MLflow forgets what an alias named before; the repository does not.
-    fields = {"alias": alias, "version": model.id, "at": datetime.now(UTC).isoformat()}
-    model.repository.append_name(name, fields)
-    log.info("%s@%s is now number %d, version %s", name, alias, found.number, model.id[:12])

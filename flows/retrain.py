@@ -16,6 +16,8 @@ from flows.register import champion as champion_of
 from flows.register import champion_before, registered, served_by
 from flows.runs import first_unknown_day, run_name
 from flows.train import fitted, prepared
+from versioning.evaluations import told
+from versioning.integrations.prefect import show_card
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +88,15 @@ def retrain(
     promote = reigns or _is_better(rival, tables.held_out, evaluation, on_drift)
     tags = {f"metric.{name}": f"{value:.6g}" for name, value in evaluation.metrics.items()}
     tags |= {"problem": found.module, "as_of": day.isoformat()}
-    entry = registered(found.model, served_by(found), model, tags=tags, promote=promote)
+    facts = {
+        "reason": f"retrained as of {day}",
+        "gates": told(evaluation.verdicts),
+        "evaluation": evaluation.recorded.id,
+    }
+    entry = registered(
+        found.model, served_by(found), model, tags=tags, promote=promote, facts=facts
+    )
+    show_card(model)
     return Retrained(found.name, day, model, evaluation, promote, entry.number)
 
 

@@ -26,7 +26,7 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 3.0
 AZURE_ACCOUNT = "devstoreaccount1"
 # The emulator's published key; it opens nothing else.
@@ -252,3 +252,22 @@ def gcs_server() -> Iterator[Server]:
         # The kind of a bucket is asked for by gRPC, which the imitation does not speak.
         environ = {"STORAGE_EMULATOR_HOST": url, "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
         yield Server(url, process, options, environ, make_bucket)
+
+
+@contextlib.contextmanager
+def mlflow_server(port: int | None = None, folder: Path | None = None) -> Iterator[Server]:
+    """MLflow's own server, which checks what it is told more strictly than its database does.
+
+    Started again with the same port and folder, it is the same one after a stop.
+    """
+    port = port or free_ports(1)[0]
+    url = f"http://127.0.0.1:{port}"
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+        command += ["--port", str(port), "--workers", "1"]
+        command += ["--backend-store-uri", f"sqlite:///{folder}/db"]
+        command += ["--artifacts-destination", str(folder / "files")]
+        process = stack.enter_context(running(command, lambda: answers(f"{url}/health")))
+        yield Server(url, process, environ={"MLFLOW_TRACKING_URI": url})

@@ -25,8 +25,8 @@ from versioning.handles import Version
 from versioning.units import duration, size
 
 COMMANDS = [
-    "cost", "diff", "doctor", "get", "history", "invalidate", "lineage", "list", "pin", "prune",
-    "show", "undo", "unpin", "verify", "why",
+    "cost", "diff", "doctor", "export", "get", "history", "invalidate", "lineage", "list", "pin",
+    "promote", "prune", "reconcile", "rollback", "show", "trust", "undo", "unpin", "verify", "why",
 ]  # fmt: skip
 Ask = Callable[..., Any]
 

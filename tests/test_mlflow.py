@@ -6,12 +6,6 @@ import logging
 import multiprocessing
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +15,7 @@ import pandas as pd
 import pytest
 
 from tests.repositories import resealed
+from tests.servers import mlflow_server
 from versioning import layout
 from versioning.api import Repository, Version
 from versioning.digest import digest_bytes
@@ -278,39 +273,9 @@ def test_six_processes_register_each_version_once(repository: Repository) -> Non
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """MLflow's own server, which checks what it is told more strictly than its database does."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path / "server"
-    folder.mkdir()
-    command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    store = ["--backend-store-uri", f"sqlite:///{folder}/db", "--artifacts-destination", "./files"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command, *store],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield wait_for(f"http://127.0.0.1:{port}", process)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> str:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"{url}/health", timeout=1).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return url
-    pytest.fail("mlflow server did not start")
+def server() -> Iterator[str]:
+    with mlflow_server() as running:
+        yield running.url
 
 
 @pytest.mark.slow

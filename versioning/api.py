@@ -18,17 +18,20 @@ from versioning.settings import Settings
 EARLIER = 32
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from versioning.catalog import Catalog
     from versioning.differences import Why
+    from versioning.evaluations import Evaluation
     from versioning.findings import Report
     from versioning.invalidate import Invalidated
     from versioning.lineage import Lineage
     from versioning.plans import Plan
+    from versioning.promotion import Promotion
     from versioning.prune import Applied
     from versioning.records import VersionRecord
     from versioning.retention import Policy
+    from versioning.rollbacks import Advice
 
 __all__ = ["Repository", "Version", "open_repository"]
 
@@ -163,6 +166,71 @@ class Repository(base.Repository):
 
         version_id = None if name is None else self.resolve(name)
         return verify(self, version_id, set_aside=set_aside, witness=self.catalog)
+
+    def evaluations(self, name: str | Version) -> list[Evaluation]:
+        """How good a version was found to be, as flows recorded it; newest first."""
+        from versioning.evaluations import evaluations
+
+        return evaluations(self, self.catalog, self.resolve(name))
+
+    def card(self, name: str | Version) -> str:
+        """The card of a version: a page of Markdown that says what it is and how good."""
+        from versioning.cards import card
+
+        return card(self, self.catalog, self.record(self.resolve(name)))
+
+    def promote(
+        self,
+        version: str | Version,
+        name: str,
+        *,
+        reason: str = "",
+        force: bool = False,
+        predict: str | None = None,
+    ) -> Promotion:
+        """Let `name` name a version from now on, if its gates say so; twice is as once.
+
+        MLflow does not follow by itself: see `versioning.integrations.mlflow.follow`.
+
+        Args:
+            version: Which one; see `get`.
+            name: As `delays@champion`.
+            reason: Why, for whoever wonders later.
+            force: Promote it though a gate failed or nobody judged it; needs a reason.
+            predict: The function that serves it, as `module:function`, if that is not known yet.
+
+        Raises:
+            RefusedError: If a gate failed, or no evaluation is recorded, and it is not forced.
+            NotFoundError: If its bytes are gone.
+            IntegrityError: If its bytes are not those written.
+            FormatError: If it is forced without a reason, or `name` cannot be one.
+        """
+        from versioning.evaluations import newest_evaluation
+        from versioning.expiry import here
+        from versioning.promotion import check_bytes, judged, parse_name, say
+
+        target, record = parse_name(name), self.record(self.resolve(version))
+        check_bytes(self, record)
+        found = newest_evaluation(self, self.catalog, record.id)
+        facts = judged(record, found, force=force, reason=reason)
+        return say(self, record, target, here(), facts | ({"predict": predict} if predict else {}))
+
+    def advise_rollback(self, name: str, *, suspects: Iterable[str | Version] = ()) -> Advice:
+        """Which former version `name` should go back to, and what speaks for and against each.
+
+        Args:
+            name: As `delays@champion`; without an alias the champion is meant.
+            suspects: Versions that are known to be bad, such as a day of data; by default, what is
+                new to the version that is named now.
+
+        Raises:
+            NotFoundError: If it names nothing, or never named anything else.
+        """
+        from versioning.promotion import CHAMPION, parse_name
+        from versioning.rollbacks import advise
+
+        bad = {self.resolve(item) for item in suspects}
+        return advise(self, self.catalog, parse_name(name, CHAMPION), suspects=bad)
 
     def plan_prune(self, policy: Policy | None = None) -> Plan:
         """What a policy of retention would expire now, and why; saved under its id.

@@ -3,6 +3,7 @@
 VersioningError
 ├── NotFoundError    (KeyError)      name another version, or make this one
 ├── ConflictError                    somebody else was first, or two repositories meet
+├── RefusedError                     gates say no: look into it, or force it with a reason
 ├── IntegrityError                   bytes are not what was written: set aside, recompute
 ├── FormatError      (ValueError)    a record or a setting says what it may not
 ├── UnkeyableError   (TypeError)     a value or function cannot be keyed exactly
@@ -49,6 +50,10 @@ class NotFoundError(VersioningError, KeyError):
 
 class ConflictError(VersioningError):
     """Somebody else was first, a lease was lost, or two repositories meet in one call."""
+
+
+class RefusedError(VersioningError):
+    """What was asked for is not allowed by what is recorded, unless it is forced with a reason."""
 
 
 class IntegrityError(VersioningError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
@@ -40,6 +41,11 @@ class Notes(ABC):
         """Say something new of `name`; returns its position in the history, from 0."""
         self.check_writable()
         return self._name(name).append(fields)
+
+    def add_name(self, name: str, position: int, fields: Mapping[str, Any]) -> bool:
+        """Say something of `name` at `position`, the next one; whether nobody else was faster."""
+        self.check_writable()
+        return self._name(name).add(position, fields)
 
     def pin(self, version_id: str, reason: str) -> None:
         """Protect a version from retention.
@@ -97,6 +103,8 @@ class Notes(ABC):
                     yield from self._fault(f"{prefix}{about}/{last}", kind)
                 if prefix in layout.JOURNALS:
                     yield from self._hole(f"{prefix}{about}", there)
+                if prefix == layout.NAMES:
+                    yield from self._breaks(about)
 
     def run_parts(self, run_id: str) -> list[dict[str, Any]]:
         """What the processes of a flow run wrote, by name of the part."""
@@ -118,6 +126,17 @@ class Notes(ABC):
         # A listing is no snapshot: it may show an entry and not the one before.
         if hole is not None and not self.store.exists(name):
             yield name, "is gone, and a later entry is there; restore it from a backup"
+
+    def _breaks(self, name: str) -> Iterator[tuple[str, str]]:
+        """Entries of a name that do not follow the one before them, as they say."""
+        try:
+            entries = self.name_history(name)
+        except UNREADABLE:
+            return
+        for position, (before, entry) in enumerate(pairwise(entries), start=1):
+            if entry.get("after", before["seal"]) != before["seal"]:
+                place = layout.name_entry(name, position)
+                yield place, "followed another entry when it was written; restore it from a backup"
 
     def _fault(self, name: str, kind: str) -> Iterator[tuple[str, str]]:
         try:

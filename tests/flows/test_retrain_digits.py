@@ -14,7 +14,7 @@ from flows.register import register
 from flows.retrain import Retrained, retrain
 from flows.train import train
 from versioning import open_repository
-from versioning.errors import FormatError, NotFoundError, VersioningError
+from versioning.errors import FormatError, NotFoundError, RefusedError, VersioningError
 from versioning.integrations import mlflow as registry
 from versioning.integrations.prefect import run_table
 
@@ -52,6 +52,7 @@ def test_a_new_day_of_scans_reuses_the_days_before(first: Retrained) -> None:
 
 
 def test_a_model_that_fails_its_gates_stays_the_challenger(first: Retrained) -> None:
+    champion = open_repository().get("digit-reader@champion")
     poor = retrain("digits", as_of=date(2024, 1, 7), parameters={"epochs": 1})
     assert not poor.evaluation.passed("performance")
     assert not poor.promoted
@@ -62,6 +63,14 @@ def test_a_model_that_fails_its_gates_stays_the_challenger(first: Retrained) -> 
     }
     assert named["challenger"].version_id == poor.model.id
     assert named["champion"].version_id != poor.model.id
+    [judged, *_] = open_repository().evaluations(poor.model)
+    assert judged.metrics == poor.evaluation.metrics
+    assert judged.against == champion.id
+    with pytest.raises(RefusedError, match="failed: accuracy"):
+        register("digits", model=poor.model.id, promote=True)
+    register("digits", model=poor.model.id, promote=True, reason="a drill")
+    assert open_repository().get("digit-reader@champion") == poor.model
+    register("digits", model=champion.id, promote=True)
 
 
 def test_each_step_is_a_flow_of_its_own(first: Retrained) -> None:

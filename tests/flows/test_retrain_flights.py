@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 import pytest
 from prefect.client.orchestration import get_client
 
@@ -26,7 +27,7 @@ pytestmark = [
 ]
 
 PER_WEEK = {"week", "find_failures", "tally", "before_departure"}
-FROM_THE_MODEL = {"train", "predict", "evaluate", "roc", "calibration"}
+FROM_THE_MODEL = {"train", "predict", "evaluate", "evaluation", "roc", "calibration"}
 
 
 class Run(NamedTuple):
@@ -122,6 +123,8 @@ def test_an_older_day_does_not_dethrone_the_champion(edited: Run) -> None:
 def test_names_are_kept_by_the_repository_too(first: Run, edited: Run) -> None:
     history = open_repository().name_history("flight-delays")
     assert history[0]["version"] == first.result.model.id
+    assert history[0]["evaluation"] == first.result.evaluation.recorded.id
+    assert history[0]["reason"] == "retrained as of 2013-01-29"
     champion = registry.registered_as("flight-delays", "champion", uri=uri())
     assert champion is not None
     assert open_repository().get("flight-delays@champion").id == champion.version_id
@@ -149,8 +152,10 @@ def test_the_run_shows_metrics_gates_drift_and_pictures(second: Run) -> None:
         name = client.read_flow_run(second.table.run).name
     found = {item["key"]: item["data"] for item in listed}
     assert name == "retrain-flights-2013-02-05"
+    card = f"card-{second.result.model.id[:12]}"
     assert found.keys() == {
         "versions",
+        card,
         "flights-metrics",
         "flights-gates",
         "flights-drift",
@@ -158,6 +163,11 @@ def test_the_run_shows_metrics_gates_drift_and_pictures(second: Run) -> None:
         "flights-calibration",
     }
     assert str(found["flights-roc"]).startswith("data:image/png;base64,")
+    assert "champion then" in found[card]
+    assert "start 2013-01-01 to 2013-01-22" in found[card]
+    [row] = [row for row in orjson.loads(found["versions"]) if row["step"] == "train"]
+    [shown] = [item["id"] for item in listed if item["key"] == card]
+    assert f"/artifacts/artifact/{shown})" in row["version"]
 
 
 @pytest.fixture(scope="module")

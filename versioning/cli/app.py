@@ -12,8 +12,23 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
 
-from versioning.cli import browse, explain, inspection, invalidation, protect, retention
-from versioning.errors import IntegrityError, ReadOnlyError, StorageError, VersioningError
+from versioning.cli import (
+    browse,
+    explain,
+    exports,
+    inspection,
+    invalidation,
+    models,
+    protect,
+    retention,
+)
+from versioning.errors import (
+    IntegrityError,
+    ReadOnlyError,
+    RefusedError,
+    StorageError,
+    VersioningError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +63,9 @@ for command, name, example in (
     (explain.lineage, "lineage", "versioning lineage train --up --mermaid"),
     (explain.diff, "diff", "versioning diff clean~1 clean"),
     (explain.history, "history", "versioning history delays --at 2026-01-31"),
+    (models.promote, "promote", "versioning promote train delays@champion --reason 'looked at it'"),
+    (models.rollback, "rollback", "versioning rollback delays --suspect week~1 --apply"),
+    (models.reconcile, "reconcile", "versioning reconcile delays --apply"),
     (protect.pin, "pin", "versioning pin delays@champion --reason 'audit of March'"),
     (protect.unpin, "unpin", "versioning unpin delays@champion"),
     (
@@ -62,6 +80,7 @@ for command, name, example in (
         "versioning invalidate load~1 --down --reason 'wrong export' --apply",
     ),
     (retention.undo, "undo", "versioning undo 3f9c2a1b5d6e7f80"),
+    (exports.export, "export", "versioning export delays@champion --as card -o card.md"),
     (inspection.verify, "verify", "versioning verify --json"),
     (inspection.trust, "trust", "versioning trust --since 1d"),
     (inspection.doctor, "doctor", "versioning doctor --repository s3://bucket/versioning"),
@@ -90,7 +109,7 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except (StorageError, ReadOnlyError) as error:
         return _fail(error, UNREACHABLE)
-    except IntegrityError as error:
+    except (IntegrityError, RefusedError) as error:
         return _fail(error, NO)
     except (VersioningError, OSError) as error:
         return _fail(error, WRONG_USE)

@@ -210,11 +210,12 @@ def _told(document: Mapping[str, Any], at: str | None) -> Iterator[RenderableTyp
     for alias, version_id in document["aliases"].items():
         when = f"at {at}" if at else "now"
         yield line(f"{document['name']}@{alias} {when}: {short(version_id)}")
-    made = table("when", "alias", "version", "note")
+    made = table("when", "alias", "version", "by", "gates", "why")
     for entry in document["entries"]:
-        known = {"kind", "format", "nonce", "alias", "version", "at"}
-        note = ", ".join(f"{name} {fact}" for name, fact in entry.items() if name not in known)
-        add(made, _when(entry, now), entry.get("alias"), short(entry.get("version")), note)
+        forced = "forced: " if entry.get("forced") else ""
+        why = f"{forced}{entry.get('reason') or ''}"
+        named = (entry.get("alias"), short(entry.get("version")), entry.get("by"))
+        add(made, _when(entry, now), *named, entry.get("gates"), why)
     yield made
 
 

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from versioning.integrations.mlflow.artifacts import VersionArtifactRepository
+    from versioning.integrations.mlflow.following import Difference, differences, follow, mend
     from versioning.integrations.mlflow.references import source_uri
     from versioning.integrations.mlflow.registry import (
         CHALLENGER,
         CHAMPION,
         Registered,
+        aliases_of,
+        all_registered,
         register,
         registered_as,
         set_alias,
@@ -27,10 +30,16 @@ if TYPE_CHECKING:
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
+    "Difference",
     "Registered",
     "ServedVersion",
     "VersionArtifactRepository",
     "_load_pyfunc",
+    "aliases_of",
+    "all_registered",
+    "differences",
+    "follow",
+    "mend",
     "register",
     "registered_as",
     "set_alias",
@@ -40,6 +49,10 @@ __all__ = [
 
 _HOMES = {
     "VersionArtifactRepository": "artifacts",
+    "Difference": "following",
+    "differences": "following",
+    "follow": "following",
+    "mend": "following",
     "source_uri": "references",
     "ServedVersion": "serving",
     "_load_pyfunc": "serving",

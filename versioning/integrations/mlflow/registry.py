@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import random
+import socket
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from versioning.errors import FormatError, StorageError
 from versioning.integrations.mlflow.references import source_uri
@@ -32,6 +34,9 @@ T = TypeVar("T")
 CHALLENGER, CHAMPION = "challenger", "champion"
 TAG = "versioning.id"
 ATTEMPTS = 8
+PAGE = 1000
+PORTS = {"http": 80, "https": 443}
+KNOCK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,52 @@ def registered_as(name: str, alias: str, *, uri: str) -> Registered | None:
     return Registered(name, int(found.version), found.tags.get(TAG, ""), dict(found.tags))
 
 
+def all_registered(name: str, *, uri: str) -> list[Registered]:
+    """Every registered model version of a name, lowest number first; none when there is no model.
+
+    Raises:
+        StorageError: If MLflow cannot be reached.
+    """
+    with _translated(uri):
+        client = _client(uri)
+        found = _all(
+            lambda token: client.search_model_versions(f"name = '{name}'", PAGE, page_token=token)
+        )
+    entries = [Registered(name, int(i.version), i.tags.get(TAG, ""), dict(i.tags)) for i in found]
+    return sorted(entries, key=lambda entry: entry.number)
+
+
+def aliases_of(name: str, *, uri: str) -> dict[str, int]:
+    """The number that each alias of a registered model names; none when there is no model.
+
+    Raises:
+        StorageError: If MLflow cannot be reached.
+    """
+    with _translated(uri):
+        found = _client(uri).search_registered_models(f"name = '{name}'")
+    return {alias: int(number) for model in found for alias, number in model.aliases.items()}
+
+
+def tag(name: str, number: int, key: str, text: str, *, uri: str) -> None:
+    """Put a tag on a registered model version.
+
+    Raises:
+        StorageError: If MLflow cannot be reached or has no such version.
+    """
+    with _translated(uri):
+        _set_tag(_client(uri), name, number, key, text)
+
+
+def _all(ask: Callable[[str | None], Any]) -> list[Any]:
+    """Every page of an answer that comes in pages."""
+    found, token = [], None
+    while True:
+        page = ask(token)
+        found += page
+        if not (token := page.token):
+            return found
+
+
 def _create_model(client: MlflowClient, name: str) -> None:
     from mlflow.exceptions import MlflowException
 
@@ -205,6 +256,7 @@ def _translated(uri: str) -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
+        _knock(uri)
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise StorageError(
@@ -212,3 +264,14 @@ def _translated(uri: str) -> Iterator[None]:
             "or unset it to keep the registry beside the repository",
             uri=uri,
         ) from error
+
+
+def _knock(uri: str) -> None:
+    """Fail at once where nobody listens: MLflow's client would try for four minutes."""
+    parts = urlsplit(uri)
+    if parts.scheme not in PORTS or not parts.hostname:
+        return
+    if parts.scheme in getproxies() and not proxy_bypass(parts.hostname):
+        return
+    address = (parts.hostname, parts.port or PORTS[parts.scheme])
+    socket.create_connection(address, timeout=KNOCK_SECONDS).close()

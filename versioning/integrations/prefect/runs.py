@@ -19,10 +19,11 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import emit_event
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
+from prefect.utilities.urls import url_for
 
 from versioning.api import Repository, Version, open_repository
 from versioning.differences import Why, nearest, why
-from versioning.errors import VersioningError
+from versioning.errors import ConflictError, VersioningError
 from versioning.hidden.reads import advice, told
 from versioning.integrations.prefect.tables import Row, RunTable
 
@@ -46,6 +47,8 @@ class _Watched:
     repository: Repository
     started: datetime
     rows: list[Row] = field(default_factory=list)
+    # Where the card of a version is shown, by its id.
+    cards: dict[str, str] = field(default_factory=dict)
 
 
 _watched: dict[str, _Watched] = {}
@@ -202,7 +205,25 @@ def report_versions(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
             "steps": [asdict(row) for row in table.rows],
         },
     )
-    _show(table, flow_run)
+    _show(table, flow_run, watched.cards)
+
+
+def show_card(version: Version) -> None:
+    """Show the card of a version on the page of the flow run, and link the run's table to it."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise ConflictError("a card is shown on the page of a flow run: call this in a flow")
+    artifact = ArtifactCreate(
+        type="markdown",
+        key=f"card-{version.id[:12]}",
+        description=f"{version.step} {version.id[:12]}",
+        flow_run_id=context.flow_run.id,
+        data=version.repository.card(version),
+    )
+    with get_client(sync_client=True) as client:
+        made = client.create_artifact(artifact)
+    if watched := _watched.get(str(context.flow_run.id)):
+        watched.cards[version.id] = url_for("artifact", made.id) or f"/artifacts/artifact/{made.id}"
 
 
 def run_table(flow_run_id: object = None, *, repository: Repository | None = None) -> RunTable:
@@ -281,13 +302,13 @@ def _change(change: LeafChange) -> str:
     return f"{change.before} -> {change.after}"
 
 
-def _show(table: RunTable, flow_run: FlowRun) -> None:
+def _show(table: RunTable, flow_run: FlowRun, cards: Mapping[str, str]) -> None:
     artifact = ArtifactCreate(
         type="table",
         key="versions",
         description=table.summary(),
         flow_run_id=flow_run.id,
-        data=orjson.dumps(table.cells()).decode(),
+        data=orjson.dumps(table.cells(cards)).decode(),
     )
     with get_client(sync_client=True) as client:
         client.create_artifact(artifact)

@@ -105,9 +105,15 @@ class RunTable:
         """Whether every step that was audited gave the same value again."""
         return all(row.status != "differs" for row in self.rows)
 
-    def cells(self) -> list[dict[str, Any]]:
-        """The table as Prefect's table artifact shows it; many equal rows are one."""
-        return [dict(zip(COLUMNS, cells, strict=True)) for cells in self._lines()][:MAX_CELLS]
+    def cells(self, cards: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """The table as Prefect's table artifact shows it; many equal rows are one.
+
+        Args:
+            cards: Address of the card of each version that has one, by its id.
+        """
+        links = {version[:12]: f"[{version[:12]}]({url})" for version, url in (cards or {}).items()}
+        rows = [dict(zip(COLUMNS, cells, strict=True)) for cells in self._lines()][:MAX_CELLS]
+        return [{**row, "version": links.get(row["version"], row["version"])} for row in rows]
 
     def rich(self) -> Table:
         """The table for a terminal; the narrower it is, the more lines a reason takes."""

@@ -1,0 +1,150 @@
+"""Rollback: which former version of a name to go back to, with the reasons for and against each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from versioning.envelope import UNREADABLE
+from versioning.errors import NotFoundError
+from versioning.evaluations import newest_evaluation
+from versioning.promotion import check_bytes, reigns
+from versioning.trust import NOT_REPRODUCIBLE, label
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from versioning.catalog import Catalog
+    from versioning.evaluations import Evaluation
+    from versioning.repository import Repository
+
+SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A version that the name named before.
+
+    Attributes:
+        id: Its id.
+        since: When it was promoted last, ISO 8601.
+        until: When another took over.
+        against: Why it should not be gone back to; empty when nothing speaks against it.
+        told: What else is known: metrics, gates, drift, audits.
+        metrics: Of its newest evaluation.
+    """
+
+    id: str
+    since: str
+    until: str | None
+    against: tuple[str, ...]
+    told: tuple[str, ...]
+    metrics: Mapping[str, float]
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether nothing speaks against it."""
+        return not self.against
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to go back to.
+
+    Attributes:
+        current: Id of the version that is named now.
+        suspects: What may be wrong with it: the versions it was made from that the one before it
+            was not, or those that were named; by id, with their step.
+        formers: The former versions, best first.
+    """
+
+    current: str
+    suspects: Mapping[str, str]
+    formers: tuple[Former, ...]
+
+    @property
+    def suggested(self) -> Former | None:
+        """The best one that nothing speaks against."""
+        return next((former for former in self.formers if former.is_fit), None)
+
+
+def advise(
+    repository: Repository,
+    catalog: Catalog,
+    target: tuple[str, str],
+    *,
+    suspects: Collection[str] = (),
+) -> Advice:
+    """What a name could go back to.
+
+    The best is the newest one that nothing speaks against; one that passed its gates goes before
+    one that nobody judged, and one that audits found to be reproducible before one that is not.
+
+    Args:
+        repository: Where the name is.
+        catalog: Its index.
+        target: Name and alias.
+        suspects: Ids of versions that are known to be bad; what was made from one is not fit.
+
+    Raises:
+        NotFoundError: If the name names nothing, or never named anything else.
+    """
+    name, alias = target
+    past = reigns(repository.name_history(name), alias)
+    if not past:
+        raise NotFoundError(f"{name}@{alias} never named anything; `versioning promote` names it")
+    current = past[-1][0]
+    formers = {version_id: (since, until) for version_id, since, until in past[:-1]}
+    formers.pop(current, None)
+    if not formers:
+        raise NotFoundError(f"{name}@{alias} never named anything but {current[:12]}")
+    previous = next(version_id for version_id, *_ in reversed(past) if version_id != current)
+    bad = set(suspects) or _made_from(catalog, current) - _made_from(catalog, previous)
+    rows = catalog.rows(bad)
+    steps = {version_id: rows[version_id].step if version_id in rows else "" for version_id in bad}
+    judged = []
+    for version_id, span in formers.items():
+        found = newest_evaluation(repository, catalog, version_id)
+        former = _former(repository, catalog, version_id, span, found, steps)
+        trust = any(NOT_REPRODUCIBLE in text for text in former.told)
+        judged.append(((former.is_fit, found is not None, not trust, span[0]), former))
+    judged.sort(key=lambda item: item[0], reverse=True)
+    return Advice(current, steps, tuple(former for _, former in judged))
+
+
+def _former(
+    repository: Repository,
+    catalog: Catalog,
+    version_id: str,
+    span: tuple[str, str | None],
+    found: Evaluation | None,
+    suspects: Mapping[str, str],
+) -> Former:
+    against: list[str] = []
+    told: list[str] = [found.told() if found else "nobody judged it"]
+    if found and not found.is_passed:
+        against.append(told.pop())
+    try:
+        record = repository.record(version_id)
+        check_bytes(repository, record)
+        told += ["its bytes are whole", f"audits: {label(repository, record)}"]
+    except (NotFoundError, *UNREADABLE) as error:
+        against.append(str(error))
+    if shared := sorted((_made_from(catalog, version_id) | {version_id}) & suspects.keys()):
+        named = ", ".join(f"{suspects[item]} {item[:12]}".strip() for item in shared[:SHOWN])
+        against.append(f"it was made from {named}, which is suspect")
+    elif suspects:
+        told.append("it was made from nothing that is suspect")
+    if found and (moved := [row for row in found.drift if _psi(row) > 0.25]):
+        told.append(f"drift then: {', '.join(str(row.get('column')) for row in moved[:SHOWN])}")
+    metrics = found.metrics if found else {}
+    return Former(version_id, *span, tuple(against), tuple(told), metrics)
+
+
+def _made_from(catalog: Catalog, version_id: str) -> set[str]:
+    return {source for _, _, source in catalog.reads(version_id, down=False)}
+
+
+def _psi(row: Mapping[str, object]) -> float:
+    value = row.get("psi")
+    return float(value) if isinstance(value, int | float) else 0.0
