@@ -106,7 +106,7 @@ def test_list_gives_the_facts_of_versions_newest_first(
     assert rows[0] == {
         "id": version.id, "key": version.key, "digest": version.digest, "step": "clean",
         "flow": "retrain", "created": version.created.isoformat(), "size_bytes": len(LARGE) + 1,
-        "seconds": 1.5, "seal": version.seal, "is_rebuildable": True, "status": "live",
+        "seconds": 1.5, "seal": version.seal, "is_rebuildable": True, "tags": [], "status": "live",
         "trust": "unknown",
     }  # fmt: skip
 
@@ -324,7 +324,7 @@ def test_a_version_is_pinned_and_unpinned(
     version = flights["train1"]
     assert "--reason" in refused("pin", "train", code=2)
     assert ask("pin", "train", "--reason", "audit") == {
-        "id": version.id, "pinned": True, "reason": "audit", "is_live": True,
+        "id": version.id, "pinned": True, "reason": "audit", "hold": False, "is_live": True,
     }  # fmt: skip
     assert repository.pins() == {version.id: "audit"}
     assert ask("unpin", version.id) == {"id": version.id, "pinned": False}
@@ -773,3 +773,17 @@ def test_invalidate_says_what_is_wrong(
 def test_an_invalidation_is_not_undone(flights: dict[str, Version], ask: Ask, refused: Ask) -> None:
     plan = ask("invalidate", "load", "--reason", "x", "--apply")["plan"]
     assert "which is final" in refused("undo", plan, code=2)
+
+
+def test_prune_prints_the_schema_of_a_policy(read: Ask) -> None:
+    schema = json.loads(read("prune", "--schema"))
+    assert schema["properties"]["max_money"]
+    assert schema["additionalProperties"] is False
+
+
+def test_a_hold_is_released_by_name(flights: dict[str, Version], ask: Ask, refused: Ask) -> None:
+    assert ask("pin", "train", "--reason", "case 12", "--hold")["hold"] is True
+    assert "under a legal hold: case 12" in refused("unpin", "train", code=2)
+    asked = ["invalidate", "train~0", "--erase", "--force", "--reason", "x", "--apply"]
+    assert ask(*asked, code=1)["applied"] is False
+    assert ask("unpin", "train", "--release")["pinned"] is False

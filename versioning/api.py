@@ -106,22 +106,31 @@ class Repository(base.Repository):
         chosen = [version for version in found if where is None or where(version)]
         return chosen[:limit]
 
-    def pin(self, version_id: str | Version, reason: str) -> None:
+    def pin(self, version_id: str | Version, reason: str, *, hold: bool = False) -> None:
         """Protect the version that `version_id` names from retention; see `get`.
 
         One that is in the trash comes back, and so do the parts of a tuple.
+
+        Args:
+            version_id: Which.
+            reason: Why, for whoever wonders later.
+            hold: A legal hold, which ends only when it is released and stands against erasure.
         """
         from versioning.expiry import Expiry, here
 
         record = self.record(self.resolve(version_id))
-        super().pin(record.id, reason)
+        super().pin(record.id, reason, hold=hold)
         # Who erases asks for pins first, who pins looks into the trash last: no pin is overlooked.
         for pinned in (record.id, *(part.id for part in outputs(record))):
             Expiry(self).restore(pinned, replace(here(), rule=f"pinned: {reason}"))
 
-    def unpin(self, version_id: str | Version) -> None:
-        """Withdraw a pin; nothing happens when there is none."""
-        super().unpin(self.resolve(version_id))
+    def unpin(self, version_id: str | Version, *, release: bool = False) -> None:
+        """Withdraw a pin, and with `release` a legal hold; nothing happens when there is none.
+
+        Raises:
+            ConflictError: If it is held, and the hold is not released.
+        """
+        super().unpin(self.resolve(version_id), release=release)
 
     def lineage(self, name: str | Version, direction: str = "up") -> Lineage:
         """What `name` was made from (`up`), what was made from it (`down`), or `both`."""

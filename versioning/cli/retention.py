@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
 from versioning.errors import FormatError
@@ -33,6 +36,7 @@ def prune(
     policy: Path | None = None,
     apply: Flag = False,
     plan: str | None = None,
+    schema: Flag = False,
     options: Options = PLAIN,
 ) -> None:
     """Plan what a policy of retention would expire; with --apply, carry the plan out.
@@ -45,7 +49,11 @@ def prune(
             versions of each step, all of a month, and one a week for a quarter.
         apply: Carry the plan out, sparing what has been pinned, named or used since it was made.
         plan: A plan that was made before, to be shown or carried out as it stands.
+        schema: Print the JSON schema of a policy, for editors, and do nothing else.
     """
+    if schema:
+        print_schema()
+        return
     from versioning.expiry import here
     from versioning.plans import plan as planned
     from versioning.plans import save, saved
@@ -67,6 +75,14 @@ def prune(
         document |= asdict(applied)
     document["applied"] = apply
     options.answer(document, lambda: _report(document, applied))
+
+
+def print_schema() -> None:
+    """Write the JSON schema of a policy to stdout."""
+    from versioning.retention import Policy
+
+    data = orjson.dumps(Policy.model_json_schema(), option=orjson.OPT_INDENT_2)
+    sys.stdout.buffer.write(data + b"\n")
 
 
 def undo(plan: str, /, *, options: Options = PLAIN) -> int:
@@ -138,7 +154,13 @@ def _made(plan: Plan) -> dict[str, Any]:
         "freed_bytes": plan.freed_bytes,
         "saved_per_month": plan.saved_per_month,
         "rebuild_seconds": plan.rebuild_seconds,
+        "rebuild_money": plan.rebuild_money,
+        "never_again": [item.candidate.id for item in plan.expire if _is_final(item)],
     }
+
+
+def _is_final(item: Decision) -> bool:
+    return not item.candidate.is_rebuildable
 
 
 def _expiring(item: Decision) -> dict[str, Any]:
@@ -200,7 +222,9 @@ def _worth(document: dict[str, Any]) -> str:
         return f"{told}."
     saved = document["saved_per_month"]
     month = f"{saved:.2f} a month" if saved >= MIN_SAVED else "next to nothing a month"
-    return f"{told}; {size(document['freed_bytes'])} would be free ({month})."
+    lost = len(document["never_again"])
+    final = f" {lost} of them can never be made again." if lost else ""
+    return f"{told}; {size(document['freed_bytes'])} would be free ({month}).{final}"
 
 
 def _swept(swept: Swept) -> Iterator[RenderableType]:
