@@ -653,7 +653,7 @@ def test_prune_reads_the_policy_of_the_project(
     assert [rule["keep_last"] for rule in ask("prune")["policy"]["rules"]] == [10]
 
 
-@pytest.mark.parametrize("by", ["step", "flow", "name"])
+@pytest.mark.parametrize("by", ["step", "flow", "name", "age"])
 def test_cost_counts_shared_bytes_once_and_for_nobody(
     flights: dict[str, Version], repository: Repository, ask: Ask, by: str
 ) -> None:
@@ -672,6 +672,25 @@ def test_cost_counts_shared_bytes_once_and_for_nobody(
         assert rows["clean"]["per_month"] == pytest.approx(shared.size_bytes / 1e9 * 0.023)
     if by == "name":
         assert rows["m@champion"]["exclusive_bytes"] == flights["clean1"].size_bytes
+    if by == "age":
+        assert sum(row["versions"] for row in rows.values()) == len(flights) + 1
+
+
+def test_cost_tells_when_the_budget_is_reached_and_draws_it(
+    flights: dict[str, Version], ask: Ask, read: Ask, tmp_path: Path
+) -> None:
+    path = tmp_path / "budget.toml"
+    path.write_text("max_bytes = '1 GB'\nmax_money = 0\n", "utf-8")
+    picture = tmp_path / "cost.png"
+    found = ask("cost", "--policy", str(path), "--plot", str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    [in_bytes, in_money] = found["forecasts"]
+    assert in_bytes["most"] == 10**9
+    assert in_money["at"] == found["now"]
+    assert found["history"][-1]["held_bytes"] == found["total"]["held_bytes"]
+    told = read("cost", "--policy", str(path))
+    assert "The budget of 1.0 GB is not reached as it grows now." in told
+    assert "The budget of 0.00 a month is reached: `versioning prune`" in told
 
 
 def test_cost_is_a_table_with_its_total(flights: dict[str, Version], read: Ask) -> None:
@@ -688,6 +707,8 @@ def test_cost_is_a_table_with_its_total(flights: dict[str, Version], read: Ask) 
         (["prune", "--policy", "x.toml", "--plan", "0123"], "a plan has its policy already"),
         (["undo", "0123"], "has no plan 0123"),
         (["cost", "--by", "moon"], "not by 'moon'"),
+        (["cost", "--plot", "cost.pdf"], "written as .png or .svg, not as 'pdf'"),
+        (["cost", "--price", "-1"], "price_per_gb_month: Input should be greater"),
     ],
 )
 def test_prune_says_what_is_wrong(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from versioning.catalog import Catalog
+    from versioning.costs import Costs
     from versioning.differences import Why
     from versioning.findings import Report
     from versioning.invalidate import Invalidated
@@ -211,6 +212,17 @@ class Repository(base.Repository):
         from versioning.prune import undo
 
         return undo(self, plan if isinstance(plan, str) else plan.id, here())
+
+    def costs(self, by: str = "step", policy: Policy | None = None) -> Costs:
+        """What versions cost by `step`, `flow`, `name` or `age`, at a policy's prices.
+
+        Raises:
+            FormatError: If `by` is something else, or a name's history cannot be read.
+        """
+        from versioning.costs import costs
+        from versioning.retention import Policy
+
+        return costs(self, self.catalog, policy or Policy.default(), datetime.now(UTC), by)
 
     def invalidate(
         self,

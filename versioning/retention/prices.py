@@ -21,6 +21,7 @@ class Holding:
     Attributes:
         sizes: Length in bytes of each blob.
         prices: What each blob costs a month.
+        uses: How many of the versions need each blob.
         bytes: All of them.
         money: What all of them cost.
     """
@@ -32,11 +33,11 @@ class Holding:
         that age.
         """
         self.sizes: dict[str, int] = {}
-        self._uses: Counter[str] = Counter()
+        self.uses: Counter[str] = Counter()
         oldest: dict[str, datetime] = {}
         for item in versions:
             self.sizes.update(item.blobs)
-            self._uses.update(item.blobs.keys())
+            self.uses.update(item.blobs.keys())
             for blob in item.blobs:
                 oldest[blob] = min(item.created, oldest.get(blob, item.created))
         self.prices = {
@@ -48,11 +49,11 @@ class Holding:
 
     def exclusive(self, item: Candidate) -> list[str]:
         """The blobs that only `item` needs."""
-        return [blob for blob in item.blobs if self._uses[blob] == 1]
+        return [blob for blob in item.blobs if self.uses[blob] == 1]
 
     def release(self, item: Candidate) -> None:
         """Count without `item`."""
         for blob in self.exclusive(item):
             self.bytes -= self.sizes[blob]
             self.money -= self.prices[blob]
-        self._uses.subtract(item.blobs.keys())
+        self.uses.subtract(item.blobs.keys())
