@@ -106,7 +106,7 @@ def test_list_gives_the_facts_of_versions_newest_first(
     assert rows[0] == {
         "id": version.id, "key": version.key, "digest": version.digest, "step": "clean",
         "flow": "retrain", "created": version.created.isoformat(), "size_bytes": len(LARGE) + 1,
-        "seconds": 1.5, "seal": version.seal, "is_rebuildable": True, "status": "live",
+        "seconds": 1.5, "seal": version.seal, "is_rebuildable": True, "tags": [], "status": "live",
         "trust": "unknown",
     }  # fmt: skip
 
@@ -324,7 +324,7 @@ def test_a_version_is_pinned_and_unpinned(
     version = flights["train1"]
     assert "--reason" in refused("pin", "train", code=2)
     assert ask("pin", "train", "--reason", "audit") == {
-        "id": version.id, "pinned": True, "reason": "audit", "is_live": True,
+        "id": version.id, "pinned": True, "reason": "audit", "hold": False, "is_live": True,
     }  # fmt: skip
     assert repository.pins() == {version.id: "audit"}
     assert ask("unpin", version.id) == {"id": version.id, "pinned": False}
@@ -653,7 +653,7 @@ def test_prune_reads_the_policy_of_the_project(
     assert [rule["keep_last"] for rule in ask("prune")["policy"]["rules"]] == [10]
 
 
-@pytest.mark.parametrize("by", ["step", "flow", "name"])
+@pytest.mark.parametrize("by", ["step", "flow", "name", "age"])
 def test_cost_counts_shared_bytes_once_and_for_nobody(
     flights: dict[str, Version], repository: Repository, ask: Ask, by: str
 ) -> None:
@@ -672,6 +672,25 @@ def test_cost_counts_shared_bytes_once_and_for_nobody(
         assert rows["clean"]["per_month"] == pytest.approx(shared.size_bytes / 1e9 * 0.023)
     if by == "name":
         assert rows["m@champion"]["exclusive_bytes"] == flights["clean1"].size_bytes
+    if by == "age":
+        assert sum(row["versions"] for row in rows.values()) == len(flights) + 1
+
+
+def test_cost_tells_when_the_budget_is_reached_and_draws_it(
+    flights: dict[str, Version], ask: Ask, read: Ask, tmp_path: Path
+) -> None:
+    path = tmp_path / "budget.toml"
+    path.write_text("max_bytes = '1 GB'\nmax_money = 0\n", "utf-8")
+    picture = tmp_path / "cost.png"
+    found = ask("cost", "--policy", str(path), "--plot", str(picture))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    [in_bytes, in_money] = found["forecasts"]
+    assert in_bytes["most"] == 10**9
+    assert in_money["at"] == found["now"]
+    assert found["history"][-1]["held_bytes"] == found["total"]["held_bytes"]
+    told = read("cost", "--policy", str(path))
+    assert "The budget of 1.0 GB is not reached as it grows now." in told
+    assert "The budget of 0.00 a month is reached: `versioning prune`" in told
 
 
 def test_cost_is_a_table_with_its_total(flights: dict[str, Version], read: Ask) -> None:
@@ -688,6 +707,8 @@ def test_cost_is_a_table_with_its_total(flights: dict[str, Version], read: Ask) 
         (["prune", "--policy", "x.toml", "--plan", "0123"], "a plan has its policy already"),
         (["undo", "0123"], "has no plan 0123"),
         (["cost", "--by", "moon"], "not by 'moon'"),
+        (["cost", "--plot", "cost.pdf"], "written as .png or .svg, not as 'pdf'"),
+        (["cost", "--price", "-1"], "price_per_gb_month: Input should be greater"),
     ],
 )
 def test_prune_says_what_is_wrong(
@@ -773,3 +794,17 @@ def test_invalidate_says_what_is_wrong(
 def test_an_invalidation_is_not_undone(flights: dict[str, Version], ask: Ask, refused: Ask) -> None:
     plan = ask("invalidate", "load", "--reason", "x", "--apply")["plan"]
     assert "which is final" in refused("undo", plan, code=2)
+
+
+def test_prune_prints_the_schema_of_a_policy(read: Ask) -> None:
+    schema = json.loads(read("prune", "--schema"))
+    assert schema["properties"]["max_money"]
+    assert schema["additionalProperties"] is False
+
+
+def test_a_hold_is_released_by_name(flights: dict[str, Version], ask: Ask, refused: Ask) -> None:
+    assert ask("pin", "train", "--reason", "case 12", "--hold")["hold"] is True
+    assert "under a legal hold: case 12" in refused("unpin", "train", code=2)
+    asked = ["invalidate", "train~0", "--erase", "--force", "--reason", "x", "--apply"]
+    assert ask(*asked, code=1)["applied"] is False
+    assert ask("unpin", "train", "--release")["pinned"] is False

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from versioning.catalog import Catalog
+    from versioning.costs import Costs
     from versioning.differences import Why
     from versioning.evaluations import Evaluation
     from versioning.findings import Report
@@ -109,22 +110,31 @@ class Repository(base.Repository):
         chosen = [version for version in found if where is None or where(version)]
         return chosen[:limit]
 
-    def pin(self, version_id: str | Version, reason: str) -> None:
+    def pin(self, version_id: str | Version, reason: str, *, hold: bool = False) -> None:
         """Protect the version that `version_id` names from retention; see `get`.
 
         One that is in the trash comes back, and so do the parts of a tuple.
+
+        Args:
+            version_id: Which.
+            reason: Why, for whoever wonders later.
+            hold: A legal hold, which ends only when it is released and stands against erasure.
         """
         from versioning.expiry import Expiry, here
 
         record = self.record(self.resolve(version_id))
-        super().pin(record.id, reason)
+        super().pin(record.id, reason, hold=hold)
         # Who erases asks for pins first, who pins looks into the trash last: no pin is overlooked.
         for pinned in (record.id, *(part.id for part in outputs(record))):
             Expiry(self).restore(pinned, replace(here(), rule=f"pinned: {reason}"))
 
-    def unpin(self, version_id: str | Version) -> None:
-        """Withdraw a pin; nothing happens when there is none."""
-        super().unpin(self.resolve(version_id))
+    def unpin(self, version_id: str | Version, *, release: bool = False) -> None:
+        """Withdraw a pin, and with `release` a legal hold; nothing happens when there is none.
+
+        Raises:
+            ConflictError: If it is held, and the hold is not released.
+        """
+        super().unpin(self.resolve(version_id), release=release)
 
     def lineage(self, name: str | Version, direction: str = "up") -> Lineage:
         """What `name` was made from (`up`), what was made from it (`down`), or `both`."""
@@ -270,6 +280,17 @@ class Repository(base.Repository):
         from versioning.prune import undo
 
         return undo(self, plan if isinstance(plan, str) else plan.id, here())
+
+    def costs(self, by: str = "step", policy: Policy | None = None) -> Costs:
+        """What versions cost by `step`, `flow`, `name` or `age`, at a policy's prices.
+
+        Raises:
+            FormatError: If `by` is something else, or a name's history cannot be read.
+        """
+        from versioning.costs import costs
+        from versioning.retention import Policy
+
+        return costs(self, self.catalog, policy or Policy.default(), datetime.now(UTC), by)
 
     def invalidate(
         self,

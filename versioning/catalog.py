@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from versioning.digest import Digest, Key
     from versioning.repository import Repository
 
-LAYOUT = 3
+LAYOUT = 4
 READERS = 8
 BATCH = 2000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,7 +39,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = -(2**62)
 _KEPT = {
     "versions": "id PRIMARY KEY, key, digest, step, flow, created, size_bytes, seconds, seal,"
-    " is_rebuildable",
+    " is_rebuildable, tags",
     "inputs": "id, name, input, PRIMARY KEY (id, name, input)",
     "blobs": "id, name, size_bytes, PRIMARY KEY (id, name)",
     "revoked": "id PRIMARY KEY",
@@ -108,6 +108,7 @@ class Row(NamedTuple):
     seconds: float
     seal: Digest
     is_rebuildable: bool
+    tags: tuple[str, ...] = ()
 
 
 class Catalog:
@@ -254,7 +255,7 @@ class Catalog:
         read = [item for item in outcomes.values() if isinstance(item, VersionRecord)]
         self._write(
             {
-                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": [
+                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": [
                     _cells(record) for record in read
                 ],
                 "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?)": [
@@ -314,11 +315,13 @@ def _cells(record: VersionRecord) -> tuple[Any, ...]:
         record.seconds,
         record.seal,
         record.is_rebuildable,
+        _json(record.tags),
     )
 
 
 def _row(cells: tuple[Any, ...]) -> Row:
-    return Row._make((*cells[:5], _moment(cells[5]), *cells[6:9], bool(cells[9])))
+    tags = tuple(orjson.loads(cells[10]))
+    return Row._make((*cells[:5], _moment(cells[5]), *cells[6:9], bool(cells[9]), tags))
 
 
 def _values(step: str | None, flow: str | None, since: datetime | None) -> dict[str, Any]:

@@ -1,24 +1,38 @@
-"""Costs: what versions hold, what that costs a month, and what making them again would take."""
+"""Costs: what versions hold, what that costs and how it grows, and what making them again takes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from versioning.errors import FormatError
+from versioning.expiry import ERASED, Expiry
+from versioning.growth import growth_per_day, reached, series, spans_of
 from versioning.names import named
+from versioning.retention import GB, Candidate, Holding
 from versioning.status import CORRUPT, EXPIRED, statuses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Sequence
 
     from versioning.catalog import Catalog, Row
+    from versioning.growth import Span
     from versioning.repository import Repository
+    from versioning.retention import Policy
 
-GB = 10**9
-STEP, FLOW, NAME = "step", "flow", "name"
+STEP, FLOW, NAME, AGE = "step", "flow", "name", "age"
 NONE = "(none)"
+# Each from this age on, until the next; the youngest first.
+AGES = {
+    "under a day": timedelta(0),
+    "1 to 7 days": timedelta(days=1),
+    "7 to 30 days": timedelta(days=7),
+    "30 to 90 days": timedelta(days=30),
+    "90 days to a year": timedelta(days=90),
+    "a year and more": timedelta(days=365),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,55 +40,167 @@ class Cost:
     """What some versions cost.
 
     Attributes:
-        name: The step, flow or name that they have in common.
+        name: The step, flow, name or age that they have in common.
         versions: How many there are.
         held_bytes: Length of what they hold; bytes that others hold too are in it.
         exclusive_bytes: Length of what nobody else holds.
+        per_month: What the exclusive bytes cost a month.
         rebuild_seconds: How long it took to make them.
+        rebuild_money: What that costs.
+        growth_per_day: By how many bytes what they hold grew a day, of late.
     """
 
     name: str
     versions: int
     held_bytes: int
     exclusive_bytes: int
+    per_month: float
     rebuild_seconds: float
-
-    def per_month(self, price_per_gb: float) -> float:
-        """What the exclusive bytes cost a month."""
-        return self.exclusive_bytes / GB * price_per_gb
+    rebuild_money: float
+    growth_per_day: float
 
 
-def costs(repository: Repository, catalog: Catalog, by: str = STEP) -> tuple[list[Cost], Cost]:
-    """Costs of versions by what they have in common, dearest first, and of all of them.
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """When a budget is reached, if all goes on as it did.
+
+    Attributes:
+        budget: As the policy says it.
+        most: What may be held: bytes, or money a month.
+        held: What is held now, in the same.
+        per_day: By how much that grows a day.
+        at: When it is reached; None when that is not to be expected.
+    """
+
+    budget: str
+    most: float
+    held: float
+    per_day: float
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a repository costs.
+
+    Attributes:
+        now: The moment this was found out; timezone-aware.
+        by: What is in common: `step`, `flow`, `name` or `age`.
+        rows: Costs by that, dearest first; ages from the youngest on.
+        total: Costs of all versions.
+        history: How many bytes were held when, until now.
+        forecasts: Of each budget of the policy.
+    """
+
+    now: datetime
+    by: str
+    rows: tuple[Cost, ...]
+    total: Cost
+    history: tuple[tuple[datetime, float], ...]
+    forecasts: tuple[Forecast, ...]
+
+
+def costs(
+    repository: Repository, catalog: Catalog, policy: Policy, now: datetime, by: str = STEP
+) -> Costs:
+    """What versions cost by what they have in common.
 
     Args:
         repository: Where they are.
         catalog: Its index.
-        by: `step`, `flow`, or `name` for what names name now.
+        policy: Its prices and budgets.
+        now: The moment up to which ages count; timezone-aware.
+        by: `step`, `flow`, `age`, or `name` for what names name now.
 
     Raises:
         FormatError: If `by` is something else, or a name's history cannot be read.
     """
-    rows = catalog.versions()
-    blobs = catalog.blobs(row.id for row in rows)
-    gone = {i for i, status in statuses(repository, blobs).items() if status in {EXPIRED, CORRUPT}}
-    held = {
+    counting = _Counting(repository, catalog, policy, now)
+    groups = _groups(counting.rows, repository, by, now)
+    found = [counting.cost(name, members) for name, members in groups.items()]
+    if by == AGE:
+        found.sort(key=lambda cost: list(AGES).index(cost.name))
+    else:
+        found.sort(key=lambda cost: (-cost.exclusive_bytes, -cost.held_bytes, cost.name))
+    total = counting.cost("all", counting.rows)
+    spans = counting.spans(counting.rows)
+    return Costs(
+        now,
+        by,
+        tuple(found),
+        total,
+        tuple(series(spans, now)),
+        tuple(_forecasts(total, policy, now)),
+    )
+
+
+class _Counting:
+    """What each version holds, and until when those that hold nothing did."""
+
+    def __init__(
+        self, repository: Repository, catalog: Catalog, policy: Policy, now: datetime
+    ) -> None:
+        self._policy = policy
+        self._now = now
+        rows = catalog.versions()
+        blobs = catalog.blobs(row.id for row in rows)
+        gone = {i for i, s in statuses(repository, blobs).items() if s in {EXPIRED, CORRUPT}}
+        ended = {i: e.cause.at for i, e in Expiry(repository).entries() if e.state == ERASED}
+        # Of what was lost otherwise, nobody knows when.
+        self.rows = [row for row in rows if row.id not in gone or row.id in ended]
         # What lies in its record is shared with nobody.
-        row.id: dict(blobs.get(row.id, [(row.id, row.size_bytes)]))
-        for row in rows
-        if row.id not in gone
-    }
-    groups = _groups([row for row in rows if row.id in held], repository, by)
-    users: dict[str, int] = defaultdict(int)
-    for needed in held.values():
-        for blob in needed:
-            users[blob] += 1
-    found = [_cost(name, members, held, users) for name, members in groups.items()]
-    found.sort(key=lambda cost: (-cost.exclusive_bytes, -cost.held_bytes, cost.name))
-    return found, _cost("all", [row for row in rows if row.id in held], held, users)
+        self._needed = {
+            row.id: dict(blobs.get(row.id, [(row.id, row.size_bytes)])) for row in self.rows
+        }
+        self._lives = {row.id: (row.created, ended.get(row.id)) for row in self.rows}
+        self._ended = ended
+        self._all = self._holding(self.rows)
+
+    def cost(self, name: str, members: Sequence[Row]) -> Cost:
+        """What `members` cost."""
+        live = [row for row in members if row.id not in self._ended]
+        own = self._holding(live)
+        exclusive = [b for b in own.sizes if own.uses[b] == self._all.uses[b]]
+        seconds = sum(row.seconds for row in live)
+        return Cost(
+            name,
+            len(live),
+            own.bytes,
+            sum(own.sizes[blob] for blob in exclusive),
+            sum(self._all.prices[blob] for blob in exclusive),
+            seconds,
+            self._policy.compute_money(seconds),
+            growth_per_day(self.spans(members), self._now),
+        )
+
+    def spans(self, members: Iterable[Row]) -> list[Span]:
+        """From when until when `members` held what."""
+        return spans_of({row.id: self._needed[row.id] for row in members}, self._lives)
+
+    def _holding(self, members: Iterable[Row]) -> Holding:
+        candidates = (
+            Candidate(row.id, row.step, row.flow, row.created, row.seconds, self._needed[row.id])
+            for row in members
+            if row.id not in self._ended
+        )
+        return Holding(candidates, self._policy, self._now)
 
 
-def _groups(rows: Iterable[Row], repository: Repository, by: str) -> dict[str, list[Row]]:
+def _forecasts(total: Cost, policy: Policy, now: datetime) -> Iterable[Forecast]:
+    if policy.max_bytes is not None:
+        held, per_day = total.held_bytes, total.growth_per_day
+        at = reached(held, per_day, policy.max_bytes, now)
+        yield Forecast("max_bytes", policy.max_bytes, held, per_day, at)
+    if policy.max_money is not None:
+        # What comes is new, and has the price of what is new.
+        per_day = total.growth_per_day / GB * policy.price_per_gb_month
+        at = reached(total.per_month, per_day, policy.max_money, now)
+        yield Forecast("max_money", policy.max_money, total.per_month, per_day, at)
+
+
+def _groups(
+    rows: Iterable[Row], repository: Repository, by: str, now: datetime
+) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = defaultdict(list)
     names = named(repository) if by == NAME else {}
     for row in rows:
@@ -86,24 +212,13 @@ def _groups(rows: Iterable[Row], repository: Repository, by: str) -> dict[str, l
             case "name":
                 for name in names.get(row.id, [NONE]):
                     groups[name].append(row)
+            case "age":
+                groups[_age(now - row.created)].append(row)
             case _:
-                raise FormatError(f"costs are told by step, flow or name, not by {by!r}")
+                raise FormatError(f"costs are told by step, flow, name or age, not by {by!r}")
     return groups
 
 
-def _cost(
-    name: str,
-    members: Iterable[Row],
-    held: Mapping[str, Mapping[str, int]],
-    users: Mapping[str, int],
-) -> Cost:
-    rows = list(members)
-    sizes: dict[str, int] = {}
-    own: dict[str, int] = defaultdict(int)
-    for row in rows:
-        for blob, size_bytes in held[row.id].items():
-            sizes[blob] = size_bytes
-            own[blob] += 1
-    exclusive = sum(size for blob, size in sizes.items() if own[blob] == users[blob])
-    seconds = sum(row.seconds for row in rows)
-    return Cost(name, len(rows), sum(sizes.values()), exclusive, seconds)
+def _age(age: timedelta) -> str:
+    """The range that an age is in; one that lies ahead of our clock is the youngest."""
+    return [name for name, least in AGES.items() if least <= max(age, timedelta(0))][-1]

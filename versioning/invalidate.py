@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
 ROUNDS = 10
 INVALID = "invalid"
+HELD = "held: "
+ADVICE = {
+    False: "Name what holds the same bytes as well, unpin what is pinned, or force it",
+    True: "Release what is held first, if you may: `versioning unpin --release`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,13 @@ class Invalidated:
     applied: bool = False
     left: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether some of it is under a legal hold, which no force ends."""
+        return self.erase and any(
+            reason.startswith(HELD) for item in self.versions for reason in item.protection
+        )
 
     @property
     def obstacles(self) -> list[str]:
@@ -287,11 +299,11 @@ def _look_for_holders(
 
 
 def _check(repository: Repository, made: Invalidated, *, force: bool) -> None:
-    if (obstacles := made.obstacles) and not force:
+    if (obstacles := made.obstacles) and not (force and not made.is_held):
         raise ConflictError(
             f"nothing was erased, as {'; '.join(obstacles[:10])}"
             + (f"; and {len(obstacles) - 10} more" if len(obstacles) > 10 else "")
-            + ". Name what holds the same bytes as well, or force it",
+            + f". {ADVICE[made.is_held]}",
             obstacles=obstacles,
         )
 

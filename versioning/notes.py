@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from versioning import layout
 from versioning.envelope import UNREADABLE, dump, parse
-from versioning.errors import NotFoundError
+from versioning.errors import ConflictError, NotFoundError
 from versioning.journals import Journal
 from versioning.records import ID_PATTERN
 
@@ -47,31 +47,61 @@ class Notes(ABC):
         self.check_writable()
         return self._name(name).add(position, fields)
 
-    def pin(self, version_id: str, reason: str) -> None:
+    def pin(self, version_id: str, reason: str, *, hold: bool = False) -> None:
         """Protect a version from retention.
+
+        Args:
+            version_id: Which.
+            reason: Why, for whoever wonders later.
+            hold: A legal hold: it ends only when it is released, and stands against erasure. A pin
+                on a held version leaves the hold as it is.
 
         Raises:
             NotFoundError: If there is no such version.
         """
         self.check_writable()
         self.record(version_id)
-        self._pin(version_id).append({"pinned": True, "reason": reason})
+        fields = {"pinned": True, "reason": reason}
+        is_held = hold or self._is_held(version_id)
+        self._pin(version_id).append(fields | ({"hold": True} if is_held else {}))
 
-    def unpin(self, version_id: str) -> None:
-        """Withdraw a pin; nothing happens when there is none."""
+    def unpin(self, version_id: str, *, release: bool = False) -> None:
+        """Withdraw a pin; nothing happens when there is none.
+
+        Args:
+            version_id: Which.
+            release: End a legal hold, too.
+
+        Raises:
+            ConflictError: If it is held, and the hold is not released.
+        """
         self.check_writable()
-        if version_id in self.pins():
-            self._pin(version_id).append({"pinned": False, "reason": ""})
+        if version_id not in self.pins():
+            return
+        if self._is_held(version_id) and not release:
+            raise ConflictError(
+                f"version {version_id} is under a legal hold: {self.pins()[version_id]}. "
+                "Release it, if you may: `versioning unpin --release`",
+                id=version_id,
+            )
+        self._pin(version_id).append({"pinned": False, "reason": ""})
 
     def pins(self) -> dict[str, str]:
-        """The versions that are pinned, with the reason."""
+        """The versions that are pinned, with the reason; held ones, too."""
+        return {i: str(entry.get("reason", "")) for i, entry in self._pinned().items()}
+
+    def holds(self) -> set[str]:
+        """The versions that are under a legal hold."""
+        return {i for i, entry in self._pinned().items() if entry.get("hold") is True}
+
+    def _pinned(self) -> dict[str, dict[str, Any]]:
         ids = sorted(filter(ID_PATTERN.fullmatch, self._about(layout.PINS)))
         last = {version_id: self._last_pin(version_id) for version_id in ids}
-        return {
-            version_id: str(entry.get("reason", ""))
-            for version_id, entry in last.items()
-            if entry and entry.get("pinned") is True
-        }
+        return {i: entry for i, entry in last.items() if entry and entry.get("pinned") is True}
+
+    def _is_held(self, version_id: str) -> bool:
+        last = self._last_pin(version_id)
+        return last is not None and last.get("pinned") is True and last.get("hold") is True
 
     def write_run(self, run_id: str, part: str, fields: Mapping[str, Any]) -> None:
         """Write what process `part` of a flow run did, over what it wrote before."""
@@ -117,7 +147,7 @@ class Notes(ABC):
             return self._pin(version_id).last()
         except UNREADABLE as error:
             # Whatever it said, nothing is lost by protecting the version.
-            return {"pinned": True, "reason": str(error)}
+            return {"pinned": True, "reason": str(error), "hold": True}
 
     def _hole(self, journal: str, there: list[str]) -> Iterator[tuple[str, str]]:
         """The first entry that is missing before others."""

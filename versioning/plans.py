@@ -19,18 +19,19 @@ from versioning.expiry import ERASED, TRASHED, Expiry
 from versioning.journals import Journal
 from versioning.names import named
 from versioning.records import ID_PATTERN, outputs
-from versioning.retention import Candidate, Decision, Policy, decide
+from versioning.retention import Candidate, Decision, Holding, Policy, decide
 from versioning.status import statuses
+from versioning.usage import usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from versioning.catalog import Catalog, Row
     from versioning.repository import Repository
+    from versioning.usage import Usage
 
 # Versions on a page of a plan: far below what a record may hold.
 PAGE = 5000
-GB = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,15 @@ class Plan:
 
     @property
     def saved_per_month(self) -> float:
-        """What those bytes cost a month, by the policy's price."""
-        return self.freed_bytes / GB * self.policy.price_per_gb_month
+        """What those bytes cost a month, by the policy's prices."""
+        before = Holding([item.candidate for item in self.decisions], self.policy, self.made)
+        kept = Holding([item.candidate for item in self.keep], self.policy, self.made)
+        return max(before.money - kept.money, 0.0)
+
+    @property
+    def rebuild_money(self) -> float:
+        """What making again everything that goes costs, by the policy's price of computing."""
+        return self.policy.compute_money(self.rebuild_seconds)
 
     @property
     def rebuild_seconds(self) -> float:
@@ -120,8 +128,9 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
     }
     gone = over | statuses(repository, blobs).keys()
     protection = protections(repository)
+    known = usage(repository, rows, policy)
     candidates = [
-        _candidate(row, blobs.get(row.id, ()), protection.get(row.id, ()))
+        _candidate(row, blobs.get(row.id, ()), protection.get(row.id, ()), known)
         for row in rows
         if row.id not in gone
     ]
@@ -136,8 +145,9 @@ def protections(repository: Repository) -> dict[str, tuple[str, ...]]:
     What protects a tuple protects its parts.
     """
     found: dict[str, list[str]] = defaultdict(list)
+    held = repository.holds()
     for version_id, reason in repository.pins().items():
-        found[version_id].append(f"pinned: {reason}")
+        found[version_id].append(f"{'held' if version_id in held else 'pinned'}: {reason}")
     for version_id, names in named(repository).items():
         found[version_id] += [f"named {name}" for name in names]
     for version_id, reasons in list(found.items()):
@@ -191,7 +201,7 @@ def saved(repository: Repository, plan_id: str) -> Saved:
 
 
 def _candidate(
-    row: Row, blobs: Sequence[tuple[str, int]], protection: tuple[str, ...]
+    row: Row, blobs: Sequence[tuple[str, int]], protection: tuple[str, ...], known: Usage
 ) -> Candidate:
     return Candidate(
         id=row.id,
@@ -202,6 +212,7 @@ def _candidate(
         blobs=dict(blobs),
         is_rebuildable=row.is_rebuildable,
         protection=protection,
+        **known.facts(row),
     )
 
 

@@ -123,6 +123,13 @@ class VersionRecord:
         return sum(blob.size_bytes for blob in self.manifest)
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """Tags of the run that made it."""
+        run = self.meta.get("run")
+        tags = run.get("tags") if isinstance(run, dict) else None
+        return tuple(map(str, tags)) if isinstance(tags, list) else ()
+
+    @property
     def is_rebuildable(self) -> bool:
         """Whether its step can run again: it is no source and does not touch the outside world."""
         return bool(self.function) and not (self.meta.get("volatile") or self.meta.get("effect"))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from versioning.invalidations import Invalidation
 
 # What of the facts about a version says nothing of its value.
-_KEPT = ("run", "environment", "tags", "outputs", "volatile", "effect", "files")
+_KEPT = ("run", "environment", "outputs", "volatile", "effect", "files")
 # Leaves whose preview tells of code and environment, not of values.
 _TOLD = ("step", "env/")
 

@@ -61,6 +61,34 @@ def test_a_project_can_hold_its_policy(tmp_path: Path) -> None:
         ("[[rules]]\nkeep_last = -1", "rules.1.keep_last"),
         ("[[rules]]\nstep = 'a'\n[[rules]]\nkeep_last = 1", "rules.1: it keeps nothing"),
         ("[[rules]]\nkeep_lst = 3\nkeep_last = 1", "rules.1.keep_lst: Extra"),
+        ("[[rules]]\nmax_bytes = '1 GB'\nkeep_all = true", "keep_all contradicts a budget"),
+        ("[[rules]]\nkeep_all = true\nkeep_last = 1", "keep_all contradicts keep_last"),
+        ("[[rules]]\nkeep_last = 1\n[[rules]]\nkeep_last = 2", "rule 2 never counts, as rule 1"),
+        (
+            "[[rules]]\ntag = 'x'\nkeep_last = 1\n[[rules]]\ntag = 'x'\nstep='a'\nkeep_last = 2",
+            "rule 2 never counts",
+        ),
+        ("[[rules]]\nstep = ''\nkeep_last = 1", "rules.1.step: String should have at least 1"),
+        ("[[rules]]\nkeep_tagged = ['']", "rules.1.keep_tagged.1: String should have at least 1"),
+        (
+            "[[rules]]\nkeep_tagged = 'release'",
+            "rules.1.keep_tagged: Input should be a valid tuple",
+        ),
+        ("[[rules]]\nmax_money = -1", "rules.1.max_money: Input should be greater"),
+        ("max_money = nan", "max_money: Input should be a finite number"),
+        ("keep_named = 'never'", "keep_named: Input should be 'now' or 'ever'"),
+        ("trash = '-1d'", "trash: write a span"),
+        (
+            "storage_classes = [{name = 'x', after = '1d'}]",
+            "storage_classes.1.price_per_gb_month: Field required",
+        ),
+        (
+            (
+                "[[storage_classes]]\nname = 'x'\nafter = '1d'\nprice_per_gb_month = 0\n"
+                "[[storage_classes]]\nname = 'y'\nafter = '24h'\nprice_per_gb_month = 1"
+            ),
+            "two storage_classes begin at one age",
+        ),
         ("rules = 3", "rules: Input should be a valid tuple"),
         ("keep_lineage = 'some'", "keep_lineage: Input should be 'inputs'"),
         ("=", "cannot be read as TOML"),
@@ -83,3 +111,14 @@ def test_a_schema_describes_every_field() -> None:
     schema = Policy.model_json_schema()
     assert schema["properties"].keys() == Policy.model_fields.keys()
     assert schema["additionalProperties"] is False
+
+
+def test_a_plan_keeps_the_policy_as_it_was_written(tmp_path: Path) -> None:
+    text = (
+        "max_money = 3.5\nkeep_named = 'ever'\n[[rules]]\ntag = 'release*'\nkeep_tagged = ['v*']\n"
+        "[[storage_classes]]\nname = 'archive'\nafter = '90d'\nprice_per_gb_month = 0.004\n"
+    )
+    policy = Policy.read(write(tmp_path, text))
+    assert Policy.of(policy.model_dump(mode="json"), "plan") == policy
+    assert policy.price_at(timedelta(days=90) - timedelta(seconds=1)) == 0.023
+    assert policy.price_at(timedelta(days=90)) == 0.004

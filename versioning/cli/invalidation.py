@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
+from versioning.invalidate import ADVICE
 from versioning.units import size
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def invalidate(
     made = operation.plan(
         repository, catalog, versions, reason=reason or "", down=down, erase=erase
     )
-    is_refused = bool(made.obstacles) and not force
+    is_refused = bool(made.obstacles) and (made.is_held or not force)
     if apply and not is_refused:
         operation.apply(repository, catalog, made, here(), force=force)
     document = {**asdict(made), "obstacles": made.obstacles}
@@ -72,7 +73,7 @@ def _report(made: Invalidated, *, is_refused: bool) -> Iterator[RenderableType]:
         yield from _done(made)
     elif is_refused:
         yield line("Nothing is done, as " + "; ".join(made.obstacles[:SHOWN]) + ".")
-        yield line("Name what holds the same bytes as well, unpin what is pinned, or --force it.")
+        yield line(f"{ADVICE[made.is_held]}.")
     else:
         done = "invalidated and erased for good" if made.erase else "invalidated"
         yield line(f"{_count(len(made.versions))} would be {done}.")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
 from versioning.errors import FormatError
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from versioning.api import Repository
+    from versioning.costs import Cost, Costs, Forecast
     from versioning.plans import Plan, Saved
     from versioning.prune import Applied
     from versioning.retention import Decision, Policy
@@ -33,6 +38,7 @@ def prune(
     policy: Path | None = None,
     apply: Flag = False,
     plan: str | None = None,
+    schema: Flag = False,
     options: Options = PLAIN,
 ) -> None:
     """Plan what a policy of retention would expire; with --apply, carry the plan out.
@@ -45,7 +51,11 @@ def prune(
             versions of each step, all of a month, and one a week for a quarter.
         apply: Carry the plan out, sparing what has been pinned, named or used since it was made.
         plan: A plan that was made before, to be shown or carried out as it stands.
+        schema: Print the JSON schema of a policy, for editors, and do nothing else.
     """
+    if schema:
+        print_schema()
+        return
     from versioning.expiry import here
     from versioning.plans import plan as planned
     from versioning.plans import save, saved
@@ -69,6 +79,14 @@ def prune(
     options.answer(document, lambda: _report(document, applied))
 
 
+def print_schema() -> None:
+    """Write the JSON schema of a policy to stdout."""
+    from versioning.retention import Policy
+
+    data = orjson.dumps(Policy.model_json_schema(), option=orjson.OPT_INDENT_2)
+    sys.stdout.buffer.write(data + b"\n")
+
+
 def undo(plan: str, /, *, options: Options = PLAIN) -> int:
     """Bring back what a plan expired, while its bytes are in the trash; 1 when some are deleted.
 
@@ -88,34 +106,70 @@ def undo(plan: str, /, *, options: Options = PLAIN) -> int:
     return 1 if lost else 0
 
 
-def cost(*, by: str = "step", price: float = 0.023, options: Options = PLAIN) -> None:
-    """What versions hold, what that costs a month, and what making them again would take.
+def cost(
+    *,
+    by: str = "step",
+    policy: Path | None = None,
+    price: float | None = None,
+    plot: Path | None = None,
+    options: Options = PLAIN,
+) -> None:
+    """What versions hold, what that costs a month, how it grows, and what making them again takes.
 
     Args:
-        by: Told by `step`, `flow`, or `name` for what names name now.
-        price: What a gigabyte costs for a month, in any currency.
+        by: Told by `step`, `flow`, `age`, or `name` for what names name now.
+        policy: TOML file with prices and budgets; by default that of the project.
+        price: What a gigabyte costs for a month, in any currency, instead of the policy's price.
+        plot: Draw what is held over time, and by whom, into this .png or .svg file.
     """
     from versioning.costs import costs
+    from versioning.pictures import write_picture
+    from versioning.retention import Policy
 
     repository = options.open()
-    found, whole = costs(repository, repository.catalog, by)
-    rows = [{**asdict(item), "per_month": item.per_month(price)} for item in found]
-    total = {**asdict(whole), "per_month": whole.per_month(price)}
-    options.answer({"by": by, "rows": rows, "total": total}, lambda: [_costs(by, [*rows, total])])
+    chosen = _policy(policy)
+    if price is not None:
+        chosen = Policy.of({**chosen.model_dump(), "price_per_gb_month": price}, "--price")
+    found = costs(repository, repository.catalog, chosen, datetime.now(UTC), by)
+    if plot is not None:
+        write_picture(found, plot)
+    document = asdict(found)
+    document["history"] = [{"at": at, "held_bytes": int(held)} for at, held in found.history]
+    options.answer(document, lambda: _costs(found, plot))
 
 
-def _costs(by: str, rows: Sequence[dict[str, Any]]) -> RenderableType:
-    right = ("versions", "holds", "only these", "a month", "to make again")
-    made = table(by, *right, right=right)
-    for row in rows:
-        sizes = (size(row["held_bytes"]), size(row["exclusive_bytes"]))
-        seconds = duration(row["rebuild_seconds"])
-        add(made, row["name"], row["versions"], *sizes, _month(row), seconds)
-    return made
+def _costs(found: Costs, plot: Path | None) -> Iterator[RenderableType]:
+    right = ("versions", "holds", "only these", "a month", "to make again", "growth a day")
+    made = table(found.by, *right, right=right)
+    for row in (*found.rows, found.total):
+        sizes = (size(row.held_bytes), size(row.exclusive_bytes))
+        seconds = duration(row.rebuild_seconds)
+        add(made, row.name, row.versions, *sizes, _month(row.per_month), seconds, _growth(row))
+    yield made
+    for forecast in found.forecasts:
+        yield line(_told(forecast, found.now))
+    if plot is not None:
+        yield line(f"The picture is {plot}")
 
 
-def _month(row: dict[str, Any]) -> str:
-    saved = row["per_month"]
+def _growth(row: Cost) -> str:
+    sign = "-" if row.growth_per_day < 0 else ""
+    return f"{sign}{size(abs(row.growth_per_day))}"
+
+
+def _told(forecast: Forecast, now: datetime) -> str:
+    is_money = forecast.budget == "max_money"
+    most = f"{forecast.most:.2f} a month" if is_money else size(forecast.most)
+    budget = f"The budget of {most}"
+    if forecast.at is None:
+        return f"{budget} is not reached as it grows now."
+    if forecast.at <= now:
+        return f"{budget} is reached: `versioning prune` says what could go."
+    days = max(round((forecast.at - now).total_seconds() / 86400), 1)
+    return f"{budget} is reached in {days} days, on {forecast.at.astimezone():%Y-%m-%d}."
+
+
+def _month(saved: float) -> str:
     return f"{saved:.2f}" if saved >= MIN_SAVED else f"< {MIN_SAVED}" if saved else "0"
 
 
@@ -138,7 +192,13 @@ def _made(plan: Plan) -> dict[str, Any]:
         "freed_bytes": plan.freed_bytes,
         "saved_per_month": plan.saved_per_month,
         "rebuild_seconds": plan.rebuild_seconds,
+        "rebuild_money": plan.rebuild_money,
+        "never_again": [item.candidate.id for item in plan.expire if _is_final(item)],
     }
+
+
+def _is_final(item: Decision) -> bool:
+    return not item.candidate.is_rebuildable
 
 
 def _expiring(item: Decision) -> dict[str, Any]:
@@ -200,7 +260,9 @@ def _worth(document: dict[str, Any]) -> str:
         return f"{told}."
     saved = document["saved_per_month"]
     month = f"{saved:.2f} a month" if saved >= MIN_SAVED else "next to nothing a month"
-    return f"{told}; {size(document['freed_bytes'])} would be free ({month})."
+    lost = len(document["never_again"])
+    final = f" {lost} of them can never be made again." if lost else ""
+    return f"{told}; {size(document['freed_bytes'])} would be free ({month}).{final}"
 
 
 def _swept(swept: Swept) -> Iterator[RenderableType]:

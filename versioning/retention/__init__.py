@@ -3,5 +3,6 @@
 from versioning.retention.candidates import Candidate, Decision
 from versioning.retention.decisions import decide
 from versioning.retention.policy import Policy, Rule
+from versioning.retention.prices import GB, Holding
 
-__all__ = ["Candidate", "Decision", "Policy", "Rule", "decide"]
+__all__ = ["GB", "Candidate", "Decision", "Holding", "Policy", "Rule", "decide"]

@@ -1,64 +1,163 @@
-"""The budget: what else goes when the rules keep more bytes than `max_bytes`."""
+"""Budgets: what else goes when the rules keep more than `max_bytes` or `max_money`.
+
+What goes first saves most money a month for each unit of money that making it again costs. A step
+that audits found reproducible counts in full, one that nobody audited for half, one that gave
+another value for a tenth. Each 30 days without a use count for it once more.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from versioning.retention.prices import Holding
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
 
     from versioning.retention.candidates import Candidate
+    from versioning.retention.policy import Policy
 
 # What a step costs at the least, so that the ratio stays finite and tiny steps go by their size.
 MIN_SECONDS = 0.1
+# Without a price, holding and computing are still weighed by how much there is of them.
+MIN_PRICE = 1e-9
+TRUST = {"reproducible": 1.0, "unknown": 0.5, "not reproducible": 0.1}
+MONTH = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A budget, of all versions or of those of one rule.
+
+    Attributes:
+        told: As the policy says it.
+        max_bytes: The most bytes, or None.
+        max_money: The most money a month, or None.
+        ids: The versions whose budget it is; None for all.
+    """
+
+    told: str
+    max_bytes: int | None = None
+    max_money: float | None = None
+    ids: frozenset[str] | None = None
+
+
+def limits(policy: Policy, numbers: Mapping[str, int]) -> list[Limit]:
+    """The budgets of a policy, those of rules first.
+
+    Args:
+        policy: What to keep.
+        numbers: The number of each version's rule, from 1.
+    """
+    found = []
+    for number, rule in enumerate(policy.rules, 1):
+        ids = frozenset(i for i, its in numbers.items() if its == number)
+        found += _limits(f"rule {number}: ", rule.max_bytes, rule.max_money, ids)
+    return found + _limits("", policy.max_bytes, policy.max_money, None)
+
+
+def _limits(
+    told: str, max_bytes: int | None, max_money: float | None, ids: frozenset[str] | None
+) -> list[Limit]:
+    found = []
+    if max_bytes is not None:
+        found.append(Limit(f"{told}max_bytes = {max_bytes}", max_bytes=max_bytes, ids=ids))
+    if max_money is not None:
+        found.append(Limit(f"{told}max_money = {max_money:g}", max_money=max_money, ids=ids))
+    return found
 
 
 def over_budget(
-    kept: Iterable[Candidate], firm: Collection[str], max_bytes: int | None
+    kept: Iterable[Candidate],
+    firm: Collection[str],
+    policy: Policy,
+    budgets: Iterable[Limit],
+    now: datetime,
 ) -> dict[str, str]:
-    """What of `kept` goes so that no more than `max_bytes` are held, with the reason.
+    """What of `kept` goes so that no budget is exceeded, with the reason.
 
-    What frees most bytes for each second that making it again takes goes first, the older of two
-    that are alike. Bytes count as freed when no other kept version needs them.
+    What is worth most goes first, the older of two that are alike. Bytes count as freed when no
+    other kept version needs them.
 
     Args:
         kept: What the rules keep.
         firm: Ids of those that may not go.
-        max_bytes: The budget; None for none.
+        policy: Whose prices count.
+        budgets: What may be held.
+        now: The moment up to which ages count; timezone-aware.
     """
     members = list(kept)
-    if max_bytes is None:
-        return {}
-    uses = Counter(blob for item in members for blob in item.blobs)
-    sizes = {blob: size for item in members for blob, size in item.blobs.items()}
-    held = sum(sizes.values())
-    heap = [
-        (-_worth(item, uses), item.created, item.id, item)
-        for item in members
-        if item.id not in firm and item.is_rebuildable
-    ]
-    heapq.heapify(heap)
     dropped: dict[str, str] = {}
-    while held > max_bytes and heap:
-        worth, created, version_id, item = heapq.heappop(heap)
-        # What shared its bytes with one that went frees more by now.
-        if (now := -_worth(item, uses)) < worth:
-            heapq.heappush(heap, (now, created, version_id, item))
-            continue
-        dropped[version_id] = f"more than max_bytes = {max_bytes} is held, and it is cheap to make"
-        for blob in item.blobs:
-            uses[blob] -= 1
-            held -= 0 if uses[blob] else sizes[blob]
+    for limit in budgets:
+        left = [item for item in members if item.id not in dropped]
+        dropped |= _Round(left, policy, limit, now).run(firm)
     return dropped
 
 
-def exclusive_bytes(item: Candidate, uses: Counter[str]) -> int:
-    """Bytes that go when `item` goes: those of blobs that nobody else uses."""
-    return sum(size for blob, size in item.blobs.items() if uses[blob] == 1)
+@dataclass
+class _Round:
+    """Keeping to one budget."""
 
+    members: list[Candidate]
+    policy: Policy
+    limit: Limit
+    now: datetime
+    dropped: dict[str, str] = field(default_factory=dict)
 
-def _worth(item: Candidate, uses: Counter[str]) -> float:
-    """Bytes freed for each second of making it again."""
-    return exclusive_bytes(item, uses) / max(item.seconds, MIN_SECONDS)
+    def run(self, firm: Collection[str]) -> dict[str, str]:
+        # What is freed in the store counts for the order, what the limit is about for its end.
+        held = Holding(self.members, self.policy, self.now)
+        own = [item for item in self.members if self._is_about(item)]
+        within = Holding(own, self.policy, self.now)
+        heap = [
+            (-self._worth(item, held), item.created, item.id, item)
+            for item in own
+            if item.id not in firm and item.is_rebuildable
+        ]
+        heapq.heapify(heap)
+        while heap and self._is_exceeded(within):
+            worth, created, version_id, item = heapq.heappop(heap)
+            # What shared its bytes with one that went frees more by now.
+            if (now := -self._worth(item, held)) < worth:
+                heapq.heappush(heap, (now, created, version_id, item))
+                continue
+            self.dropped[version_id] = self._told(item, held)
+            held.release(item)
+            within.release(item)
+        return self.dropped
+
+    def _is_about(self, item: Candidate) -> bool:
+        return self.limit.ids is None or item.id in self.limit.ids
+
+    def _is_exceeded(self, within: Holding) -> bool:
+        if self.limit.max_bytes is not None:
+            return within.bytes > self.limit.max_bytes
+        # Sums of prices are as exact as numbers are.
+        return within.money > (self.limit.max_money or 0.0) + 1e-12
+
+    def _worth(self, item: Candidate, held: Holding) -> float:
+        """Money saved a month for each unit that making it again costs, by trust and last use."""
+        saved = sum(
+            held.prices[blob] or held.sizes[blob] * MIN_PRICE for blob in held.exclusive(item)
+        )
+        seconds = max(item.seconds, MIN_SECONDS)
+        cost = self.policy.compute_money(seconds) or seconds * MIN_PRICE
+        disuse = 1 + max(self._unused(item) / MONTH, 0.0)
+        return saved / cost * TRUST.get(item.trust, TRUST["unknown"]) * disuse
+
+    def _unused(self, item: Candidate) -> timedelta:
+        return self.now - max(filter(None, (item.created, item.last_used)))
+
+    def _told(self, item: Candidate, held: Holding) -> str:
+        saved = sum(held.prices[blob] for blob in held.exclusive(item))
+        days = max(self._unused(item).days, 0)
+        return (
+            f"more than {self.limit.told} is held: it saves {saved:.3g} a month, costs "
+            f"{self.policy.compute_money(item.seconds):.3g} to make again, is "
+            f"{'of unknown trust' if item.trust == 'unknown' else item.trust}, and was unused for "
+            f"{days} days"
+        )

@@ -22,7 +22,11 @@ class Candidate:
         seconds: What making it again would take.
         blobs: The blobs it needs, with their length in bytes; versions may share them.
         is_rebuildable: Whether it can be computed again from what it was made from.
-        protection: Why it may not go, whatever the rules say: pins and names.
+        protection: Why it may not go, whatever the rules say: holds, pins and names.
+        tags: Of the runs that made or used it.
+        names: What names it, or ever did, as `name@alias`.
+        last_used: When a run used it last; None when none is known to have.
+        trust: What audits of its step found: `reproducible`, `not reproducible` or `unknown`.
     """
 
     id: str
@@ -33,6 +37,10 @@ class Candidate:
     blobs: Mapping[str, int]
     is_rebuildable: bool = True
     protection: tuple[str, ...] = ()
+    tags: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
+    last_used: datetime | None = None
+    trust: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

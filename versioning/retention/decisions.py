@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
-from versioning.retention.budget import over_budget
+from versioning.retention.budget import limits, over_budget
 from versioning.retention.candidates import Candidate, Decision
+from versioning.retention.policy import EVER
 from versioning.retention.rules import kept_by
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from versioning.retention.policy import Policy
@@ -39,10 +40,17 @@ def decide(
     for item in ordered:
         if now - item.created < policy.min_age:
             reasons[item.id].append("younger than min_age")
+        if policy.keep_named == EVER:
+            reasons[item.id] += [f"{name} named it" for name in item.names]
     # What only the rules keep may go when there is too much; what has a reason by now may not.
     firm = {version_id for version_id, why in reasons.items() if why}
     numbers = _apply_rules(ordered, policy, now, reasons)
-    dropped, reasons = _within_budget(ordered, policy, inputs, reasons, firm)
+    budgets = limits(policy, numbers)
+
+    def over(kept: Sequence[Candidate], may_not: Collection[str]) -> dict[str, str]:
+        return over_budget(kept, may_not, policy, budgets, now)
+
+    dropped, reasons = _within_budget(ordered, policy, inputs, (reasons, firm), over)
     return [
         Decision(item, tuple(reasons[item.id]))
         if reasons[item.id]
@@ -55,10 +63,11 @@ def _within_budget(
     ordered: Sequence[Candidate],
     policy: Policy,
     inputs: Mapping[str, Sequence[str]],
-    reasons: Mapping[str, Sequence[str]],
-    firm: set[str],
+    found: tuple[Mapping[str, Sequence[str]], set[str]],
+    over: Callable[[Sequence[Candidate], Collection[str]], dict[str, str]],
 ) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """What the budget drops, and why the rest is kept, what it was made from included."""
+    """What budgets drop, and why the rest is kept, what it was made from included."""
+    reasons, firm = found
 
     def kept_without(dropped: Collection[str]) -> dict[str, list[str]]:
         left = {i: [] if i in dropped else list(why) for i, why in reasons.items()}
@@ -71,7 +80,7 @@ def _within_budget(
         left = [item for item in ordered if item.id in kept - dropped.keys()]
         needed: set[str] = set()
         while True:
-            more = over_budget(left, firm | needed, policy.max_bytes)
+            more = over(left, firm | needed)
             reasons_left = kept_without(dropped.keys() | more.keys())
             back = {version_id for version_id in more if reasons_left[version_id]}
             if not back:
@@ -90,7 +99,7 @@ def _apply_rules(
     """Add what the rules keep; the number of each version's rule, from 1, or 0 for none."""
     groups: dict[tuple[int, str], list[Candidate]] = defaultdict(list)
     for item in ordered:
-        about = (n for n, r in enumerate(policy.rules, 1) if r.is_about(item.step, item.flow))
+        about = (n for n, r in enumerate(policy.rules, 1) if r.is_about(item))
         groups[next(about, 0), item.step].append(item)
     for (number, _), members in groups.items():
         kept = kept_by(policy.rules[number - 1], members, now) if number else _all(members)
@@ -134,5 +143,4 @@ def _is_wanted(item: Candidate, policy: Policy, inputs: Mapping[str, Sequence[st
 
 
 def _expiry(policy: Policy, number: int) -> str:
-    rule = policy.rules[number - 1]
-    return f"rule {number} (step {rule.step!r}) does not keep it"
+    return f"rule {number} ({policy.rules[number - 1].told}) does not keep it"

@@ -10,7 +10,8 @@
 
 A version follows the first rule that is about it, and is kept when there is none. What any part of
 its rule keeps is kept. Spans are half-open: at an age of exactly `min_age` or `keep_within`, a
-version is protected no more.
+version is protected no more; at an age of exactly `trash`, its bytes may go; at exactly `after`, it
+has the price of a storage class. A budget of exactly what is held is not exceeded.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ from versioning.errors import FormatError
 from versioning.settings import table_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from versioning.retention.candidates import Candidate
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdwy])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B", re.IGNORECASE)
@@ -82,6 +86,8 @@ Size = Annotated[
 # Strict: `true` is no number of versions.
 Count = Annotated[int, Field(ge=0, le=_MOST, strict=True)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Pattern = Annotated[str, Field(min_length=1)]
+EVER = "ever"
 
 
 class _Strict(BaseModel):
@@ -94,6 +100,8 @@ class Rule(_Strict):
     Attributes:
         step: Pattern of steps, such as `train*`; the parts of a tuple follow their step.
         flow: Pattern of flows; versions made outside of flows have the empty name.
+        tag: Pattern of tags, one of which a run that made or used the version has.
+        name: Pattern of names, as `delays` or `delays@champion`, one of which names it or did.
         keep_last: The newest of each step.
         keep_within: All younger than this.
         keep_hourly: The newest of each of so many hours, in UTC, that have any; of each step.
@@ -101,12 +109,18 @@ class Rule(_Strict):
         keep_weekly: The same by weeks, from Monday.
         keep_monthly: The same by months.
         keep_yearly: The same by years.
+        keep_tagged: All with a tag that one of these patterns is about.
         keep_all: Everything.
+        max_bytes: Of what the rule keeps, drop what is worth least, until no more than this is
+            held. A rule that says nothing but a budget keeps all that is within it.
+        max_money: The same for money a month.
         only_rebuildable: Expire only what can be computed again.
     """
 
-    step: str = "*"
+    step: Pattern = "*"
     flow: str = "*"
+    tag: Pattern = "*"
+    name: Pattern = "*"
     keep_last: Count = 0
     keep_within: Span = timedelta(0)
     keep_hourly: Count = 0
@@ -114,23 +128,67 @@ class Rule(_Strict):
     keep_weekly: Count = 0
     keep_monthly: Count = 0
     keep_yearly: Count = 0
+    keep_tagged: tuple[Pattern, ...] = ()
     keep_all: bool = False
+    max_bytes: Size | None = None
+    max_money: Price | None = None
     only_rebuildable: bool = True
+
+    @property
+    def keeps(self) -> list[str]:
+        """The fields by which it keeps something."""
+        said = {name: value for name, value in self if name.startswith("keep_")}
+        return [name for name, value in said.items() if value]
+
+    @property
+    def selects(self) -> dict[str, str]:
+        """What it is about, where that is not everything."""
+        patterns = {name: getattr(self, name) for name in ("step", "flow", "tag", "name")}
+        return {name: pattern for name, pattern in patterns.items() if pattern != "*"}
+
+    @property
+    def told(self) -> str:
+        """What it is about, for people."""
+        selects = self.selects or {"step": self.step}
+        return ", ".join(f"{name} {pattern!r}" for name, pattern in selects.items())
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        kept = self.model_dump(exclude={"step", "flow", "only_rebuildable"})
-        if not any(kept.values()):
+        has_budget = self.max_bytes is not None or self.max_money is not None
+        if not self.keeps and not has_budget:
             raise ValueError(
                 "it keeps nothing: say what it keeps, such as keep_last = 5 or keep_all = true"
             )
+        others = [name for name in self.keeps if name != "keep_all"]
+        others += ["a budget"] if has_budget else []
+        if self.keep_all and others:
+            raise ValueError(f"keep_all contradicts {', '.join(others)}: leave one of them out")
         return self
 
-    def is_about(self, step: str, flow: str | None) -> bool:
-        """Whether versions of `step`, made in `flow`, follow this rule."""
-        names = (step, step.partition("[")[0])
-        is_step = any(fnmatchcase(name, self.step) for name in names)
-        return is_step and fnmatchcase(flow or "", self.flow)
+    def is_about(self, item: Candidate) -> bool:
+        """Whether a version follows this rule."""
+        steps = (item.step, item.step.partition("[")[0])
+        names = [*item.names, *(name.partition("@")[0] for name in item.names)]
+        return (
+            _is_any(steps, self.step)
+            and fnmatchcase(item.flow or "", self.flow)
+            and (self.tag == "*" or _is_any(item.tags, self.tag))
+            and (self.name == "*" or _is_any(names, self.name))
+        )
+
+
+class StorageClass(_Strict):
+    """Where a bucket's own rules move what is old.
+
+    Attributes:
+        name: For people.
+        after: The age from which on blobs are there.
+        price_per_gb_month: What a gigabyte costs there for a month.
+    """
+
+    name: Pattern
+    after: Span
+    price_per_gb_month: Price
 
 
 class Policy(_Strict):
@@ -142,16 +200,65 @@ class Policy(_Strict):
         trash: How long expired versions keep their bytes.
         keep_lineage: Of what is kept, also what it was made from: all of it (`inputs`), what was
             made from nothing (`sources`), or nothing (`none`) that can be computed again.
-        max_bytes: Drop more, what is cheapest to make again first, until no more than this is held.
-        price_per_gb_month: What a gigabyte costs for a month, for the plan; in any currency.
+        keep_named: What names name now always stays; with `ever`, what they once named does, too.
+        max_bytes: Drop more until no more than this is held; first what saves most for what making
+            it again costs, see `budget.py`.
+        max_money: The same for money a month.
+        price_per_gb_month: What a gigabyte costs for a month; in any currency.
+        price_per_compute_hour: What an hour of computing costs.
+        storage_classes: Cheaper places for older blobs; of several, that of the highest age counts.
     """
 
     rules: tuple[Rule, ...] = ()
     min_age: Span = timedelta(days=1)
     trash: Span = timedelta(days=7)
     keep_lineage: Literal["inputs", "sources", "none"] = "sources"
+    keep_named: Literal["now", "ever"] = "now"
     max_bytes: Size | None = None
+    max_money: Price | None = None
     price_per_gb_month: Price = 0.023
+    price_per_compute_hour: Price = 0.05
+    storage_classes: tuple[StorageClass, ...] = ()
+
+    @model_validator(mode="after")
+    def _contradicts_nothing(self) -> Self:
+        for number, rule in enumerate(self.rules, 1):
+            for earlier, other in enumerate(self.rules[: number - 1], 1):
+                if other.selects.items() <= rule.selects.items():
+                    raise ValueError(
+                        f"rule {number} never counts, as rule {earlier} comes before it and is "
+                        "about all of the same: put it first, or leave it out"
+                    )
+        if len({item.after for item in self.storage_classes}) < len(self.storage_classes):
+            raise ValueError("two storage_classes begin at one age: leave one of them out")
+        return self
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether it, or a rule of it, limits what is held."""
+        limits = [(self.max_bytes, self.max_money)]
+        limits += [(rule.max_bytes, rule.max_money) for rule in self.rules]
+        return any(limit != (None, None) for limit in limits)
+
+    @property
+    def asks_tags(self) -> bool:
+        """Whether it matters how runs were tagged."""
+        return any(rule.tag != "*" or rule.keep_tagged for rule in self.rules)
+
+    @property
+    def asks_names(self) -> bool:
+        """Whether it matters what a version was ever named."""
+        return self.keep_named == EVER or any(rule.name != "*" for rule in self.rules)
+
+    def price_at(self, age: timedelta) -> float:
+        """What a gigabyte of an age costs for a month."""
+        reached = [item for item in self.storage_classes if item.after <= age]
+        last = max(reached, key=lambda item: item.after, default=self)
+        return last.price_per_gb_month
+
+    def compute_money(self, seconds: float) -> float:
+        """What computing for so long costs."""
+        return seconds / 3600 * self.price_per_compute_hour
 
     @classmethod
     def default(cls) -> Self:
@@ -190,6 +297,10 @@ class Policy(_Strict):
                 known = [*cls.model_fields, *(f"rules.{x}" for x in Rule.model_fields)]
                 said += f". Known fields: {', '.join(known)}"
             raise FormatError(f"{name}: {said}", path=name) from error
+
+
+def _is_any(texts: Iterable[str], pattern: str) -> bool:
+    return any(fnmatchcase(text, pattern) for text in texts)
 
 
 def _said(error: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,16 +36,26 @@ def kept_by(
     for item in members[: rule.keep_last]:
         yield item, f"keep_last = {rule.keep_last}"
     for item in members:
-        if rule.keep_all:
-            yield item, "keep_all"
-        if now - item.created < rule.keep_within:
-            yield item, "keep_within"
-        if rule.only_rebuildable and not item.is_rebuildable:
-            yield item, "it cannot be computed again"
+        yield from ((item, reason) for reason in _reasons(rule, item, now))
     for field, period in _PERIODS.items():
         count = getattr(rule, field)
         for item in _newest_of_each(period, members)[:count]:
             yield item, f"{field} = {count}"
+
+
+def _reasons(rule: Rule, item: Candidate, now: datetime) -> Iterator[str]:
+    """Why a rule keeps a version, whatever else there is."""
+    if rule.keep_all:
+        yield "keep_all"
+    if not rule.keeps:
+        yield "within its budget"
+    for tag in sorted(item.tags):
+        if any(fnmatchcase(tag, pattern) for pattern in rule.keep_tagged):
+            yield f"tagged {tag}"
+    if now - item.created < rule.keep_within:
+        yield "keep_within"
+    if rule.only_rebuildable and not item.is_rebuildable:
+        yield "it cannot be computed again"
 
 
 def _newest_of_each(period: str, members: Sequence[Candidate]) -> list[Candidate]:

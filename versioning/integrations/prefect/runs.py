@@ -80,6 +80,10 @@ def facts() -> tuple[str | None, dict[str, Any]]:
     """Name of the flow that runs here, and what identifies the run."""
     flow, task = FlowRunContext.get(), TaskRunContext.get()
     run: dict[str, Any] = {}
+    tags = {*(task.task_run.tags if task else ())}
+    tags |= {*(flow.flow_run.tags if flow and flow.flow_run else ())}
+    if tags:
+        run["tags"] = sorted(tags)
     if task is not None:
         run |= {"task_run": str(task.task_run.id), "task_run_name": task.task_run.name}
         if task.task_run.flow_run_id:
@@ -200,6 +204,7 @@ def report_versions(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
             "flow": flow.name,
             "name": flow_run.name,
             "state": state.name,
+            "tags": sorted(flow_run.tags),
             "started": watched.started.isoformat(),
             "ended": ended.isoformat(),
             "steps": [asdict(row) for row in table.rows],
