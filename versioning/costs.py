@@ -55,7 +55,7 @@ def costs(repository: Repository, catalog: Catalog, by: str = STEP) -> tuple[lis
     Raises:
         FormatError: If `by` is something else, or a name's history cannot be read.
     """
-    rows = catalog.versions()
+    rows = catalog.versions(captured=True)
     blobs = catalog.blobs(row.id for row in rows)
     gone = {i for i, status in statuses(repository, blobs).items() if status in {EXPIRED, CORRUPT}}
     held = {
