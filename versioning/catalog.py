@@ -228,6 +228,10 @@ class Catalog:
             found.setdefault(version_id, []).append(above)
         return found
 
+    def captured(self) -> list[tuple[str, str]]:
+        """Each version with one that holds what its rerun needs, as of the last refresh."""
+        return self._ask("SELECT id, input FROM captured")
+
     def gone(self) -> dict[str, tuple[str, datetime]]:
         """Versions that this machine saw and that are gone: step and moment of each, by id."""
         self.refresh()

@@ -29,8 +29,9 @@ from versioning.code.places import is_first_party
 from versioning.environment import environment_leaves
 from versioning.errors import NotFoundError, VersioningError
 from versioning.keys import root_key, text_leaf
+from versioning.outputs import digest_as_committed
 from versioning.parameters import Given
-from versioning.repository import Draft, digest_of
+from versioning.repository import Draft
 from versioning.rerun.compare import difference
 from versioning.rerun.verdicts import DIFFERENT, EQUAL, FAILED, IDENTICAL
 from versioning.settings import Settings
@@ -144,7 +145,7 @@ class _Replay:
         position = item["position"]
         try:
             mine = value if position is None else value[position]
-            after = _digest(mine)
+            after = digest_as_committed(mine)
             made = self._keep(item, job, mine)
         except (VersioningError, IndexError, TypeError, KeyError) as error:
             note = f"what it returned cannot be kept: {_said(error)}"
@@ -187,12 +188,6 @@ class _Replay:
 
 async def _drained(value: Any) -> Any:
     return [item async for item in value] if inspect.isasyncgen(value) else await value
-
-
-def _digest(value: Any) -> str:
-    if isinstance(value, tuple) and value:
-        return digest_of([str(digest_of(part)) for part in value])
-    return digest_of(value)
 
 
 def _found(name: str) -> Any:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from tests.rerun.projects import Project
 from tests.steps import commit, opened
-from versioning import Version
+from versioning import NotFoundError, Version
 from versioning.capture import Captured
 from versioning.parameters import Given, kept
 from versioning.plans import plan
@@ -39,21 +39,16 @@ def test_source_holds_modules_late_imports_and_files_that_modules_open(project: 
     project.write(
         {"helper.py": (project.folder / "helper.py").read_text() + "\nopen('.env').read()"}
     )
-    numbers, *_, summary = map(project.repository.get, project.run())
+    *_, summary = map(project.repository.get, project.run())
     names = {name.removeprefix("delays/") for name in source_of(summary)}
-    assert names == {"main.py", "runner.py", "job.py", "helper.py", "late.py", "config.json",
-                     "rates.csv"}  # fmt: skip
+    assert names == {"main.py", "runner.py", "job.py", "helper.py", "late.py", "config.json"}
     assert captured(summary).left_out == {"delays/.env": "its name says that it is secret"}
     assert captured(summary).cwd == "delays"
     assert captured(summary).paths == ("delays",)
-    assert "files" not in captured(numbers).kept
 
 
-def test_files_that_a_body_opens_under_names_made_up_are_kept(project: Project) -> None:
-    text = (project.folder / "job.py").read_text().replace('"rates.csv"', '"rates" + ".csv"')
-    project.write({"job.py": text})
+def test_files_that_a_body_opens_are_kept_with_its_version(project: Project) -> None:
     numbers, scores, _ = map(project.repository.get, project.run())
-    assert "delays/rates.csv" not in source_of(numbers)
     files = numbers.repository.record(captured(numbers).kept["files"].id)
     assert [blob.part for blob in files.manifest] == ["file/delays/rates.csv"]
     assert "files" not in captured(scores).kept
@@ -183,3 +178,23 @@ def test_retention_keeps_the_source_of_what_it_keeps_and_no_other(project: Proje
     assert {d.candidate.id for d in made.keep} >= {newest}
     # The numbers did not change: they were made by the earlier source, and are kept.
     assert {d.candidate.id for d in made.keep} >= sources
+
+
+def test_erasing_a_version_erases_the_parameters_kept_for_it_alone(project: Project) -> None:
+    project.write({
+        "job.py": "def count(people, other):\n    return len(people)\n",
+        "main.py": "import json, os\nimport numpy as np\nfrom runner import run\nimport job\n"
+        "people = np.frombuffer(os.environ['PEOPLE'].encode() * 9000, dtype='u1')\n"
+        "made = [run(job.count, people=people, other=np.arange(n)) for n in (1, 2)]\n"
+        "print(json.dumps([version.id for version in made]))\n",
+    })  # fmt: skip
+    first, second = project.run(PEOPLE="Ann Smith")
+    repository = project.repository
+    assert "Ann Smith" in everything_in(project.place / "repository")
+    repository.invalidate(first, reason="asked for", erase=True, apply=True)
+    assert repository.rerun(second).verdict == "identical"
+    repository.invalidate(second, reason="asked for", erase=True, apply=True)
+    assert "Ann Smith" not in everything_in(project.place / "repository")
+    assert repository.verify().is_sound
+    with pytest.raises(NotFoundError, match="nothing was captured"):
+        repository.rerun(second)
