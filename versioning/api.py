@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from versioning.promotion import Promotion
     from versioning.prune import Applied
     from versioning.records import VersionRecord
+    from versioning.rerun import Rerun
     from versioning.retention import Policy
     from versioning.rollbacks import Advice
 
@@ -241,6 +242,43 @@ class Repository(base.Repository):
 
         bad = {self.resolve(item) for item in suspects}
         return advise(self, self.catalog, parse_name(name, CHAMPION), suspects=bad)
+
+    def rerun(  # noqa: PLR0913 - each is a choice of the caller's
+        self,
+        name: str | Version,
+        *,
+        env: str = "captured",
+        code: str = "captured",
+        tolerance: float = 0.0,
+        into: Path | None = None,
+        everything: bool = False,
+        explain: bool = False,
+        fresh: bool = False,
+    ) -> Rerun:
+        """Make a version again from what was captured, in another process, and compare.
+
+        Nothing that is recorded changes. Steps that read or act on the outside world are not run.
+
+        Args:
+            name: Which version.
+            env: `captured` installs what was installed then, `current` takes what is now.
+            code: `captured` runs the source of then, `current` that of the project here.
+            tolerance: Within which numbers and predictions count as equal.
+            into: Folder to leave source, lock, inputs and a `run.sh` in; empty or absent.
+            everything: Make also those ancestors again whose bytes are there.
+            explain: Find out, one at a time, which of the suspects make a difference.
+            fresh: Make an environment even where this one is the recorded one.
+
+        Raises:
+            NotFoundError: If something that it needs is gone, or no environment can be had.
+            ConflictError: If `into` is not empty.
+            FormatError: If a choice is none.
+        """
+        from versioning.rerun import Terms, rerun
+
+        terms = Terms(env, code, tolerance, fresh)
+        record = self.record(self.resolve(name))
+        return rerun(self, record, terms, into=into, everything=everything, explain=explain)
 
     def plan_prune(self, policy: Policy | None = None) -> Plan:
         """What a policy of retention would expire now, and why; saved under its id.

@@ -145,7 +145,7 @@ def _substitute(value: Any, path: str, visit: Visit) -> Any:
         ) from None
 
 
-def _shown(key: object, path: str) -> str:
+def shown_key(key: object, path: str) -> str:
     """What tells one key of a dict from all others; the `repr` of an object need not."""
     if type(key) in _ATOMS:
         return repr(key)
@@ -161,7 +161,7 @@ def _replaced(value: Any, path: str, visit: Visit) -> Any:
         return visit(value, path)
     if type(value) is dict:
         items = {
-            key: _replaced(item, f"{path}[{_shown(key, path)}]", visit)
+            key: _replaced(item, f"{path}[{shown_key(key, path)}]", visit)
             for key, item in value.items()
         }
         return items if any(items[key] is not value[key] for key in value) else value

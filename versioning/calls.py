@@ -14,18 +14,22 @@ from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.api import Repository, Version
 from versioning.arguments import is_light, loaded
+from versioning.capture import capture
 from versioning.encoding import preview
 from versioning.environment import environment_record
 from versioning.errors import NotFoundError, UnkeyableError
 from versioning.filesets import bound_with_files, file_leaves, files_of, remember_set
+from versioning.hidden.paths import absolute
 from versioning.hidden.reads import Read, advice, told, undeclared
 from versioning.hidden.watch import current
 from versioning.keys import Leaf, diff_leaves, root_key, text_leaf
 from versioning.outputs import Output, digest_as_committed, is_whole, output_of, told_of_tuple
+from versioning.parameters import kept
 from versioning.repository import Draft
 from versioning.settings import KEY
 from versioning.trust import is_due, remember
@@ -270,6 +274,8 @@ class Call:
         meta: dict[str, Any] = {"value": preview(value), "environment": environment_record()}
         if run:
             meta["run"] = dict(run)
+        if self.repository.settings.capture:
+            meta["capture"] = self._captured()
         if self.code.warnings:
             meta["warnings"] = list(self.code.warnings)
         if self.watch is not None:
@@ -288,6 +294,16 @@ class Call:
             created=datetime.now(UTC),
             meta=meta,
         )
+
+    def _captured(self) -> dict[str, Any]:
+        declared = {absolute(path) for path in self.step.code_deps if isinstance(path, Path)}
+        facts = capture(self.repository, declared | (self.watch.opened if self.watch else set()))
+        if "failed" in facts:
+            return facts
+        signature = self.step.signature
+        return facts | {
+            "parameters": kept(self.parameters, signature, self.leaves, self.repository)
+        }
 
     def _commit_part(self, draft: Draft, position: int, value: Any) -> Version:
         leaves = (*draft.leaves, text_leaf("output", str(position)))

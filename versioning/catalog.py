@@ -21,14 +21,15 @@ from versioning import layout
 from versioning.derived import DerivedFile
 from versioning.digest import digest_bytes
 from versioning.envelope import UNREADABLE
-from versioning.errors import NotFoundError, VersioningError
-from versioning.records import VersionRecord
+from versioning.errors import FormatError, NotFoundError, VersioningError
+from versioning.records import VersionRecord, captured
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
     from versioning.digest import Digest, Key
+    from versioning.records import Input
     from versioning.repository import Repository
 
 LAYOUT = 4
@@ -41,6 +42,7 @@ _KEPT = {
     "versions": "id PRIMARY KEY, key, digest, step, flow, created, size_bytes, seconds, seal,"
     " is_rebuildable, tags",
     "inputs": "id, name, input, PRIMARY KEY (id, name, input)",
+    "captured": "id, input, PRIMARY KEY (id, input)",
     "blobs": "id, name, size_bytes, PRIMARY KEY (id, name)",
     "revoked": "id PRIMARY KEY",
     "gone": "id PRIMARY KEY, step, created",
@@ -66,6 +68,7 @@ SELECT inputs.id, name, input FROM inputs JOIN reached ON input = reached.id
 _CHOSEN = """
 FROM versions
 WHERE (:step IS NULL OR step = :step) AND (:flow IS NULL OR flow = :flow) AND created >= :since
+AND (:all OR step IS :step OR step NOT LIKE 'captured:%')
 """
 _FILTERED = f"SELECT * {_CHOSEN} ORDER BY created DESC, id DESC LIMIT :limit"
 _COUNTED = f"SELECT count(*) {_CHOSEN}"
@@ -88,6 +91,7 @@ _MISS = "INSERT OR IGNORE INTO gone SELECT id, step, created FROM versions WHERE
 _FORGET = (
     "DELETE FROM versions WHERE id = ?",
     "DELETE FROM inputs WHERE id = ?",
+    "DELETE FROM captured WHERE id = ?",
     "DELETE FROM blobs WHERE id = ?",
 )
 
@@ -142,6 +146,7 @@ class Catalog:
         flow: str | None = None,
         since: datetime | None = None,
         limit: int | None = None,
+        captured: bool = False,
     ) -> list[Row]:
         """Versions, newest first.
 
@@ -150,9 +155,10 @@ class Catalog:
             flow: Only made in this flow.
             since: Only those created at or after this moment, timezone-aware.
             limit: At most so many.
+            captured: Also those that hold what reruns need, which nobody made by a step.
         """
         self.refresh()
-        values = _values(step, flow, since)
+        values = _values(step, flow, since) | {"all": captured}
         limited = {**values, "limit": -1 if limit is None else limit}
         return [_row(cells) for cells in self._ask(_FILTERED, limited)]
 
@@ -160,7 +166,8 @@ class Catalog:
         self, *, step: str | None = None, flow: str | None = None, since: datetime | None = None
     ) -> int:
         """How many versions `versions` chooses, as of the last refresh."""
-        return int(self._ask(_COUNTED, _values(step, flow, since))[0][0])
+        values = _values(step, flow, since) | {"all": False}
+        return int(self._ask(_COUNTED, values)[0][0])
 
     def latest(self, step: str, *, back: int = 0) -> str | None:
         """Id of the version `back` before the latest one of a step, or None."""
@@ -212,11 +219,19 @@ class Catalog:
         return blobs
 
     def inputs(self) -> dict[str, list[str]]:
-        """The versions that each version was made from, as of the last refresh."""
+        """The versions that each version needs to be made again, as of the last refresh.
+
+        Those that it was made from, and those that hold its source and environment.
+        """
         found: dict[str, list[str]] = {}
-        for version_id, above in self._ask("SELECT id, input FROM inputs"):
+        asked = "SELECT id, input FROM inputs UNION ALL SELECT id, input FROM captured"
+        for version_id, above in self._ask(asked):
             found.setdefault(version_id, []).append(above)
         return found
+
+    def captured(self) -> list[tuple[str, str]]:
+        """Each version with one that holds what its rerun needs, as of the last refresh."""
+        return self._ask("SELECT id, input FROM captured")
 
     def gone(self) -> dict[str, tuple[str, datetime]]:
         """Versions that this machine saw and that are gone: step and moment of each, by id."""
@@ -261,6 +276,9 @@ class Catalog:
                 "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?)": [
                     (record.id, item.name, item.id) for record in read for item in record.inputs
                 ],
+                "INSERT OR IGNORE INTO captured VALUES (?, ?)": [
+                    (record.id, item.id) for record in read for item in _captured(record)
+                ],
                 "INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)": [
                     (record.id, blob.name, blob.size_bytes)
                     for record in read
@@ -301,6 +319,14 @@ class Catalog:
                     db.executemany(statement, values)
 
         self._file.use(write)
+
+
+def _captured(record: VersionRecord) -> tuple[Input, ...]:
+    try:
+        return captured(record)
+    except FormatError as error:
+        logger.warning("%s", error)
+        return ()
 
 
 def _cells(record: VersionRecord) -> tuple[Any, ...]:

@@ -142,7 +142,7 @@ class _Counting:
     ) -> None:
         self._policy = policy
         self._now = now
-        rows = catalog.versions()
+        rows = catalog.versions(captured=True)
         blobs = catalog.blobs(row.id for row in rows)
         gone = {i for i, s in statuses(repository, blobs).items() if s in {EXPIRED, CORRUPT}}
         ended = {i: e.cause.at for i, e in Expiry(repository).entries() if e.state == ERASED}

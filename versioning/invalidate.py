@@ -23,6 +23,7 @@ from versioning.invalidations import NAMED, Invalidation
 from versioning.journals import Journal
 from versioning.names import resolve
 from versioning.plans import protections
+from versioning.records import CAPTURED
 from versioning.sweep import Patience, sweep
 
 if TYPE_CHECKING:
@@ -246,9 +247,12 @@ def _fill(
 ) -> None:
     """Find out what is concerned now."""
     reasons = descent(repository, catalog, roots, down=made.down)
-    rows = {row.id: row for row in catalog.versions()}
-    invalid = repository.invalidations.among(reasons)
+    rows = {row.id: row for row in catalog.versions(captured=True)}
     erased = set(states(repository, ERASED))
+    if made.erase:
+        alone = _captured_alone(catalog, rows, {*reasons, *erased})
+        reasons |= dict.fromkeys(alone, "captured for it")
+    invalid = repository.invalidations.among(reasons)
     protection = protections(repository) if made.erase else {}
     made.versions = [
         Concerned(
@@ -265,6 +269,16 @@ def _fill(
     ]
     made.readers = _readers(catalog, reasons)
     _look_for_holders(catalog, made, rows, erased)
+
+
+def _captured_alone(catalog: Catalog, rows: dict[str, Row], ids: set[str]) -> list[str]:
+    """Parameters and files that were kept for some versions and for no other."""
+    users: dict[str, set[str]] = defaultdict(set)
+    for version_id, above in catalog.captured():
+        users[above].add(version_id)
+    hold = {f"{CAPTURED}parameter", f"{CAPTURED}files"}
+    found = sorted(above for above, by in users.items() if by <= ids)
+    return [above for above in found if above in rows and rows[above].step in hold]
 
 
 def _was(repository: Repository, version_id: str) -> str:

@@ -119,7 +119,7 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
             not known.
         IntegrityError: The same.
     """
-    rows = catalog.versions()
+    rows = catalog.versions(captured=True)
     blobs = catalog.blobs(row.id for row in rows)
     over = {
         version_id

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 INLINE_BYTES = 64 * 1024
 MAX_BYTES = 2**63 - 1
+# What begins the names of steps that hold what a rerun needs.
+CAPTURED = "captured:"
 # Years that every clock and zone can show.
 EARLIEST, LATEST = 1900, 9000
 ID_PATTERN = re.compile(r"[0-9a-f]{32}")
@@ -182,6 +184,24 @@ def outputs(record: VersionRecord) -> tuple[Input, ...]:
         raise FormatError(f"version {record.id} names no outputs ({error}): run again") from error
 
 
+def captured(record: VersionRecord) -> tuple[Input, ...]:
+    """The versions that hold what a rerun of `record` needs: source, environment, parameters.
+
+    Raises:
+        FormatError: If they are not of their form.
+    """
+    facts = record.meta.get("capture") or {}
+    try:
+        given = facts.get("parameters", {}).items()
+        named = {name: facts[name] for name in ("source", "environment", "files") if name in facts}
+        named |= {f"parameters/{name}": p["version"] for name, p in given if "version" in p}
+        return tuple(_input({**item, "name": name}) for name, item in named.items())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"version {record.id} does not say what was captured ({error}): run again"
+        ) from error
+
+
 def dump_version(record: VersionRecord) -> bytes:
     """`record` as stored; its seal is made anew."""
     return dump(
@@ -199,7 +219,7 @@ def dump_version(record: VersionRecord) -> bytes:
             "codec": record.codec,
             "manifest": [_dump_blob(blob) for blob in record.manifest],
             "leaves": [_dump_leaf(leaf) for leaf in record.leaves],
-            "inputs": [_dump_input(item) for item in record.inputs],
+            "inputs": [dump_input(item) for item in record.inputs],
             "meta": dict(record.meta),
             **({} if record.erased is None else {"erased": asdict(record.erased)}),
         },
@@ -276,7 +296,8 @@ def _leaf(fields: dict[str, Any]) -> Leaf:
     )
 
 
-def _dump_input(item: Input) -> dict[str, str]:
+def dump_input(item: Input) -> dict[str, str]:
+    """As the record of a reader holds it."""
     return {"name": item.name, "id": item.id, "digest": item.digest, "seal": item.seal}
 
 

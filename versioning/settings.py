@@ -55,6 +55,7 @@ class Settings:
         files: What becomes of the files of the project that a body opens by itself: `warn`, or
             `key` to make what they say a part of the key.
         strict: Whether a step fails that reads what its key cannot see, instead of being warned of.
+        capture: Whether versions keep what an exact rerun needs: source, environment, parameters.
     """
 
     repository: str | None = None
@@ -64,6 +65,7 @@ class Settings:
     audit: Share = 0.0
     files: Files = WARN
     strict: bool = False
+    capture: bool = True
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, start: Path | None = None) -> Self:

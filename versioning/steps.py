@@ -16,6 +16,7 @@ from versioning.code import code_leaves, note_loaded
 from versioning.code.places import module_name
 from versioning.environment import environment_leaves
 from versioning.errors import ConflictError
+from versioning.hidden.watch import listen
 from versioning.keys import text_leaf
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from versioning.records import Input
 
+# Modules of the project that are imported from here on may read files of their own.
+listen()
 _MENTIONS_HANDLE = re.compile(r"\bVersion\b")
 
 

@@ -13,7 +13,7 @@ from versioning.errors import FormatError, NotFoundError, VersioningError
 from versioning.expiry import ERASED, states
 from versioning.findings import Damage, Dangling, Gone, Report
 from versioning.names import aliases
-from versioning.records import VersionRecord, outputs
+from versioning.records import VersionRecord, captured, outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -201,7 +201,7 @@ class _Check:
 
     def _check_record(self, record: VersionRecord) -> None:
         try:
-            parts = outputs(record)
+            parts = (*outputs(record), *captured(record))
         except FormatError as error:
             self._damaged(record.id, None, str(error))
             parts = ()

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from versioning.code.places import module_name
+from versioning.code.places import root_of as import_root
 from versioning.hidden import Watch
 from versioning.hidden.generators import may_seed
 from versioning.hidden.paths import absolute, project_root, real
@@ -39,6 +41,7 @@ def watch_over(
     return Watch(
         root=root_of(function),
         keys_files=keys_files,
+        folder=folder_of(function),
         known={*_own_folders(repository), *map(real, _paths(list(known)))},
         may_seed=lambda: any(map(may_seed, _codes(function, leaves))),
     )
@@ -48,6 +51,16 @@ def root_of(function: object) -> str | None:
     """The folder of the project that a body belongs to; None when it has none."""
     code = getattr(_body(function), "__code__", None)
     return project_root(code.co_filename) if code else None
+
+
+def folder_of(function: object) -> str | None:
+    """The folder of the project; where there is none, that from which the module is imported."""
+    body = _body(function)
+    code = getattr(body, "__code__", None)
+    if code is None or not os.path.isfile(code.co_filename):  # noqa: PTH113 - in every call
+        return None
+    file, name = absolute(code.co_filename), getattr(body, "__module__", None) or ""
+    return project_root(file) or import_root(module_name(name, file), file)
 
 
 def _body(function: object) -> object:

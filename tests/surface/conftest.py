@@ -17,6 +17,8 @@ def repository(server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("VERSIONING_REPOSITORY", str(tmp_path / "repository"))
     monkeypatch.setenv("VERSIONING_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("VERSIONING_LEASE_SECONDS", "2")
+    # Each repository would hold the source of these tests; `tests/rerun` is about that.
+    monkeypatch.setenv("VERSIONING_CAPTURE", "off")
     return open_repository()
 
 

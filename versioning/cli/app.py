@@ -20,6 +20,7 @@ from versioning.cli import (
     invalidation,
     models,
     protect,
+    reruns,
     retention,
 )
 from versioning.errors import (
@@ -81,6 +82,11 @@ for command, name, example in (
     ),
     (retention.undo, "undo", "versioning undo 3f9c2a1b5d6e7f80"),
     (exports.export, "export", "versioning export delays@champion --as card -o card.md"),
+    (
+        reruns.rerun,
+        "rerun",
+        "versioning rerun train; versioning rerun train --env current --explain",
+    ),
     (inspection.verify, "verify", "versioning verify --json"),
     (inspection.trust, "trust", "versioning trust --since 1d"),
     (inspection.doctor, "doctor", "versioning doctor --repository s3://bucket/versioning"),

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from versioning.hidden import paths
+from versioning.hidden import imported, paths
 from versioning.hidden.frames import asker
 from versioning.hidden.reads import NETWORK, PROGRAM
 
@@ -44,6 +44,8 @@ def _teller(
     def tell(_sieve: object, arguments: tuple[Any, ...]) -> None:
         watch = watches.get()
         if watch is None:
+            if look is _opened:
+                imported.note(*arguments)
             return
         token = watches.set(None)  # what looking reads is nobody's
         try:
@@ -59,7 +61,7 @@ def _teller(
 def _opened(watch: Watch, path: Any, _mode: Any = None, flags: Any = os.O_RDONLY) -> None:
     # Nearly all that is opened in a process is imported: its links need not be followed.
     if isinstance(path, str | bytes | os.PathLike) and not paths.is_of_python(os.fsdecode(path)):
-        watch.opened(paths.absolute(path), flags, is_relative=not os.path.isabs(path))  # noqa: PTH117
+        watch.about_to_open(paths.absolute(path), flags, is_relative=not os.path.isabs(path))  # noqa: PTH117
 
 
 def _listed(watch: Watch, path: Any = None) -> None:

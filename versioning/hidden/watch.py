@@ -44,6 +44,7 @@ class Watch:
         thread: The thread the body runs in.
         waiting: This watch and those around it, whose bodies wait for this one.
         files: What was found in files of the project, by name, where these are leaves of the key.
+        opened: Files and folders of the project that were read, whoever asked, for a rerun.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Watch:
         known: Iterable[str] = (),
         may_seed: Callable[[], bool] = lambda: False,
         keys_files: bool = False,
+        folder: str | None = None,
     ) -> None:
         """Prepare to watch.
 
@@ -61,6 +63,7 @@ class Watch:
             known: Files and folders, as `paths.real` gives them, that may be read.
             may_seed: Whether the code of the step seeds shared generators; asked at most once.
             keys_files: Whether files of the project are leaves of the key, and so not hidden.
+            folder: Folder of the project, or of the body's module where no project is.
         """
         self.reads: dict[tuple[str, str], Read] = {}
         self.seeded: set[str] = set()
@@ -73,6 +76,8 @@ class Watch:
         self._working = ABSENT
         self._root = root
         self._roots = () if root is None else (root, paths.real(root))
+        self.opened: set[str] = set()
+        self._folders = () if folder is None else (folder, paths.real(folder))
         self._known = frozenset(known)
         self._made: set[str] = set()
         self._may_seed = may_seed
@@ -143,7 +148,7 @@ class Watch:
             calls.end()
             _watch.reset(token)
 
-    def opened(self, path: str, flags: int, *, is_relative: bool = False) -> None:
+    def about_to_open(self, path: str, flags: int, *, is_relative: bool = False) -> None:
         """A file is about to be opened with `flags` of `os.open`."""
         if os.path.isdir(path):  # noqa: PTH112
             return  # for its descriptor, or a file in it without a name; who lists it is heard of
@@ -174,6 +179,8 @@ class Watch:
             return
         if paths.below(resolved, self._known) or paths.below(resolved, self._made):
             return
+        if exists and len(self.opened) < MOST and paths.below(path, self._folders):
+            self.opened.add(path)
         found = asker()
         is_ours = paths.below(path, self._roots) or paths.below(resolved, self._roots)
         is_of_libraries = not is_ours and paths.is_of_libraries(resolved)
@@ -237,6 +244,12 @@ def _install() -> None:
     )
     for kind, name, wrapper in wrapped:
         setattr(kind, name, wrapper(getattr(kind, name)))
+    listen()
+
+
+@functools.cache
+def listen() -> None:
+    """Hear of files from now on: modules that are imported before the first body open some, too."""
     events.listen(_watch)
 
 

@@ -1,0 +1,144 @@
+"""Projects that run in processes of their own, as users' do; then they change."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from versioning import Repository, Settings, Version
+
+CHECKOUT = Path(__file__).parents[2]
+# Steps without Prefect, which takes longer to start than all that is tested here.
+RUNNER = """
+import json, sys
+from versioning import open_repository
+from versioning.steps import Step
+
+def run(function, *, options=(), **parameters):
+    call = Step(function, function.__name__, **dict(options)).call(open_repository(), parameters)
+    if not options and call.find():
+        return call.answer()
+    args, kwargs = call.arguments()
+    with call.watching([*args, *kwargs.values()]):
+        value = function(*args, **kwargs)
+    return call.commit(value, seconds=0.1)
+"""
+FILES = {
+    "pyproject.toml": "",
+    "runner.py": RUNNER,
+    "config.json": '{"scale": 3}',
+    "rates.csv": "a,1\nb,2\n",
+    "helper.py": """
+import json
+from pathlib import Path
+
+CONFIG = json.loads(Path(__file__).with_name("config.json").read_text())
+OFFSET = 1.0
+
+def scaled(values):
+    return [value * CONFIG["scale"] + OFFSET for value in values]
+""",
+    "late.py": "def total(values):\n    return sum(values)\n",
+    "job.py": """
+from helper import scaled
+
+def numbers(count):
+    with open("rates.csv") as rates:
+        return [float(len(line)) for line in rates] * count
+
+def scores(values, label="x", seed=7):
+    return scaled(values)
+
+def summary(parts, weights=None):
+    from late import total
+    return {"total": total(parts[0]), "count": float(len(parts[0]))}
+""",
+    "main.py": """
+import json
+from runner import run
+import job
+
+values = run(job.numbers, count=2)
+made = [values, run(job.scores, values=values, label="x", seed=7)]
+made.append(run(job.summary, parts=[made[1]], weights={"a": (1, 2.5)}))
+print(json.dumps([version.id for version in made]))
+""",
+}
+
+
+@dataclass
+class Project:
+    """A project in a folder, with a repository beside it."""
+
+    folder: Path
+    place: Path
+
+    def write(self, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    @property
+    def repository(self) -> Repository:
+        settings = Settings(cache=self.place / "cache")
+        return Repository.open(str(self.place / "repository"), settings=settings)
+
+    def run(self, script: str = "main.py", **variables: str) -> list[str]:
+        """Run a script; it prints the ids of the versions that it made."""
+        return orjson.loads(self.start([script], **variables).splitlines()[-1])
+
+    def start(self, command: list[str], **variables: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=self.folder,
+            env=self.variables(**variables),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def variables(self, **variables: str) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return {
+            **kept,
+            "PYTHONPATH": str(CHECKOUT),
+            "VERSIONING_REPOSITORY": str(self.place / "repository"),
+            "VERSIONING_CACHE": str(self.place / "cache"),
+            **variables,
+        }
+
+    def versioning(self, *arguments: str, **variables: str) -> tuple[int, Any]:
+        """Run a command with `--json`, in the project; its exit code, and what it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "versioning", *arguments, "--json"],
+            cwd=self.folder if self.folder.exists() else self.place,
+            env=self.variables(**variables),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, orjson.loads(done.stdout) if done.stdout else done.stderr
+
+
+def erase(repository: Repository, version: Version) -> None:
+    """Let retention take the bytes of a version, as if its trash period were over."""
+    from dataclasses import replace
+
+    from versioning.expiry import Expiry, here
+    from versioning.sweep import sweep
+
+    expiry, cause = Expiry(repository), replace(here(), actor="ann@here", plan="0123456789abcdef")
+    assert expiry.trash(version.id, cause)
+    last = expiry.last(version.id)
+    assert last is not None
+    assert expiry.erase(version.id, last, cause)
+    sweep(repository, cause)

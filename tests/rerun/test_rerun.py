@@ -1,0 +1,228 @@
+"""Versions made again from what was captured with them, in processes of their own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.rerun.projects import Project, erase
+from versioning import ConflictError, FormatError, NotFoundError
+
+pytestmark = pytest.mark.slow
+
+
+def verdicts(found: dict) -> dict[str, str]:
+    return {step["step"]: step["verdict"] for step in found["steps"]}
+
+
+def test_a_version_is_identical_after_its_project_changed_and_went(project: Project) -> None:
+    *_, summary = project.run()
+    before = set(project.repository.ids())
+    project.write({"helper.py": "raise ImportError", "config.json": "{}", "rates.csv": ""})
+    code, found = project.versioning("rerun", summary, "--all")
+    assert (code, found["verdict"]) == (0, "identical")
+    assert verdicts(found) == dict.fromkeys(("numbers", "scores", "summary"), "identical")
+    assert found["differs"] == []
+    assert all(step["before"] == step["after"] for step in found["steps"])
+    shutil.rmtree(project.folder)
+    code, found = project.versioning("rerun", summary)
+    assert (code, verdicts(found)) == (0, {"summary": "identical"})
+    assert set(project.repository.ids()) == before
+
+
+def test_code_of_today_is_compared_and_the_cause_is_named(project: Project) -> None:
+    _, scores, _ = project.run()
+    project.write({
+        "config.json": '{"scale": 4}',
+        "late.py": "def total(values):\n    return sum(values) + 1\n",
+        "job.py": (project.folder / "job.py").read_text() + "\n# a comment\n",
+    })  # fmt: skip
+    code, found = project.versioning("rerun", scores, "--code", "current", "--explain")
+    assert (code, found["verdict"]) == (1, "different")
+    assert found["steps"][0]["note"] == "value[0]: by 4 at most"
+    assert {suspect["name"] for suspect in found["suspects"]} == {
+        "source/delays/config.json", "source/delays/job.py", "source/delays/late.py", "hash seed",
+    }  # fmt: skip
+    assert [cause["name"] for cause in found["causes"]] == ["source/delays/config.json"]
+    assert "code/helper:CONFIG" in found["differs"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "cause"),
+    [
+        ({"OFFSET = 1.0": "OFFSET = 2.0"}, "helper.py"),
+        ({"+ OFFSET": "- OFFSET"}, "helper.py"),
+    ],
+    ids=["a constant", "a helper"],
+)
+def test_an_edit_is_named(project: Project, edit: dict[str, str], cause: str) -> None:
+    _, scores, _ = project.run()
+    text = (project.folder / "helper.py").read_text()
+    for old, new in edit.items():
+        text = text.replace(old, new)
+    project.write({"helper.py": text, "late.py": "def total(values):\n    return 0\n"})
+    code, found = project.versioning("rerun", scores, "--code", "current", "--explain")
+    assert (code, found["verdict"]) == (1, "different")
+    assert [suspect["name"] for suspect in found["causes"]] == [f"source/delays/{cause}"]
+
+
+def test_values_within_the_tolerance_are_equal(project: Project) -> None:
+    _, scores, _ = project.run()
+    project.write({"config.json": '{"scale": 3.0000001}'})
+    exact = project.versioning("rerun", scores, "--code", "current")
+    near = project.versioning("rerun", scores, "--code", "current", "--tolerance", "1e-3")
+    assert (exact[0], exact[1]["verdict"]) == (1, "different")
+    assert (near[0], near[1]["verdict"]) == (0, "equal")
+    assert near[1]["steps"][0]["before"] != near[1]["steps"][0]["after"]
+
+
+def test_ancestors_without_bytes_are_made_again_in_order(project: Project) -> None:
+    numbers, scores, summary = map(project.repository.get, project.run())
+    erase(project.repository, numbers)
+    erase(project.repository, scores)
+    code, found = project.versioning("rerun", summary.id)
+    assert (code, found["verdict"]) == (0, "identical")
+    assert list(verdicts(found)) == ["numbers", "scores", "summary"]
+    code, found = project.versioning("rerun", scores.id)
+    assert (code, verdicts(found)) == (0, {"numbers": "identical", "scores": "identical"})
+
+
+def test_threads_and_the_hash_seed_are_as_recorded_and_named(project: Project) -> None:
+    project.write({
+        "job.py": "import os\ndef threads(n):\n    return os.environ['OMP_NUM_THREADS'] * n\n"
+        "def order(words):\n    return list(set(words))\n",
+        "main.py": "import json\nfrom runner import run\nimport job\n"
+        "made = [run(job.threads, n=2), run(job.order, words=[str(n) for n in range(50)])]\n"
+        "print(json.dumps([version.id for version in made]))\n",
+    })  # fmt: skip
+    made = project.run(OMP_NUM_THREADS="1", PYTHONHASHSEED="5")
+    now = {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "6", "TZ": "Asia/Tokyo"}
+    for version in made:
+        assert project.versioning("rerun", version, **now)[1]["verdict"] == "identical"
+    for version, cause in zip(made, ("variables/OMP_NUM_THREADS", "hash seed"), strict=True):
+        code, found = project.versioning("rerun", version, "--env", "current", "--explain", **now)
+        assert (code, found["verdict"]) == (1, "different")
+        assert {s["name"] for s in found["suspects"]} >= {
+            "variables/OMP_NUM_THREADS", "variables/TZ", "hash seed",
+        }  # fmt: skip
+        assert [suspect["name"] for suspect in found["causes"]] == [cause]
+
+
+def test_chance_is_named_and_no_suspect(project: Project) -> None:
+    project.write({
+        "job.py": "import random\ndef draw(n):\n    return random.random() * n\n",
+        "main.py": "import json\nfrom runner import run\nimport job\n"
+        "print(json.dumps([run(job.draw, n=1).id]))\n",
+    })  # fmt: skip
+    (version,) = project.run()
+    code, found = project.versioning("rerun", version, "--explain")
+    assert (code, found["verdict"]) == (1, "different")
+    assert [suspect["name"] for suspect in found["causes"]] == ["chance"]
+
+
+def test_what_reads_or_acts_outside_is_taken_and_not_run(project: Project) -> None:
+    project.write({
+        "job.py": "from pathlib import Path\n"
+        "def reads(place):\n    Path(place, 'ran').open('a').write('x')\n    return 3\n"
+        "def uses(value):\n    return value + 1\n",
+        "main.py": "import json, os\nfrom runner import run\nimport job\n"
+        "read = run(job.reads, place=os.environ['PLACE'], options={'volatile': True})\n"
+        "print(json.dumps([read.id, run(job.uses, value=read).id]))\n",
+    })  # fmt: skip
+    read, used = project.run(PLACE=str(project.place))
+    assert project.versioning("rerun", used, "--all")[1]["verdict"] == "identical"
+    assert (project.place / "ran").read_text() == "x"
+    code, said = project.versioning("rerun", read)
+    assert code == 2
+    assert "reads the outside world" in said
+    erase(project.repository, project.repository.get(read))
+    code, said = project.versioning("rerun", used)
+    assert code == 2
+    assert "gone for good (erased by ann@here on " in said
+
+
+def test_a_body_that_fails_now_is_told_with_what_could_run(project: Project) -> None:
+    *_, summary = project.run()
+    project.write({"helper.py": "def scaled(values):\n    raise RuntimeError('boom')\n"})
+    code, found = project.versioning("rerun", summary, "--all", "--code", "current")
+    assert (code, found["verdict"]) == (1, "failed")
+    assert verdicts(found) == {"numbers": "identical", "scores": "failed", "summary": "identical"}
+    (failed,) = [step for step in found["steps"] if step["verdict"] == "failed"]
+    assert failed["note"] == "RuntimeError: boom (helper.py:2)"
+
+
+def test_a_process_that_dies_is_a_verdict(project: Project) -> None:
+    *_, summary = project.run()
+    project.write({"helper.py": "import os\ndef scaled(values):\n    os._exit(3)\n"})
+    code, found = project.versioning("rerun", summary, "--all", "--code", "current")
+    assert code == 1
+    assert verdicts(found) == {"numbers": "identical", "scores": "failed", "summary": "failed"}
+    assert "exit code 3" in found["steps"][1]["note"]
+
+
+def test_functions_that_nothing_can_import_are_told(project: Project) -> None:
+    project.write({
+        "main.py": "import json\nfrom runner import run\n"
+        "def outer():\n    def inner(n):\n        return n\n    return inner\n"
+        "print(json.dumps([run(outer(), n=1).id]))\n",
+    })  # fmt: skip
+    (version,) = project.run()
+    found = project.repository.rerun(version)
+    assert found.verdict == "failed"
+    assert "move it to the top of a module" in found.steps[0].note
+
+
+def test_a_step_of_a_script_is_found_by_the_name_of_its_file(project: Project) -> None:
+    project.write({
+        "main.py": "import json\nfrom runner import run\n"
+        "def double(n):\n    return 2 * n\n"
+        "if __name__ == '__main__':\n    print(json.dumps([run(double, n=2).id]))\n",
+    })  # fmt: skip
+    (version,) = project.run()
+    assert project.repository.rerun(version).verdict == "identical"
+
+
+def test_everything_is_left_in_a_folder_that_runs_by_itself(project: Project) -> None:
+    *_, summary = project.run()
+    place = project.place / "old run"
+    code, found = project.versioning("rerun", summary, "--all", "--into", str(place))
+    assert (code, found["folder"]) == (0, str(place))
+    shutil.rmtree(project.place / "repository")
+    shutil.rmtree(project.folder)
+    moved = place.rename(project.place / "moved")
+    # An environment that is there is used; making one takes minutes.
+    (moved / "venv-1" / "bin").mkdir(parents=True)
+    script = moved / "venv-1" / "bin" / "python"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    script.chmod(0o755)
+    done = subprocess.run([moved / "run.sh"], capture_output=True, text=True, check=True)
+    assert done.stdout.count('"verdict": "identical"') == 3
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(project: Project) -> None:
+    *_, summary = project.run()
+    with pytest.raises(ConflictError, match="is not empty"):
+        project.repository.rerun(summary, into=project.folder)
+
+
+def test_a_project_that_is_installed_for_editing_is_not_what_runs(project: Project) -> None:
+    """The captured source alone is imported from, wherever paths of the environment lead."""
+    _, scores, _ = project.run()
+    project.write({"helper.py": "def scaled(values):\n    return []\n"})
+    found = project.repository.rerun(scores)
+    assert found.verdict == "identical"
+
+
+def test_wrong_use_is_told(project: Project, tmp_path: Path) -> None:
+    *_, summary = project.run()
+    with pytest.raises(FormatError, match="env is 'old'"):
+        project.repository.rerun(summary, env="old")
+    with pytest.raises(FormatError, match="tolerance is -1"):
+        project.repository.rerun(summary, tolerance=-1)
+    with pytest.raises(NotFoundError):
+        project.repository.rerun("nothing")
+    assert project.versioning("rerun", summary, "--env", "old")[0] == 2

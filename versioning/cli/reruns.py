@@ -1,0 +1,104 @@
+"""Making versions again: `rerun`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
+from versioning.units import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from versioning.rerun import Rerun, Suspect
+
+SHOWN = 30
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How to make it again.
+
+    Attributes:
+        env: `captured` installs what was installed then; `current` is the test of an upgrade.
+        code: `captured` runs the source of then; `current` runs the project here on old inputs.
+        tolerance: Within which numbers, and what models predict, count as equal.
+        everything: Make also those ancestors again whose bytes are there.
+        explain: Swap one suspect at a time, and name those that make the difference alone.
+        fresh: Make an environment even where this one is the recorded one.
+    """
+
+    env: Literal["captured", "current"] = "captured"
+    code: Literal["captured", "current"] = "captured"
+    tolerance: float = 0.0
+    everything: Annotated[Flag, Parameter(name="--all")] = False
+    explain: Flag = False
+    fresh: Flag = False
+
+
+AS_CAPTURED = Choices()
+
+
+def rerun(
+    version: str,
+    /,
+    *,
+    into: Path | None = None,
+    choices: Choices = AS_CAPTURED,
+    options: Options = PLAIN,
+) -> int:
+    """Make a version again from what was captured with it, and compare; 1 unless it is the same.
+
+    The recorded source runs in the recorded environment, with the recorded parameters and inputs,
+    in a process of its own. Nothing that is recorded changes. What reads or acts on the outside
+    world is taken from its version. Secrets are taken from VERSIONING_SECRET_<PARAMETER>.
+
+    Args:
+        version: Which one.
+        into: Folder to leave source, lock, inputs and a run.sh in.
+    """
+    found = options.open().rerun(version, into=into, **asdict(choices))
+    options.answer(found.to_dict(), lambda: _report(found))
+    return 0 if found.is_same else 1
+
+
+def _report(found: Rerun) -> Iterator[RenderableType]:
+    steps = table("step", "version", "verdict", "before", "after", "took", "note", right=("took",))
+    for step in found.steps:
+        took = duration(step.seconds)
+        digests = short(step.before), short(step.after)
+        add(steps, step.step, short(step.id), step.verdict, *digests, took, step.note or "-")
+    yield steps
+    if found.suspects:
+        yield _suspects("not as it was", found.suspects)
+    if found.causes is not None:
+        yield from _causes(found)
+    ran = f"{found.code} code, {found.env} environment ({found.environment})"
+    yield line(f"{found.verdict}: {ran}, {duration(found.seconds)} in all")
+    if found.folder:
+        yield line(f"Everything is in {found.folder}: run.sh there does the same.")
+
+
+def _causes(found: Rerun) -> Iterator[RenderableType]:
+    if found.causes:
+        yield _suspects("makes the difference, alone", found.causes)
+    elif found.is_same:
+        yield line("There is no difference to explain.")
+    else:
+        yield line("No suspect makes the difference alone.")
+
+
+def _suspects(title: str, suspects: Sequence[Suspect]) -> RenderableType:
+    made = table(title, "then", "now")
+    for suspect in suspects[:SHOWN]:
+        add(made, suspect.name, suspect.before, suspect.after)
+    if len(suspects) > SHOWN:
+        add(made, f"and {len(suspects) - SHOWN} more: --json lists all of them", "", "")
+    return made

@@ -1,0 +1,256 @@
+"""Execution: lay everything out, run the jobs in processes of their own, read what they say."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from versioning.capture.machine import HASH_SEED, machine
+from versioning.rerun import environments
+from versioning.rerun import folder as folders
+from versioning.rerun.script import own_variables, write_script
+from versioning.rerun.suspects import of_capture, of_environment, of_hidden, of_source
+from versioning.rerun.swaps import Swaps, apply_files, today
+from versioning.rerun.verdicts import FAILED, StepVerdict, Suspect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from versioning.repository import Repository
+    from versioning.rerun.environments import Environment
+    from versioning.rerun.jobs import Job, Jobs
+
+CAPTURED, CURRENT = "captured", "current"
+RESULTS = "results.jsonl"
+_PASSED = (
+    "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+)  # fmt: skip
+_SECRET = "VERSIONING_SECRET_"  # noqa: S105 - what variables that hold them begin with
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which terms versions are made again.
+
+    Attributes:
+        env: `captured` or `current`: with what was installed then, or with what is now.
+        code: `captured` or `current`: the source of then, or that of the project here.
+        tolerance: Within which values count as equal.
+        fresh: Make an environment even where this one, or one made before, is the recorded one.
+        wheels: Folder of wheels to install from, and from nowhere else.
+        swaps: What is taken from today although the rest is captured.
+    """
+
+    env: str = CAPTURED
+    code: str = CAPTURED
+    tolerance: float = 0.0
+    fresh: bool = False
+    wheels: Path | None = None
+    swaps: Swaps = field(default_factory=Swaps)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an execution gave: verdicts in order, suspects, how the environment was come by."""
+
+    steps: list[StepVerdict] = field(default_factory=list)
+    suspects: list[Suspect] = field(default_factory=list)
+    environment: str = ""
+
+
+def execute(repository: Repository, jobs: Jobs, folder: Path, terms: Terms) -> Outcome:
+    """Make versions again in `folder`.
+
+    Raises:
+        NotFoundError: If the environment cannot be had.
+    """
+    outcome = Outcome()
+    folders.lay_library(folder)
+    folders.lay_versions(repository, _read(repository, jobs), folder)
+    groups = [list(group) for _, group in groupby(jobs.ordered, key=lambda job: job.place)]
+    prepared = [
+        _Group(repository, folder, number, group, terms) for number, group in enumerate(groups, 1)
+    ]
+    write_script(folder, [(g.number, g.lock, g.plan, g.variables()) for g in prepared])
+    results = folder / RESULTS
+    for group in prepared:
+        died = group.run(results)
+        outcome.environment = group.environment.how
+        outcome.suspects += [s for s in group.suspects(results) if s not in outcome.suspects]
+        outcome.steps += group.verdicts(results, died)
+    return outcome
+
+
+def _read(repository: Repository, jobs: Jobs) -> Iterator[Any]:
+    """All versions that the jobs read or are compared with, whose bytes are there."""
+    from versioning.records import outputs
+
+    for record in jobs.taken.values():
+        yield record
+        yield from (repository.record(part.id) for part in outputs(record))
+    for job in jobs.ordered:
+        kept = job.captured.kept.items()
+        parameters = (item.id for name, item in kept if name.startswith("parameters/"))
+        yield from map(repository.record, parameters)
+
+
+class _Group:
+    """Jobs that run in one process."""
+
+    def __init__(
+        self, repository: Repository, folder: Path, number: int, jobs: Sequence[Job], terms: Terms
+    ) -> None:
+        self.folder, self.number, self.jobs = folder, number, jobs
+        self._terms = terms
+        self._captured = captured = jobs[0].captured
+        kept = repository.record(captured.kept["environment"].id)
+        self.recorded: dict[str, Any] = repository.load(kept)
+        self.source = folder / (f"{folders.SOURCE}-{number}" if number > 1 else folders.SOURCE)
+        folders.lay_source(repository, captured, self.source)
+        self.today = today(captured)
+        apply_files(terms.swaps, self.source)
+        self.environment = self._environment(repository)
+        self.lock = folder / f"lock-{number}.txt"
+        self.lock.write_text("\n".join(environments.locked(self.recorded["distributions"])) + "\n")
+        self.plan = folder / f"jobs-{number}.json"
+        self.plan.write_text(json.dumps(self._plan(repository), indent=1, default=str))
+
+    def _environment(self, repository: Repository) -> Environment:
+        if self._terms.env == CURRENT:
+            return environments.current()
+        return environments.as_recorded(
+            self.recorded["distributions"],
+            self.recorded["machine"],
+            cache=repository.settings.cache / "environments",
+            fresh=self._terms.fresh,
+            wheels=self._terms.wheels,
+        )
+
+    def _plan(self, repository: Repository) -> dict[str, Any]:
+        captured, swaps = self._captured, self._terms.swaps
+        if self._terms.code == CURRENT:
+            places = {name: str(path) for name, path in self.today.items()}
+        else:
+            inside = self.source.name
+            places = {name: f"{inside}/{name}" for name in captured.folders or {}}
+        paths = [_within(places, path) for path in captured.paths]
+        fallback = paths[0] if paths else "."
+        return {
+            "paths": [*(str(path) for path in swaps.overlays), *paths],
+            "cwd": _within(places, captured.cwd) if captured.cwd else fallback,
+            "tolerance": self._terms.tolerance,
+            "allow_pickle": repository.settings.allow_pickle,
+            "jobs": [_job(job, repository, swaps) for job in self.jobs],
+        }
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables of the process: few that it needs, and those recorded."""
+        now = machine()
+        source = now if self._terms.env == CURRENT else self.recorded["machine"]
+        seed = str(source.get("hash_seed", "random"))
+        values: dict[str, str | None] = {
+            **source.get("variables", {}),
+            HASH_SEED: seed if seed.isdigit() else "0",
+            **self._terms.swaps.variables,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def run(self, results: Path) -> str:
+        """Run the process; what it said when it died, or nothing."""
+        passed = {n: v for n, v in os.environ.items() if n in _PASSED or n.startswith(_SECRET)}
+        command = [str(self.environment.python), "-m", "versioning.replay"]
+        done = subprocess.run(  # noqa: S603 - our own module, in the environment that was asked for
+            [*command, str(self.plan), str(results)],
+            cwd=self.folder,
+            env={**passed, **own_variables(self.folder), **self.variables()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        (self.folder / f"said-{self.number}.txt").write_text(done.stdout + done.stderr)
+        return "" if done.returncode == 0 else _last_words(done)
+
+    def verdicts(self, results: Path, died: str) -> Iterator[StepVerdict]:
+        """What came of each version that the jobs make."""
+        said = {line["id"]: line for line in _lines(results) if "id" in line}
+        for job in self.jobs:
+            for version_id, (record, _) in job.wanted.items():
+                line = said.get(version_id)
+                if line is None:
+                    note = f"the process ended before: {died or 'it said nothing'}"
+                    line = {"verdict": FAILED, "after": None, "seconds": 0.0, "note": note}
+                before = {leaf.name: leaf.digest for leaf in record.leaves}
+                changed = _changed(before, line.get("leaves"))
+                yield StepVerdict(
+                    version_id,
+                    record.step,
+                    line["verdict"],
+                    record.digest,
+                    line["after"],
+                    line["seconds"],
+                    line["note"],
+                    tuple(line.get("made", ())),
+                    changed,
+                )
+
+    def suspects(self, results: Path) -> Iterator[Suspect]:
+        """What was not as it had been."""
+        yield from of_capture(self._captured)
+        if self._terms.code == CURRENT:
+            yield from of_source(self.source, self.today)
+        facts = [line["facts"] for line in _lines(results) if "facts" in line]
+        if facts:
+            yield from of_environment(self.recorded, facts[-1])
+        for job in self.jobs:
+            yield from of_hidden(job.record.meta.get("hidden") or ())
+
+
+def _job(job: Job, repository: Repository, swaps: Swaps) -> dict[str, Any]:
+    record = job.record
+    wanted = [
+        {
+            "id": version_id,
+            "digest": made.digest,
+            "position": position,
+            "codec": made.codec.partition("/")[0],
+            "there": version_id in swaps.there(job, repository),
+        }
+        for version_id, (made, position) in job.wanted.items()
+    ]
+    return {
+        "step": record.step.partition("[")[0],
+        "function": record.function,
+        "parameters": {**job.captured.parameters, **swaps.parameters},
+        "inputs": {item.name: item.id for item in record.inputs} | swaps.inputs,
+        "wanted": wanted,
+    }
+
+
+def _within(places: Mapping[str, str], path: str) -> str:
+    name, slash, rest = path.partition("/")
+    return f"{places[name]}{slash}{rest}"
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str] | None) -> tuple[str, ...]:
+    """Leaves of code and environment that both have and that differ, and those only one has."""
+    if not after:
+        return ()
+    old = {name: d for name, d in before.items() if name.startswith(("code/", "env/"))}
+    return tuple(n for n in sorted(old.keys() | after.keys()) if old.get(n) != after.get(n))
+
+
+def _lines(results: Path) -> list[dict[str, Any]]:
+    if not results.exists():
+        return []
+    return [json.loads(line) for line in results.read_text("utf-8").splitlines()]
+
+
+def _last_words(done: subprocess.CompletedProcess[str]) -> str:
+    lines = (done.stderr or done.stdout).strip().splitlines()
+    return f"exit code {done.returncode}" + (f", {lines[-1][:300]}" if lines else "")

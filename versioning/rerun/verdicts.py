@@ -1,0 +1,113 @@
+"""What a rerun found, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+IDENTICAL, EQUAL, DIFFERENT, FAILED = "identical", "equal", "different", "failed"
+ORDER = (IDENTICAL, EQUAL, DIFFERENT, FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class StepVerdict:
+    """How one version came out when it was made again.
+
+    Attributes:
+        id: The version.
+        step: Its step.
+        verdict: `identical` (value digest), `equal` (within the tolerance, or in what a model
+            predicts), `different`, or `failed`.
+        before: Digest of the recorded value.
+        after: Digest of the value now; None when there is none.
+        seconds: How long the body ran now.
+        note: How it differs or why it failed; empty when it is identical.
+        made: Where the value of now lies in the folder of the rerun: ids of its versions there.
+        changed: Leaves of code and environment that differ from the recorded ones.
+    """
+
+    id: str
+    step: str
+    verdict: str
+    before: str
+    after: str | None = None
+    seconds: float = 0.0
+    note: str = ""
+    made: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Something that is not as it was: a file, a distribution, a variable, the machine.
+
+    Attributes:
+        name: What, as `source/project/helper.py` or `env/pandas`.
+        before: What it was; None when there was none.
+        after: What it is now; None when there is none.
+        is_harmless: Whether it never is the same twice, so that it is told only of a difference.
+    """
+
+    name: str
+    before: str | None
+    after: str | None
+    is_harmless: bool = False
+
+
+@dataclass(slots=True)
+class Rerun:
+    """What came of a rerun.
+
+    Attributes:
+        id: The version that was asked for.
+        env: Which environment it ran in: `captured` or `current`.
+        code: Which source ran: `captured` or `current`.
+        steps: The versions that were made again, in order.
+        suspects: What was not as it had been.
+        causes: Those suspects that make the difference alone, where that was tried.
+        environment: How the environment was come by.
+        folder: Where everything lies, when it was asked for.
+        seconds: How long all of it took.
+    """
+
+    id: str
+    env: str
+    code: str
+    steps: list[StepVerdict] = field(default_factory=list)
+    suspects: list[Suspect] = field(default_factory=list)
+    causes: list[Suspect] | None = None
+    environment: str = ""
+    folder: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        """The worst of the steps."""
+        return max((step.verdict for step in self.steps), key=ORDER.index, default=FAILED)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the version can be had again."""
+        return self.verdict in {IDENTICAL, EQUAL}
+
+    @property
+    def differs(self) -> list[str]:
+        """Names of what was not as it had been: leaves of the keys, then everything else."""
+        leaves = [leaf for step in self.steps for leaf in step.changed]
+        return list(dict.fromkeys([*leaves, *(suspect.name for suspect in self.suspects)]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `versioning rerun --json` says it."""
+        names = ("id", "step", "verdict", "before", "after", "seconds", "note")
+        told: dict[str, Any] = {"verdict": self.verdict, "id": self.id}
+        told |= {"env": self.env, "code": self.code, "environment": self.environment}
+        told["steps"] = [{name: getattr(step, name) for name in names} for step in self.steps]
+        told["differs"] = self.differs
+        told["suspects"] = [_told(suspect) for suspect in self.suspects]
+        if self.causes is not None:
+            told["causes"] = [_told(suspect) for suspect in self.causes]
+        return told | {"folder": self.folder, "seconds": self.seconds}
+
+
+def _told(suspect: Suspect) -> dict[str, Any]:
+    return {"name": suspect.name, "before": suspect.before, "after": suspect.after}
