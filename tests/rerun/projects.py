@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import orjson
 
@@ -78,6 +81,7 @@ class Project:
 
     folder: Path
     place: Path
+    python: str = sys.executable
 
     def write(self, files: dict[str, str]) -> None:
         for name, text in files.items():
@@ -96,7 +100,7 @@ class Project:
 
     def start(self, command: list[str], **variables: str) -> str:
         done = subprocess.run(
-            [sys.executable, *command],
+            [self.python, *command],
             cwd=self.folder,
             env=self.variables(**variables),
             capture_output=True,
@@ -119,7 +123,7 @@ class Project:
     def versioning(self, *arguments: str, **variables: str) -> tuple[int, Any]:
         """Run a command with `--json`, in the project; its exit code, and what it said."""
         done = subprocess.run(
-            [sys.executable, "-m", "versioning", *arguments, "--json"],
+            [self.python, "-m", "versioning", *arguments, "--json"],
             cwd=self.folder if self.folder.exists() else self.place,
             env=self.variables(**variables),
             capture_output=True,
@@ -127,6 +131,29 @@ class Project:
             check=False,
         )
         return done.returncode, orjson.loads(done.stdout) if done.stdout else done.stderr
+
+
+def wheel(folder: Path, name: str, version: str, source: str) -> Path:
+    """A wheel of one module, as an index would have it."""
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": source,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    lines = [f"{path},{_recorded(text)},{len(text)}" for path, text in files.items()]
+    files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,"]) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with ZipFile(path, "w") as archive:
+        for place, text in files.items():
+            archive.writestr(place, text)
+    return path
+
+
+def _recorded(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return "sha256=" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def erase(repository: Repository, version: Version) -> None:

@@ -166,7 +166,8 @@ def _build_by_pip(place: Path, lock: Path, python: str, wheels: Path | None) -> 
         )
     install = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
     where = ["--no-index", "--find-links", str(wheels)] if wheels else []
-    code, said = _run([*install, *where, "-r", str(lock)], PIP_CONSTRAINT=str(lock))
+    # Everything is pinned; constraints of today, set somewhere for pip, would speak against it.
+    code, said = _run([*install, *where, "-r", str(lock)], PIP_CONSTRAINT=os.devnull)
     if code:
         raise NotFoundError(_unresolved(said, wheels))
 

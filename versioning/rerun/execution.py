@@ -81,7 +81,7 @@ def execute(repository: Repository, jobs: Jobs, folder: Path, terms: Terms) -> O
     results = folder / RESULTS
     for group in prepared:
         died = group.run(results)
-        outcome.environment = group.environment.how
+        outcome.environment = outcome.environment or group.environment.how
         outcome.suspects += [s for s in group.suspects(results) if s not in outcome.suspects]
         outcome.steps += group.verdicts(results, died)
     return outcome

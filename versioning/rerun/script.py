@@ -19,7 +19,7 @@ set -e; cd "$(dirname "$0")"; here=$PWD; rm -f results.jsonl
 _GROUP = """
 if [ ! -d venv-{n} ]; then
   ${{PYTHON:-python3}} -m venv venv-{n}
-  PIP_CONSTRAINT={lock} venv-{n}/bin/pip install --quiet --no-deps -r {lock}
+  PIP_CONSTRAINT=/dev/null venv-{n}/bin/pip install --quiet --no-deps -r {lock}
 fi
 env -i PATH="$PATH" HOME="$HOME" {variables} \\
   venv-{n}/bin/python -m versioning.replay {plan} results.jsonl

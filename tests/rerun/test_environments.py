@@ -1,0 +1,123 @@
+"""Environments made again from a recorded lock, in real virtual environments."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.rerun.projects import FILES, Project, wheel
+from versioning import NotFoundError
+from versioning.capture.lock import installed
+from versioning.capture.machine import machine
+from versioning.rerun.environments import as_recorded, current, locked
+
+# What this library needs to run steps and the command line; Prefect would take minutes.
+NEEDED = ("blake3", "orjson", "fsspec", "pydantic", "cyclopts", "rich", "numpy")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an environment of its own and an index of wheels."""
+    folder = tmp_path_factory.mktemp("old")
+    for version, scale in (("1.0", 2), ("2.0", 5)):
+        wheel(folder / "index", "scaling", version, f"SCALE = {scale}\n")
+        wheel(folder / "index", "harmless", version, f"VERSION = {version!r}\n")
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    install(folder, *NEEDED, "scaling==1.0", "harmless==1.0")
+    return folder
+
+
+def install(place: Path, *what: str) -> None:
+    command = [place / "venv" / "bin" / "python", "-m", "pip", "install", "-q", *what]
+    subprocess.run(command, env={**os.environ, **index(place)}, check=True)
+
+
+def index(place: Path) -> dict[str, str]:
+    known = os.environ.get("PIP_FIND_LINKS", "")
+    return {"PIP_FIND_LINKS": f"{known} {place / 'index'}".strip(), "PIP_CONSTRAINT": ""}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_model_of_then_is_identical_after_code_configuration_and_packages_changed(
+    place: Path,
+) -> None:
+    project = Project(place / "delays", place, str(place / "venv" / "bin" / "python"))
+    project.write(FILES)
+    project.write({
+        "helper.py": FILES["helper.py"].replace("import json", "import harmless\nimport json")
+        .replace("import harmless", "import harmless, scaling")
+        .replace("+ OFFSET", "* scaling.SCALE + OFFSET"),
+    })  # fmt: skip
+    _, scores, summary = project.run()
+    project.write({
+        "helper.py": (project.folder / "helper.py").read_text().replace("OFFSET = 1", "OFFSET = 9"),
+        "late.py": "def total(values):\n    return sum(list(values))\n",
+        "config.json": '{"scale": 7}',
+    })  # fmt: skip
+    install(place, "scaling==2.0", "harmless==2.0")
+    pip = {**{n: v for n, v in os.environ.items() if n.startswith("PIP_")}, **index(place)}
+
+    code, found = project.versioning("rerun", summary, "--all", **pip)
+    assert (code, found["verdict"]) == (0, "identical"), found
+    assert [step["step"] for step in found["steps"]] == ["numbers", "scores", "summary"]
+    assert (found["environment"], found["differs"]) == ("made of the recorded lock", [])
+
+    now = ("--env", "current", "--code", "current")
+    code, found = project.versioning("rerun", scores, *now, "--explain", **pip)
+    assert (code, found["verdict"]) == (1, "different")
+    assert {suspect["name"] for suspect in found["suspects"]} >= {
+        "env/harmless", "env/scaling", "source/delays/config.json", "source/delays/helper.py",
+        "source/delays/late.py",
+    }  # fmt: skip
+    assert {cause["name"] for cause in found["causes"]} == {
+        "env/scaling", "source/delays/config.json", "source/delays/helper.py",
+    }  # fmt: skip
+
+    shutil.rmtree(project.folder)
+    code, found = project.versioning("rerun", scores, **pip)
+    assert (code, found["environment"]) == (0, "made of the recorded lock before")
+    shutil.rmtree(place / "cache" / "environments")
+    (place / "index" / "scaling-1.0-py3-none-any.whl").unlink()
+    code, said = project.versioning("rerun", summary, **pip)
+    assert code == 2
+    assert "scaling==1.0 of the recorded lock is not in any index" in said
+    code, found = project.versioning("rerun", summary, "--env", "current", **pip)
+    assert (code, found["verdict"]) == (0, "identical")
+
+
+def test_the_environment_at_hand_is_taken_where_it_is_the_recorded_one(tmp_path: Path) -> None:
+    found = as_recorded(installed(), machine(), cache=tmp_path)
+    assert found.python == current().python
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_python_that_is_not_here_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"Python 3\.99, which made .*--env current"):
+        as_recorded([], {**machine(), "python": "3.99.1"}, cache=tmp_path)
+
+
+def test_checkouts_and_this_library_are_not_asked_of_an_index() -> None:
+    lock = [
+        {"name": "numpy", "version": "2.1.0"},
+        {"name": "delays", "version": "0.1", "url": "file:///delays", "editable": True},
+        {"name": "prefect-versioning", "version": "0.1.0"},
+    ]
+    assert locked(lock) == ["numpy==2.1.0"]  # type: ignore[arg-type]
+
+
+def test_what_is_installed_is_read_once(tmp_path: Path) -> None:
+    index = tmp_path / "installed.json"
+    first = installed(index)
+    assert {"numpy", "pandas"} <= {found["name"] for found in first}
+    assert all("record" in found for found in first if found["name"] in {"numpy", "pandas"})
+    text = index.read_text()
+    index.write_text(text.replace('"numpy"', '"known-numpy"'))
+    assert "known-numpy" in {found["name"] for found in installed(index)}
+    index.write_text("damaged")
+    assert installed(index) == first
