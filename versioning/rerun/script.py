@@ -17,12 +17,12 @@ _HEAD = """#!/bin/sh
 set -e; cd "$(dirname "$0")"; here=$PWD; rm -f results.jsonl
 """
 _GROUP = """
-if [ ! -d venv-{n} ]; then
-  ${{PYTHON:-python3}} -m venv venv-{n}
-  PIP_CONSTRAINT=/dev/null venv-{n}/bin/pip install --quiet --no-deps -r {lock}
+if [ ! -d {venv} ]; then
+  ${{PYTHON:-python3}} -m venv {venv}
+  PIP_CONSTRAINT=/dev/null {venv}/bin/pip install --quiet --no-deps -r {lock}
 fi
 env -i PATH="$PATH" HOME="$HOME" {variables} \\
-  venv-{n}/bin/python -m versioning.replay {plan} results.jsonl
+  {venv}/bin/python -m versioning.replay {plan} results.jsonl
 """
 
 
@@ -48,11 +48,13 @@ def write_script(folder: Path, groups: Iterable[tuple[int, Path, Path, Mapping[s
     """
     own = own_variables(folder).items()
     fixed = [f'{name}="{value.replace(str(folder), "$here")}"' for name, value in own]
-    text = _HEAD
+    text, made = _HEAD, dict[str, str]()
     for number, lock, plan, variables in groups:
         given = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
         told = " ".join([*fixed, *given])
-        text += _GROUP.format(n=number, lock=lock.name, plan=plan.name, variables=told)
+        # Processes with one lock share an environment.
+        venv = made.setdefault(lock.read_text("utf-8"), f"venv-{number}")
+        text += _GROUP.format(venv=venv, lock=lock.name, plan=plan.name, variables=told)
     script = folder / "run.sh"
     script.write_text(f"{text}cat results.jsonl\n", "utf-8")
     script.chmod(0o755)
