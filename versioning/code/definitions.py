@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import ast
+import re
 from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from versioning.code.bytecode import code_form, code_refs
-from versioning.code.names import Ref, attribute_path, references
-from versioning.code.normal import Node, arguments_of, form, hints_of, normalise, own_form
+from versioning.code.names import attribute_path, references
+from versioning.code.normal import (
+    Node,
+    arguments_of,
+    form,
+    hints_of,
+    is_for_checkers,
+    normalise,
+    own_form,
+)
 from versioning.code.renames import Spelling
+from versioning.code.scopes import Ref
 from versioning.code.trees import all_nodes
 
 if TYPE_CHECKING:
@@ -20,6 +30,7 @@ if TYPE_CHECKING:
     from versioning.code.names import References
     from versioning.code.sources import Source
 
+_PATH = re.compile(r"[\w.]+")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -175,6 +186,32 @@ def imports_of(source: Source) -> dict[str, Ref]:
     }
 
 
+def unread_imports(tree: ast.Module) -> tuple[Ref, ...]:
+    """What the module imports by statements that run, and never mentions afterwards."""
+    read = {".".join(path) for part in all_nodes(tree) if (path := attribute_path(part))}
+    read |= {part.id for part in all_nodes(tree) if isinstance(part, ast.Name)}
+    texts = [part.value for part in all_nodes(tree) if isinstance(part, ast.Constant)]
+    read |= {word for text in texts if isinstance(text, str) for word in _PATH.findall(text)}
+    found: list[Ref] = []
+    names: list[tuple[str, str, tuple[str, ...]]]
+    for item in _module_statements(tree, is_running=True):
+        if isinstance(item, ast.Import):
+            names = [(alias.asname or alias.name, alias.name, ()) for alias in item.names]
+        elif isinstance(item, ast.ImportFrom):
+            module = "." * item.level + (item.module or "")
+            names = [(part.asname or part.name, module, (part.name,)) for part in item.names]
+        else:
+            continue
+        found += [
+            Ref(name, path, module) for name, module, path in names if not _mentions(read, name)
+        ]
+    return tuple(found)
+
+
+def _mentions(read: set[str], name: str) -> bool:
+    return name in read or any(path.startswith(f"{name}.") for path in read)
+
+
 def _definition_of_node(node: Node) -> Definition:
     known = _nodes.get(id(node))
     if known is None or known[0] is not node:
@@ -189,7 +226,7 @@ def _worked_out(node: Node) -> Definition:
     return Definition(
         own=Piece(own_form(node, spelling), *_seen(found)),
         decorators=tuple(_decorator(item) for item in getattr(node, "decorator_list", ())),
-        hints=tuple(references(hints_of(node)).refs),
+        hints=tuple(references((), hints=hints_of(node)).refs),
         defaults=dict(_defaults(node)),
         statements=tuple(_statements(node)) if isinstance(node, ast.ClassDef) else (),
         variables=tuple(spelling.names) if spelling else (),
@@ -203,7 +240,7 @@ def _inside(node: Node) -> Sequence[ast.AST]:
     return node.body if isinstance(node.body, list) else [node.body]
 
 
-def _hints(node: Node) -> list[ast.AST]:
+def _hints(node: Node) -> list[ast.expr]:
     """The annotations that stay; they are read outside the function."""
     if isinstance(node, ast.ClassDef):
         return []
@@ -259,14 +296,20 @@ def _seen(found: References) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
     return tuple(found.refs), tuple(dict.fromkeys(found.warnings))
 
 
-def _module_statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """The statements that run when a module is loaded, those in `if` and `try` included."""
-    for name in ("body", "orelse", "handlers", "finalbody"):
+def _module_statements(node: ast.AST, *, is_running: bool = False) -> Iterator[ast.stmt]:
+    """The statements that run when a module is loaded, those in `if` and `try` included.
+
+    Args:
+        node: The module.
+        is_running: Leave out what is there for type checkers only.
+    """
+    is_skipped = is_running and isinstance(node, ast.If) and is_for_checkers(node.test)
+    for name in ("orelse",) if is_skipped else ("body", "orelse", "handlers", "finalbody"):
         for item in getattr(node, name, ()):
             if isinstance(item, ast.stmt):
                 yield item
             if not isinstance(item, (*_FUNCTIONS, ast.ClassDef)):
-                yield from _module_statements(item)
+                yield from _module_statements(item, is_running=is_running)
 
 
 def _bound(item: ast.AST) -> Iterator[str]:

@@ -18,10 +18,17 @@ from versioning.code.definitions import (
     compiled_definition,
     function_definition,
     imports_of,
+    unread_imports,
 )
 from versioning.code.index import SETTLED_SECONDS
 from versioning.code.loaded import is_edited
-from versioning.code.outlines import Outline, read_binding, read_definition, read_imports
+from versioning.code.outlines import (
+    Outline,
+    read_binding,
+    read_definition,
+    read_imports,
+    read_refs,
+)
 from versioning.code.sources import Source, code_digest
 
 if TYPE_CHECKING:
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
 
     from versioning.code.definitions import Piece
     from versioning.code.index import Index
-    from versioning.code.names import Ref
+    from versioning.code.scopes import Ref
 
 
 class File:
@@ -102,6 +109,15 @@ class File:
             return imports_of(self.source) if self.source else {}
 
         return self.outline.answer("imports", work, None, read_imports)
+
+    @cached_property
+    def unread(self) -> tuple[Ref, ...]:
+        """What the module imports and does not read."""
+
+        def work(_: None) -> tuple[Ref, ...]:
+            return unread_imports(self.source.tree) if self.source else ()
+
+        return self.outline.answer("unread", work, None, read_refs)
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """The text and its outline, where it is a file and an outline can be written of it."""
