@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,12 +14,12 @@ from versioning.code.normal import (
     arguments_of,
     form,
     hints_of,
-    is_for_checkers,
     normalise,
     own_form,
 )
 from versioning.code.renames import Spelling
 from versioning.code.scopes import Ref
+from versioning.code.statements import module_statements
 from versioning.code.trees import all_nodes
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from versioning.code.names import References
     from versioning.code.sources import Source
 
-_PATH = re.compile(r"[\w.]+")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -143,9 +141,7 @@ def binding_of(source: Source, name: str, *, is_called: bool = False) -> Piece |
         is_called: Leave out definitions, whose decorators are keyed with them.
     """
     found = [
-        item
-        for item in _module_statements(source.tree)
-        if name in _bound(item) or _uses(item, name)
+        item for item in module_statements(source.tree) if name in _bound(item) or _uses(item, name)
     ]
     if is_called:
         found = [item for item in found if not isinstance(item, (*_FUNCTIONS, ast.ClassDef))]
@@ -173,43 +169,6 @@ def _root(node: ast.expr) -> str | None:
     while isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
-
-
-def imports_of(source: Source) -> dict[str, Ref]:
-    """What names stand for that the module imports from another one."""
-    return {
-        name: Ref(name, (alias.name,), "." * item.level + (item.module or ""))
-        for item in _module_statements(source.tree)
-        if isinstance(item, ast.ImportFrom)
-        for alias in item.names
-        for name in [alias.asname or alias.name]
-    }
-
-
-def unread_imports(tree: ast.Module) -> tuple[Ref, ...]:
-    """What the module imports by statements that run, and never mentions afterwards."""
-    read = {".".join(path) for part in all_nodes(tree) if (path := attribute_path(part))}
-    read |= {part.id for part in all_nodes(tree) if isinstance(part, ast.Name)}
-    texts = [part.value for part in all_nodes(tree) if isinstance(part, ast.Constant)]
-    read |= {word for text in texts if isinstance(text, str) for word in _PATH.findall(text)}
-    found: list[Ref] = []
-    names: list[tuple[str, str, tuple[str, ...]]]
-    for item in _module_statements(tree, is_running=True):
-        if isinstance(item, ast.Import):
-            names = [(alias.asname or alias.name, alias.name, ()) for alias in item.names]
-        elif isinstance(item, ast.ImportFrom):
-            module = "." * item.level + (item.module or "")
-            names = [(part.asname or part.name, module, (part.name,)) for part in item.names]
-        else:
-            continue
-        found += [
-            Ref(name, path, module) for name, module, path in names if not _mentions(read, name)
-        ]
-    return tuple(found)
-
-
-def _mentions(read: set[str], name: str) -> bool:
-    return name in read or any(path.startswith(f"{name}.") for path in read)
 
 
 def _definition_of_node(node: Node) -> Definition:
@@ -294,22 +253,6 @@ def _read(
 
 def _seen(found: References) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
     return tuple(found.refs), tuple(dict.fromkeys(found.warnings))
-
-
-def _module_statements(node: ast.AST, *, is_running: bool = False) -> Iterator[ast.stmt]:
-    """The statements that run when a module is loaded, those in `if` and `try` included.
-
-    Args:
-        node: The module.
-        is_running: Leave out what is there for type checkers only.
-    """
-    is_skipped = is_running and isinstance(node, ast.If) and is_for_checkers(node.test)
-    for name in ("orelse",) if is_skipped else ("body", "orelse", "handlers", "finalbody"):
-        for item in getattr(node, name, ()):
-            if isinstance(item, ast.stmt):
-                yield item
-            if not isinstance(item, (*_FUNCTIONS, ast.ClassDef)):
-                yield from _module_statements(item, is_running=is_running)
 
 
 def _bound(item: ast.AST) -> Iterator[str]:

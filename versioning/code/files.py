@@ -17,8 +17,6 @@ from versioning.code.definitions import (
     class_definition,
     compiled_definition,
     function_definition,
-    imports_of,
-    unread_imports,
 )
 from versioning.code.index import SETTLED_SECONDS
 from versioning.code.loaded import is_edited
@@ -30,6 +28,7 @@ from versioning.code.outlines import (
     read_refs,
 )
 from versioning.code.sources import Source, code_digest
+from versioning.code.statements import imports_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,7 +105,7 @@ class File:
         """What names stand for that the module imports from another one."""
 
         def work(_: None) -> dict[str, Ref]:
-            return imports_of(self.source) if self.source else {}
+            return imports_of(self.source.tree) if self.source else {}
 
         return self.outline.answer("imports", work, None, read_imports)
 
@@ -115,7 +114,7 @@ class File:
         """What the module imports and does not read."""
 
         def work(_: None) -> tuple[Ref, ...]:
-            return unread_imports(self.source.tree) if self.source else ()
+            return self.source.unread if self.source else ()
 
         return self.outline.answer("unread", work, None, read_refs)
 
