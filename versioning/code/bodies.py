@@ -10,9 +10,11 @@ from versioning.code.bytecode import code_form
 from versioning.code.loaded import is_edited
 from versioning.code.log import MISSING
 from versioning.code.lookup import Scope
-from versioning.code.names import Ref
 from versioning.code.objects import functions_in, is_ours
 from versioning.code.places import file_of_module, is_first_party, is_runner
+from versioning.code.scopes import Ref
+from versioning.code.unnamed import follow_loads
+from versioning.encoding.objects import state_of
 from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from versioning.code.definitions import Definition
     from versioning.code.walk import Walk
 
+# What every member of an enum has.
+_OF_ENUMS = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
 # All that two named tuples made by a call can differ in.
 _TUPLES = ("_fields", "_field_defaults")
 
@@ -31,6 +35,8 @@ def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]
     walk.log.function(function)
     definition = walk.files.definition(function.__code__, function.__globals__)
     scope = walk.lookup.function_scope(function, name)
+    if not scope.top.is_entered:
+        follow_loads(walk, scope.top)
     parts = walk.piece(definition.own, scope)
     walk.reads_frames |= definition.reads_frames
     if walk.keeps_names:
@@ -78,6 +84,7 @@ def _made_by_a_call(walk: Walk, cls: type, name: str, why: str) -> list[bytes]:
         written = frozenset(cls.__members__)
         return [part for item, part in _members(walk, cls, name, written) if item in written]
     walk.warn(f"{name}: {why}, so it is keyed by its attributes")
+    made = _calls_that_bind(walk, cls, name)
     written = frozenset(item for item, held in vars(cls).items() if functions_in(held))
     written |= {item for item in vars(cls) if not _is_magic(item)}
     codes = [
@@ -86,14 +93,26 @@ def _made_by_a_call(walk: Walk, cls: type, name: str, why: str) -> list[bytes]:
         for item in functions_in(held)
     ]
     generated = [code_form(code) for code in codes if code and code.co_filename.startswith("<")]
-    return [*generated, *(part for _, part in _members(walk, cls, name, written))]
+    return [*made, *generated, *(part for _, part in _members(walk, cls, name, written))]
+
+
+def _calls_that_bind(walk: Walk, cls: type, name: str) -> list[bytes]:
+    """What its module does to make a class by a call, such as a model of pydantic's."""
+    scope = _class_scope(walk, cls, name)
+    bound = sorted(item for item, held in scope.top.globals.items() if held is cls)
+    file = scope.top.file
+    pieces = [file.call(item) for item in bound] if file else []
+    return [part for piece in pieces if piece for part in walk.piece(piece, scope)]
 
 
 def module_parts(walk: Walk, module: ModuleType, name: str) -> list[bytes]:
     """Of a module that is used whole: all its names."""
     scope = walk.lookup.module_scope(module)
     bound = sorted(name for name in vars(module) if not _is_magic(name))
-    return [name.encode(), *(walk.follow(Ref(item), scope) for item in bound)]
+    parts = [name.encode(), *(walk.follow(Ref(item), scope) for item in bound)]
+    if is_ours(type(module)):
+        parts.append(walk.reach(type(module), name).encode())
+    return parts
 
 
 def file_of_class(cls: type) -> str | None:
@@ -182,8 +201,14 @@ def _members(
 def _attributes(cls: type) -> dict[str, Any]:
     """What a class holds; of an enum, the values of its members."""
     members: Mapping[str, Any] = cls.__members__ if isinstance(cls, EnumType) else {}
-    values = {name: getattr(member, "_value_", member) for name, member in members.items()}
-    return {**vars(cls), **values}
+    return {**vars(cls), **{name: _said_by(member) for name, member in members.items()}}
+
+
+def _said_by(member: Any) -> Any:
+    """The value of a member of an enum, and the attributes that it was given beside it."""
+    value = getattr(member, "_value_", member)
+    given = {name: held for name, held in state_of(member).items() if name not in _OF_ENUMS}
+    return (value, given) if given else value
 
 
 def _is_data(held: object) -> bool:

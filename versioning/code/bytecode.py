@@ -9,7 +9,7 @@ import dis
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from versioning.code.names import Ref
+from versioning.code.scopes import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from versioning.code.bytecode import code_form, code_refs
-from versioning.code.names import Ref, attribute_path, references
-from versioning.code.normal import Node, arguments_of, form, hints_of, normalise, own_form
+from versioning.code.names import attribute_path, references
+from versioning.code.normal import (
+    Node,
+    arguments_of,
+    form,
+    hints_of,
+    normalise,
+    own_form,
+)
 from versioning.code.renames import Spelling
+from versioning.code.scopes import Ref
+from versioning.code.statements import module_statements
 from versioning.code.trees import all_nodes
 
 if TYPE_CHECKING:
@@ -132,9 +141,7 @@ def binding_of(source: Source, name: str, *, is_called: bool = False) -> Piece |
         is_called: Leave out definitions, whose decorators are keyed with them.
     """
     found = [
-        item
-        for item in _module_statements(source.tree)
-        if name in _bound(item) or _uses(item, name)
+        item for item in module_statements(source.tree) if name in _bound(item) or _uses(item, name)
     ]
     if is_called:
         found = [item for item in found if not isinstance(item, (*_FUNCTIONS, ast.ClassDef))]
@@ -164,17 +171,6 @@ def _root(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def imports_of(source: Source) -> dict[str, Ref]:
-    """What names stand for that the module imports from another one."""
-    return {
-        name: Ref(name, (alias.name,), "." * item.level + (item.module or ""))
-        for item in _module_statements(source.tree)
-        if isinstance(item, ast.ImportFrom)
-        for alias in item.names
-        for name in [alias.asname or alias.name]
-    }
-
-
 def _definition_of_node(node: Node) -> Definition:
     known = _nodes.get(id(node))
     if known is None or known[0] is not node:
@@ -189,7 +185,7 @@ def _worked_out(node: Node) -> Definition:
     return Definition(
         own=Piece(own_form(node, spelling), *_seen(found)),
         decorators=tuple(_decorator(item) for item in getattr(node, "decorator_list", ())),
-        hints=tuple(references(hints_of(node)).refs),
+        hints=tuple(references((), hints=hints_of(node)).refs),
         defaults=dict(_defaults(node)),
         statements=tuple(_statements(node)) if isinstance(node, ast.ClassDef) else (),
         variables=tuple(spelling.names) if spelling else (),
@@ -203,7 +199,7 @@ def _inside(node: Node) -> Sequence[ast.AST]:
     return node.body if isinstance(node.body, list) else [node.body]
 
 
-def _hints(node: Node) -> list[ast.AST]:
+def _hints(node: Node) -> list[ast.expr]:
     """The annotations that stay; they are read outside the function."""
     if isinstance(node, ast.ClassDef):
         return []
@@ -257,16 +253,6 @@ def _read(
 
 def _seen(found: References) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
     return tuple(found.refs), tuple(dict.fromkeys(found.warnings))
-
-
-def _module_statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """The statements that run when a module is loaded, those in `if` and `try` included."""
-    for name in ("body", "orelse", "handlers", "finalbody"):
-        for item in getattr(node, name, ()):
-            if isinstance(item, ast.stmt):
-                yield item
-            if not isinstance(item, (*_FUNCTIONS, ast.ClassDef)):
-                yield from _module_statements(item)
 
 
 def _bound(item: ast.AST) -> Iterator[str]:

@@ -18,7 +18,7 @@ from versioning.code.log import NAMES
 from versioning.code.objects import BUILTINS, is_offered, is_ours, qualified_name
 from versioning.code.places import file_of_module
 from versioning.encoding import register_encoder
-from versioning.encoding.objects import state_of
+from versioning.encoding.objects import has_hidden_room, state_of
 from versioning.encoding.registry import encodes_rest, registered, tells_classes
 from versioning.keys import root_key
 
@@ -130,7 +130,7 @@ def _instance(value: object, to: Encoder) -> None:
 
 def _holds_attributes_only(cls: type) -> bool:
     """Whether `cls` was written in Python, by the project or for the standard library."""
-    if not cls.__flags__ & _HEAP_TYPE or registered(cls):
+    if not cls.__flags__ & _HEAP_TYPE or registered(cls) or has_hidden_room(cls):
         return False
     file = file_of_module(sys.modules.get(cls.__module__)) or ""
     is_standard = cls.__module__.partition(".")[0] in sys.stdlib_module_names

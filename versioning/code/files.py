@@ -17,12 +17,18 @@ from versioning.code.definitions import (
     class_definition,
     compiled_definition,
     function_definition,
-    imports_of,
 )
 from versioning.code.index import SETTLED_SECONDS
 from versioning.code.loaded import is_edited
-from versioning.code.outlines import Outline, read_binding, read_definition, read_imports
+from versioning.code.outlines import (
+    Outline,
+    read_binding,
+    read_definition,
+    read_imports,
+    read_refs,
+)
 from versioning.code.sources import Source, code_digest
+from versioning.code.statements import imports_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
 
     from versioning.code.definitions import Piece
     from versioning.code.index import Index
-    from versioning.code.names import Ref
+    from versioning.code.scopes import Ref
 
 
 class File:
@@ -99,9 +105,18 @@ class File:
         """What names stand for that the module imports from another one."""
 
         def work(_: None) -> dict[str, Ref]:
-            return imports_of(self.source) if self.source else {}
+            return imports_of(self.source.tree) if self.source else {}
 
         return self.outline.answer("imports", work, None, read_imports)
+
+    @cached_property
+    def unread(self) -> tuple[Ref, ...]:
+        """What the module imports and does not read."""
+
+        def work(_: None) -> tuple[Ref, ...]:
+            return self.source.unread if self.source else ()
+
+        return self.outline.answer("unread", work, None, read_refs)
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """The text and its outline, where it is a file and an outline can be written of it."""

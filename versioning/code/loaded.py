@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from versioning.digest import Digest, digest_bytes
 class _Seen(NamedTuple):
     stamp: tuple[int, int, int]
     digest: Digest
+    moment: float
 
 
 _specs: dict[str, object] = {}
@@ -59,12 +61,18 @@ def is_edited(path: str) -> bool:
     return now is None or now.digest != seen.digest
 
 
+def noted_at(path: str) -> float | None:
+    """When a module was first seen to be loaded from a file, in seconds since 1970."""
+    seen = _files.get(path)
+    return seen.moment if seen else None
+
+
 def _look(path: str, known: _Seen | None = None) -> _Seen | None:
     try:
         found = os.stat(path)  # noqa: PTH116 - for each module of the project
         stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_size)
         if known is not None and known.stamp == stamp:
             return known
-        return _Seen(stamp, digest_bytes(Path(path).read_bytes()))
+        return _Seen(stamp, digest_bytes(Path(path).read_bytes()), time.time())
     except OSError:
         return None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import CellType
 
     from versioning.code.files import File, Files
-    from versioning.code.names import Ref
+    from versioning.code.scopes import Ref
 
 _PLAIN: Any = object.__getattribute__
 # What is called the same wherever it is imported.
@@ -50,6 +50,7 @@ class Namespace:
         path: The file it was loaded from, or None.
         files: What reads that file.
         wires: What references stand for that were followed already.
+        is_entered: Whether the modules that it loads for what they do were followed.
     """
 
     globals: dict[str, Any]
@@ -57,6 +58,7 @@ class Namespace:
     path: str | None
     files: Files
     wires: dict[Ref, bytes] = field(default_factory=dict)
+    is_entered: bool = False
 
     @property
     def file(self) -> File | None:
@@ -170,7 +172,9 @@ class Lookup:
 
     def _step(self, found: Found, name: str) -> Found | None:
         if isinstance(found.value, ModuleType):
-            return self._member(found.value, name, found.scope)
+            # A module whose class is the project's may answer in any way.
+            is_plain = type(found.value) is ModuleType or not is_ours(type(found.value))
+            return self._member(found.value, name, found.scope) if is_plain else None
         if isinstance(found.value, type):
             return self._class_data(found.value, name, found)
         return self._state(found.value, name, found)
@@ -238,7 +242,7 @@ class Lookup:
         while True:
             file = found.scope.top.file if found.value is not MISSING else None
             ref = file.imports.get(found.name) if file else None
-            module = ref and ref.module and sys.modules.get(_absolute(ref.module, found.scope))
+            module = ref and ref.module and sys.modules.get(absolute(ref.module, found.scope.top))
             if not module or not ref or vars(module).get(ref.path[0], MISSING) is not found.value:
                 return found
             if not is_first_party(module.__name__, file_of_module(module)):
@@ -250,7 +254,7 @@ class Lookup:
             seen.add(found.label)
 
     def _imported(self, module: str, scope: Scope) -> Found:
-        name = _absolute(module, scope)
+        name = absolute(module, scope.top)
         loaded = self.log.read(sys.modules, name)
         if loaded is MISSING:
             spec = self._spec(name)
@@ -283,10 +287,11 @@ class Lookup:
         return loaded
 
 
-def _absolute(module: str, scope: Scope) -> str:
+def absolute(module: str, top: Namespace) -> str:
+    """The full name of a module that a module at `top` imports by `module`."""
     if not module.startswith("."):
         return module
-    package = scope.top.globals.get("__package__") or scope.top.module.rpartition(".")[0]
+    package = top.globals.get("__package__") or top.module.rpartition(".")[0]
     try:
         return importlib.util.resolve_name(module, package)
     except ImportError:

@@ -8,55 +8,26 @@ seen from the functions in them, a walrus binds outside its comprehension.
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from versioning.code.normal import arguments_of
+from versioning.code.scopes import Comprehension, LocalScope, Ref, imported, scope_of, stored
 from versioning.code.trees import all_nodes, children
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_BINDING = (ast.Global, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.pattern)
 _BLIND_CALLS = frozenset(
     {"eval", "exec", "globals", "__import__", "import_module"}
     | {"__subclasses__", "get_annotations", "get_type_hints", "getsource", "getsourcelines"}
-    | {"getdoc"}
+    | {"getdoc", "run_module", "run_path"}
 )
 # What the normal form leaves out; of a name of the module it is followed.
 _LEFT_OUT = frozenset({"__annotations__", "__doc__"})
-_Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-
-
-class Ref(NamedTuple):
-    """One thing read from outside.
-
-    Attributes:
-        root: The name it begins with; for an import inside the body, the local name.
-        path: The attributes followed from there.
-        module: Module imported in the body (`..pkg.mod` when relative); None for a global.
-    """
-
-    root: str
-    path: tuple[str, ...] = ()
-    module: str | None = None
-
-    def __str__(self) -> str:
-        return ".".join((self.module or self.root, *self.path))
-
-
-@dataclass(slots=True, eq=False)
-class _Scope:
-    bound: set[str] = field(default_factory=set)
-    outside: set[str] = field(default_factory=set)
-    imports: dict[str, list[Ref]] = field(default_factory=dict)
-    is_class: bool = False
-
 
 # A variable of a function: the scope that binds it, and its name.
-Variable: TypeAlias = tuple[_Scope, str]
+Variable: TypeAlias = tuple[LocalScope, str]
 
 
 @dataclass(slots=True)
@@ -75,7 +46,7 @@ class References:
 
 
 def references(
-    nodes: Iterable[ast.AST], *, scope: ast.AST | None = None, hints: Iterable[ast.AST] = ()
+    nodes: Iterable[ast.AST], *, scope: ast.AST | None = None, hints: Iterable[ast.expr] = ()
 ) -> References:
     """What `nodes` read.
 
@@ -85,9 +56,9 @@ def references(
         hints: Annotations of `scope`, which are read outside of it.
     """
     collector = _Collector()
-    for node in hints:
-        collector.visit(node)
-    collector.scopes = [] if scope is None else [_scope_of(scope)]
+    for hint in hints:
+        collector.annotation(hint)
+    collector.scopes = [] if scope is None else [scope_of(scope)]
     for node in nodes:
         collector.visit(node)
     # A module that the body loads and does not name is loaded for all that it does.
@@ -107,9 +78,9 @@ def attribute_path(node: ast.AST) -> tuple[str, ...] | None:
 
 class _Collector(ast.NodeVisitor):
     def __init__(self) -> None:
-        self.scopes: list[_Scope] = []
-        self.loads: dict[tuple[_Scope, Ref], None] = {}
-        self.read: set[tuple[_Scope, Ref]] = set()
+        self.scopes: list[LocalScope] = []
+        self.loads: dict[tuple[LocalScope, Ref], None] = {}
+        self.read: set[tuple[LocalScope, Ref]] = set()
         self.found = References()
 
     def generic_visit(self, node: ast.AST) -> None:
@@ -188,15 +159,15 @@ class _Collector(ast.NodeVisitor):
         if scope is None:
             self.found.refs[Ref(name, path)] = None
             return
-        for imported in scope.imports.get(name, ()):
-            self.found.refs[_extended(imported, path)] = None
-            below = _below(imported)
+        for ref in scope.imports.get(name, ()):
+            self.found.refs[_extended(ref, path)] = None
+            below = _below(ref)
             if path[: len(below)] == below:
-                self.read.add((scope, _extended(imported, below)))
+                self.read.add((scope, _extended(ref, below)))
         if scope.is_class:
             self.found.refs[Ref(name, path)] = None
 
-    def _lookup(self, name: str) -> _Scope | None:
+    def _lookup(self, name: str) -> LocalScope | None:
         """The scope that binds `name`, or None when it is a name of the module."""
         for depth, scope in enumerate(reversed(self.scopes)):
             if name in scope.outside:
@@ -205,35 +176,55 @@ class _Collector(ast.NodeVisitor):
                 return scope
         return None
 
+    def annotation(self, node: ast.expr) -> None:
+        """Visit an annotation, and what is quoted in it."""
+        self.visit(node)
+        for part in all_nodes(node):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+                    self.visit(ast.parse(part.value.strip(), mode="eval").body)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self.visit(node.target)
+        self.annotation(node.annotation)
+        if node.value is not None:
+            self.visit(node.value)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        if node.annotation is not None:
+            self.annotation(node.annotation)
+
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        for part in (*node.decorator_list, node.args, *filter(None, [node.returns])):
+        for part in (*node.decorator_list, node.args):
             self.visit(part)
-        self._inside(_scope_of(node), node.body)
+        if node.returns is not None:
+            self.annotation(node.returns)
+        self._inside(scope_of(node), node.body)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self.visit(node.args)
-        self._inside(_scope_of(node), [node.body])
+        self._inside(scope_of(node), [node.body])
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for part in (*node.decorator_list, *node.bases, *node.keywords):
             self.visit(part)
-        self._inside(_scope_of(node), node.body)
+        self._inside(scope_of(node), node.body)
 
-    def _comprehension(self, node: _Comprehension) -> None:
+    def _comprehension(self, node: Comprehension) -> None:
         self.visit(node.generators[0].iter)
-        targets = {name for part in node.generators for name in _stored(part.target)}
+        targets = {name for part in node.generators for name in stored(part.target)}
         inner: list[ast.AST] = children(node)
         for part in node.generators:
             inner.remove(part)
             inner.extend([part.target, *part.ifs])
         inner.extend(part.iter for part in node.generators[1:])
-        self._inside(_Scope(targets), inner)
+        self._inside(LocalScope(targets), inner)
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension  # noqa: N815
 
-    def _inside(self, scope: _Scope, nodes: Iterable[ast.AST]) -> None:
+    def _inside(self, scope: LocalScope, nodes: Iterable[ast.AST]) -> None:
         self.scopes.append(scope)
         for node in nodes:
             self.visit(node)
@@ -243,7 +234,7 @@ class _Collector(ast.NodeVisitor):
         if not self.scopes:
             return
         scope = self.scopes[-1]
-        for name, ref in _imported(node):
+        for name, ref in imported(node):
             if name in scope.outside:
                 self.found.refs[ref] = None
             else:
@@ -266,77 +257,3 @@ def _constant_getattr(node: ast.Call) -> ast.Attribute | None:
         case [owner, ast.Constant(value=str(name)), *_]:
             return ast.Attribute(owner, name, ast.Load())
     return None
-
-
-def _stored(node: ast.AST) -> Iterator[str]:
-    names = (item for item in all_nodes(node) if isinstance(item, ast.Name))
-    return (item.id for item in names if isinstance(item.ctx, ast.Store))
-
-
-def _scope_of(node: ast.AST) -> _Scope:
-    scope = _Scope(is_class=isinstance(node, ast.ClassDef))
-    if isinstance(node, _FUNCTIONS):
-        scope.bound.update(item.arg for item in arguments_of(node.args))
-    body = getattr(node, "body", [])
-    for statement in body if isinstance(body, list) else [body]:
-        _bind(statement, scope)
-    scope.bound -= scope.outside
-    return scope
-
-
-def _bind(node: ast.AST, scope: _Scope) -> None:
-    """Add to `scope` what `node` binds in it, nested functions and classes left out."""
-    if isinstance(node, ast.Name):
-        if not isinstance(node.ctx, ast.Load):
-            scope.bound.add(node.id)
-        return
-    if isinstance(node, _BINDING):
-        _bind_names(node, scope)
-    _bind_below(node, scope)
-
-
-def _bind_names(node: ast.AST, scope: _Scope) -> None:
-    match node:
-        case ast.Global(names=names):
-            scope.outside.update(names)
-        case ast.Import() | ast.ImportFrom():
-            for name, ref in _imported(node):
-                scope.bound.add(name)
-                scope.imports.setdefault(name, []).append(ref)
-        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-            scope.bound.add(name)
-        case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-            scope.bound.add(name)
-
-
-def _bind_below(node: ast.AST, scope: _Scope) -> None:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        scope.bound.add(node.name)
-    elif isinstance(node, _COMPREHENSIONS):
-        scope.bound.update(_walruses(node))
-    elif not isinstance(node, ast.Lambda):
-        for child in children(node):
-            _bind(child, scope)
-
-
-def _walruses(node: ast.AST) -> Iterator[str]:
-    """What a comprehension binds around itself; a lambda in it keeps its own."""
-    if isinstance(node, ast.NamedExpr):
-        yield from _stored(node.target)
-    for child in children(node):
-        if not isinstance(child, ast.Lambda):
-            yield from _walruses(child)
-
-
-def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Ref]]:
-    """The names an import binds, with what each stands for."""
-    for alias in node.names:
-        name = alias.asname or alias.name
-        if isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            yield name, Ref(name, (alias.name,), module)
-        elif alias.asname:
-            yield name, Ref(name, (), alias.name)
-        else:
-            # `import a.b` binds `a`; that `a.b` is loaded too is seen when the path is followed.
-            yield name.partition(".")[0], Ref(name, (), name.partition(".")[0])

@@ -123,7 +123,7 @@ def _block(statements: list[ast.stmt], *, keeps: bool) -> None:
     """Bring statements into normal form; `keeps` says whether annotations of variables stay."""
     kept: list[ast.stmt] = []
     for statement in statements:
-        if isinstance(statement, ast.If) and _is_for_checkers(statement.test):
+        if isinstance(statement, ast.If) and is_for_checkers(statement.test):
             _block(statement.orelse, keeps=keeps)
             kept.extend(statement.orelse)
         elif not _is_idle(statement):
@@ -168,7 +168,7 @@ def _strip_hints(node: FunctionNode) -> None:
         node.returns = None
 
 
-def _is_for_checkers(test: ast.expr) -> bool:
+def is_for_checkers(test: ast.expr) -> bool:
     """Whether `test` is `TYPE_CHECKING` of `typing`, and nothing else of that name."""
     match test:
         case ast.Name("TYPE_CHECKING"):

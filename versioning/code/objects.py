@@ -161,6 +161,9 @@ def _objects_in(value: Any) -> list[Any]:
 
 def is_typing(value: object) -> bool:
     """Whether `value` is an annotation (`list[int]`, `int | None`, a type variable)."""
+    if isinstance(value, type):
+        # The metaclass of protocols and of typed dictionaries is one of `typing`.
+        return False
     kinds = (types.GenericAlias, types.UnionType)
     return isinstance(value, kinds) or type(value).__module__ in {"typing", "typing_extensions"}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from versioning.code.definitions import Decorator, Definition, Piece, Statement
-from versioning.code.names import Ref
+from versioning.code.scopes import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,6 +146,11 @@ def read_binding(plain: Any, refs: list[Ref]) -> Piece | None:
 def read_imports(plain: Any, refs: list[Ref]) -> dict[str, Ref]:
     """What a module imports, from plain data."""
     return {name: refs[number] for name, number in plain.items()}
+
+
+def read_refs(plain: Any, refs: list[Ref]) -> tuple[Ref, ...]:
+    """References from plain data."""
+    return tuple([refs[number] for number in plain])
 
 
 def _piece(plain: Any, refs: list[Ref]) -> Piece:

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import TYPE_CHECKING
 
+from versioning.code.statements import unread_imports
 from versioning.digest import digest_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from versioning.code.normal import Node
+    from versioning.code.scopes import Ref
     from versioning.digest import Digest
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -32,11 +34,13 @@ class Source:
         tree: The module's tree. What is taken from it is normalised in place by its taker.
         codes: Compiled code by qualified name.
         nodes: Definitions by qualified name.
+        unread: What the module imports and does not read, annotations included.
         lambdas: Lambdas by line, gathered when first asked for.
     """
 
     tree: ast.Module
     codes: dict[str, list[CodeType]]
+    unread: tuple[Ref, ...]
     nodes: dict[str, list[Node]] = field(default_factory=dict)
     lambdas: dict[int, list[ast.Lambda]] | None = None
 
@@ -49,7 +53,7 @@ class Source:
         codes: dict[str, list[CodeType]] = {}
         for code in _nested(compiled):
             codes.setdefault(code.co_qualname, []).append(code)
-        source = cls(tree, codes)
+        source = cls(tree, codes, unread_imports(tree))
         for name, node in _defined(source.tree, ""):
             source.nodes.setdefault(name, []).append(node)
         return source

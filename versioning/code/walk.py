@@ -13,10 +13,10 @@ from collections import deque
 from io import IOBase
 from pathlib import Path
 from types import FunctionType, GeneratorType, ModuleType
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType
 
-from versioning.code import bodies, wrappers
+from versioning.code import bodies, hints, wrappers
 from versioning.code.log import MISSING, Log, Seen, digest_with
 from versioning.code.lookup import Found, Lookup
 from versioning.code.objects import (
@@ -42,6 +42,7 @@ from versioning.code.places import (
     written_in,
 )
 from versioning.code.renames import reads_frames
+from versioning.code.unnamed import accessors, files_read
 from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, preview
 from versioning.errors import UnkeyableError
@@ -53,8 +54,8 @@ if TYPE_CHECKING:
     from versioning.code.definitions import Piece
     from versioning.code.files import Files
     from versioning.code.lookup import Scope
-    from versioning.code.names import Ref
     from versioning.code.objects import Contents
+    from versioning.code.scopes import Ref
 
     _Parts = Callable[["Walk", Any, str], list[bytes]]
 
@@ -91,6 +92,7 @@ class Walk:
         self.reads_frames = False
         self.lookup = Lookup(files, self.log, uses=self.uses, warn=self.warn)
         self._queue: deque[tuple[_Parts, Any, str]] = deque()
+        self._accessors = accessors()
         self._homes: dict[tuple[int, str], str | None] = {}
         self._foreign: set[int] = set()
         self._taken: dict[str, int] = {}
@@ -133,7 +135,7 @@ class Walk:
         # Nearly all there is, so asked first.
         kind = type(value)
         if kind in ATOMS:
-            return self._value(value, label, found)
+            return self.value(value, label, found)
         follow = _EXACTLY.get(kind)
         if follow is not None:
             return follow(self, value, label)
@@ -142,9 +144,9 @@ class Walk:
             if isinstance(value, kinds) and not is_typing(value):
                 return follow(self, value, label)
         if is_typing(value):
-            return self._annotation(value, label)
+            return hints.followed(self, value, label, found)
         inner = None if is_ours(type(value)) else inner_function(value)
-        return self._value(value, label, found) if inner is None else self.reach(inner, label)
+        return self.value(value, label, found) if inner is None else self.reach(inner, label)
 
     def follow(self, ref: Ref, scope: Scope) -> bytes:
         """Follow what `ref` stands for in `scope`; the two, as the referring digest has them."""
@@ -166,6 +168,10 @@ class Walk:
         """Follow all that a piece of source reads."""
         for text in piece.warnings:
             self.warn(f"{scope.owner}: {text}")
+        for accessor in self._accessors:
+            if accessor.mention in piece.form:
+                self.log.read(vars(accessor.owner), accessor.name)
+                self.reach(accessor.held, accessor.name)
         known = {} if scope.cells else scope.top.wires
         return [piece.form, *[known.get(ref) or self.follow(ref, scope) for ref in piece.refs]]
 
@@ -269,23 +275,14 @@ class Walk:
         self.reads_frames = self.reads_frames or reads_frames(name)
         return name
 
-    def _annotation(self, value: Any, label: str) -> str:
-        origin = get_origin(value)
-        if origin is None:
-            return str(value)
-        inside = [
-            self.reach(item, label) if isinstance(item, type) or is_typing(item) else repr(item)
-            for item in get_args(value)
-        ]
-        return f"{self.reach(origin, label)}[{', '.join(inside)}]"
-
     def _extension(self, module: str, file: str) -> None:
         """A first-party module without Python source: its bytes."""
         name = f"code/{module}"
         if name not in self.leaves:
             self.leaves[name] = Leaf(name, file_digest(Path(file)))
 
-    def _value(self, value: Any, label: str, found: Found | None) -> str:
+    def value(self, value: Any, label: str, found: Found | None) -> str:
+        """Key `value` itself, or the source that makes it; see `reach`."""
         if self._labelled.setdefault(label, value) is not value:
             self._taken.setdefault(label, 1)
             label = self.unique(label)
@@ -308,6 +305,8 @@ class Walk:
             # It may be made of what it was before.
             self.add(label, [piece.form])
             self.add(label, self.piece(piece, found.scope))
+            for name, look in files_read(piece.form, found.scope.top):
+                self.add_value(name, look)
         return label
 
     def _enqueue(self, value: Any, label: str, parts: _Parts) -> str:

@@ -76,12 +76,11 @@ def _has_only_attributes(cls: type) -> bool:
     """Whether instances hold nothing but attributes: no base is a container or written in C."""
     bases = [base for base in cls.__mro__ if base is not object]
     return not any(
-        base.__module__ == "builtins" or registered(base) or _has_hidden_room(base)
-        for base in bases
+        base.__module__ == "builtins" or registered(base) or has_hidden_room(base) for base in bases
     )
 
 
-def _has_hidden_room(cls: type) -> bool:
+def has_hidden_room(cls: type) -> bool:
     """Whether instances have room beyond that for attributes, which only C code can fill."""
     slots = cls.__dict__.get("__slots__", ())
     names = {slots} if isinstance(slots, str) else {*slots}
@@ -167,7 +166,7 @@ def _subclass(value: object, to: Encoder) -> None:
 
 def _refuse_state(value: object, to: Encoder) -> None:
     own = takewhile(lambda base: base not in _PLAIN, type(value).__mro__)
-    extra = sorted(state_of(value)) or [base.__name__ for base in own if _has_hidden_room(base)]
+    extra = sorted(state_of(value)) or [base.__name__ for base in own if has_hidden_room(base)]
     if extra:
         raise to.refusal(
             value,
