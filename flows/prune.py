@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 from prefect import flow
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.events import emit_event
 from prefect.flow_runs import pause_flow_run
 
-from flows.report import show_table
+from flows.report import show_picture, show_table
 from versioning import open_repository
+from versioning.pictures import cost_picture
 from versioning.retention import Policy
+from versioning.turns import turn
 from versioning.units import duration, size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from uuid import UUID
+
+    from versioning import Repository
+    from versioning.costs import Costs
     from versioning.plans import Plan
 
 APPROVAL_SECONDS = 24 * 3600
-# Part of the budget from which people are told, while there is time to do something.
+# A run that began beside another one waits for it.
+TURN_SECONDS = 3600
+# Part of a budget from which people are told, while there is time to do something.
 NEAR = 0.9
 COLUMNS = ["step", "version", "size", "to make again", "why it goes"]
 log = logging.getLogger(__name__)
@@ -33,31 +44,43 @@ def prune(
     apply: bool = False,
     approve: bool = False,
     approval_seconds: int = APPROVAL_SECONDS,
+    turn_seconds: int = TURN_SECONDS,
 ) -> str:
     """Plan what a policy of retention would expire, and carry it out when asked to.
 
     What goes keeps its bytes for the trash period of the policy; `versioning undo PLAN` brings it
-    back. Serve it with `limit=1`: two at once do no harm, and double the work.
+    back. Of several runs that were started at once, one carries out its plan at a time.
 
     Args:
         policy: TOML file; a careful default when None.
         apply: Carry the plan out.
         approve: Pause until somebody resumes the run in Prefect's UI; nothing goes otherwise.
         approval_seconds: How long to wait for that before the run fails.
+        turn_seconds: How long to wait for another run that carries out its plan, before this fails.
 
     Returns:
         The id of the plan.
     """
     repository = open_repository()
-    plan = repository.plan_prune(Policy.read(Path(policy)) if policy else None)
-    _show(plan)
-    _tell_of_budget(plan, repository.url)
-    if not apply:
-        return plan.id
-    # Even where nothing goes now, what went before may have bytes to give up.
-    if approve and plan.expire:
-        log.info("plan %s waits for approval: resume this run to carry it out", plan.id)
-        pause_flow_run(timeout=approval_seconds)
+    chosen = Policy.read(Path(policy)) if policy else Policy.default()
+    with _progress() as tell:
+        plan = repository.plan_prune(chosen)
+        tell(30, f"plan {plan.id} is made")
+        _show(plan)
+        _show_costs(repository.costs(policy=chosen), repository.url)
+        if not apply:
+            return plan.id
+        # Even where nothing goes now, what went before may have bytes to give up.
+        if approve and plan.expire:
+            tell(50, f"plan {plan.id} waits for approval: resume this run to carry it out")
+            pause_flow_run(timeout=approval_seconds)
+        tell(60, f"plan {plan.id} is carried out, when no other run is at it")
+        with turn(repository, "prune", wait_seconds=turn_seconds):
+            _carry_out(repository, plan)
+    return plan.id
+
+
+def _carry_out(repository: Repository, plan: Plan) -> None:
     applied = repository.prune(plan)
     log.info(
         "%d versions are in the trash, %d were spared; %s were freed of earlier plans",
@@ -70,7 +93,19 @@ def prune(
         resource={"prefect.resource.id": f"versioning.plan.{plan.id}"},
         payload={"expired": len(applied.expired), "freed_bytes": applied.swept.freed_bytes},
     )
-    return plan.id
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[float, str], None]]:
+    """A bar on the run's page that ends full, or where the run failed."""
+    bar = cast("UUID", create_progress_artifact(0, key="prune-progress", description="plans"))
+
+    def tell(percent: float, what: str) -> None:
+        log.info("%s", what)
+        update_progress_artifact(bar, percent, description=what)
+
+    yield tell
+    tell(100, "done")
 
 
 def _show(plan: Plan) -> None:
@@ -93,13 +128,27 @@ def _show(plan: Plan) -> None:
     show_table("prune plan", pd.DataFrame(rows, columns=COLUMNS), about=about)
 
 
-def _tell_of_budget(plan: Plan, url: str) -> None:
-    """An event when what is held comes near the budget, for an automation to act on."""
-    held, budget = plan.held_bytes, plan.policy.max_bytes
-    if budget is not None and held >= NEAR * budget:
-        log.warning("%s of the budget of %s is held in %s", size(held), size(budget), url)
+def _show_costs(costs: Costs, url: str) -> None:
+    """What is held, over time; and an event when it comes near a budget, for an automation."""
+    about = (
+        f"{size(costs.total.held_bytes)} are held, {size(costs.total.growth_per_day)} more a day"
+    )
+    dates = [
+        f"{each.budget} is reached on {each.at:%Y-%m-%d}" for each in costs.forecasts if each.at
+    ]
+    show_picture("prune costs", cost_picture(costs), about="; ".join([about, *dates]))
+    for forecast in costs.forecasts:
+        if forecast.held < NEAR * forecast.most:
+            continue
+        held, most = round(forecast.held, 2), forecast.most
+        log.warning("%s of %s = %s is held in %s", held, forecast.budget, most, url)
         emit_event(
             event="versioning.budget",
             resource={"prefect.resource.id": f"versioning.repository.{url}"},
-            payload={"held_bytes": held, "max_bytes": budget},
+            payload={
+                "budget": forecast.budget,
+                "held": forecast.held,
+                "most": forecast.most,
+                "reached": forecast.at and forecast.at.isoformat(),
+            },
         )

@@ -20,7 +20,7 @@ import orjson
 from versioning import layout
 from versioning.derived import DerivedFile
 from versioning.digest import digest_bytes
-from versioning.envelope import UNREADABLE
+from versioning.envelope import FORMAT_VERSION, UNREADABLE
 from versioning.errors import FormatError, NotFoundError, VersioningError
 from versioning.records import VersionRecord, captured
 
@@ -125,6 +125,7 @@ class Catalog:
         folder = repository.settings.cache / repository.id
         path = folder / f"catalog-{place}.sqlite"
         self._file = DerivedFile(path, _TABLES, layout=LAYOUT, fill=self.refresh)
+        self._newer: set[str] = set()
 
     def refresh(self) -> None:
         """Make the catalog say what the records in the repository say now."""
@@ -132,6 +133,7 @@ class Catalog:
         known = {row[0] for row in self._ask("SELECT id FROM versions")}
         revoked = {row[0] for row in self._ask("SELECT id FROM revoked")}
         ids = set(self._repository.ids())
+        self._newer.clear()
         self._forget(known - ids)
         missing = sorted(ids - known - revoked)
         with ThreadPoolExecutor(READERS) as readers:
@@ -229,6 +231,20 @@ class Catalog:
             found.setdefault(version_id, []).append(above)
         return found
 
+    def check_format(self) -> None:
+        """Make sure that every version could be read, as of the last refresh.
+
+        Raises:
+            FormatError: If a newer release wrote some; what they were made from is not known.
+        """
+        if self._newer:
+            raise FormatError(
+                f"{len(self._newer)} versions in {self._repository.url} are of a newer format, "
+                f"as {min(self._newer)}: what they need is not known, so nothing is done; upgrade "
+                "prefect-versioning",
+                ids=sorted(self._newer),
+            )
+
     def captured(self) -> list[tuple[str, str]]:
         """Each version with one that holds what its rerun needs, as of the last refresh."""
         return self._ask("SELECT id, input FROM captured")
@@ -263,6 +279,8 @@ class Catalog:
             return None
         except UNREADABLE as error:
             logger.warning("the catalog leaves out %s: %s", version_id, error)
+            if isinstance(version := error.facts.get("format"), int) and version > FORMAT_VERSION:
+                self._newer.add(version_id)
             return error
 
     def _add(self, found: Iterable[tuple[str, _Read]]) -> None:

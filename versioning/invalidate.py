@@ -248,6 +248,7 @@ def _fill(
     """Find out what is concerned now."""
     reasons = descent(repository, catalog, roots, down=made.down)
     rows = {row.id: row for row in catalog.versions(captured=True)}
+    catalog.check_format()
     erased = set(states(repository, ERASED))
     if made.erase:
         alone = _captured_alone(catalog, rows, {*reasons, *erased})

@@ -120,6 +120,7 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
         IntegrityError: The same.
     """
     rows = catalog.versions(captured=True)
+    catalog.check_format()
     blobs = catalog.blobs(row.id for row in rows)
     over = {
         version_id

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from versioning import layout
 from versioning.envelope import UNREADABLE, dump, parse
-from versioning.errors import IntegrityError, NotFoundError
+from versioning.errors import IntegrityError, NotFoundError, ReadOnlyError
 from versioning.expiry import ERASED, TRASHED, Cause, Expiry
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Swept:
         freed_bytes: Their length together.
         revoked: Versions whose writers were taken for dead.
         busy: Writers that were waited for in vain; nothing was deleted on their account.
+        left: Blobs that the store refused to delete, with what it said.
     """
 
     erased: list[str] = field(default_factory=list)
@@ -63,6 +64,7 @@ class Swept:
     freed_bytes: int = 0
     revoked: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
 
 
 def sweep(
@@ -215,7 +217,11 @@ class _Sweep:
             return datetime.min.replace(tzinfo=UTC)
 
     def _delete(self, name: str, size_bytes: int) -> None:
-        self._store.delete(layout.blob(name))
+        try:
+            self._store.delete(layout.blob(name))
+        except ReadOnlyError as error:
+            self.swept.left[name] = str(error)
+            return
         self._store.delete(layout.mark(name))
         self.swept.deleted.append(name)
         self.swept.freed_bytes += size_bytes

@@ -17,11 +17,14 @@ from flows.prune import prune
 from tests.repositories import LARGE
 from tests.steps import commit
 from versioning import Repository, Version, open_repository
+from versioning.errors import ConflictError
 from versioning.expiry import Cause, Expiry
 from versioning.retention import Policy
+from versioning.turns import turn
 
 pytestmark = pytest.mark.slow
 PAUSED = {"type": {"any_": ["PAUSED"]}}
+RUNNING = {"type": {"any_": ["RUNNING"]}}
 POLICY = "min_age = '0s'\nmax_bytes = '250 kB'\n[[rules]]\nkeep_last = 2\n"
 
 
@@ -54,11 +57,16 @@ def test_the_page_of_a_run_shows_the_plan_and_nothing_goes(
 ) -> None:
     state = prune(policy, return_state=True)
     run = str(state.state_details.flow_run_id)
-    [artifact] = asked("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
-    [row] = orjson.loads(artifact["data"])
+    found = asked("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
+    shown = {artifact["type"]: artifact for artifact in found}
+    [row] = orjson.loads(shown["table"]["data"])
     assert row["version"] == versions[0].id[:12]
     assert row["why it goes"] == "rule 1 (step '*') does not keep it"
-    assert "1 versions go and 2 stay" in artifact["description"]
+    assert "1 versions go and 2 stay" in shown["table"]["description"]
+    assert shown["image"]["data"].startswith("data:image/png;base64,")
+    assert "307.2 kB are held" in shown["image"]["description"]
+    assert "max_bytes is reached" in shown["image"]["description"]
+    assert float(shown["progress"]["data"]) == 100
     assert bound(open_repository(), versions) == [True, True, True]
 
 
@@ -108,3 +116,53 @@ def test_without_approval_nothing_goes(versions: list[Version], policy: str) -> 
     with pytest.raises(FlowPauseTimeout):
         prune(policy, apply=True, approve=True, approval_seconds=1)
     assert bound(open_repository(), versions) == [True, True, True]
+
+
+def test_a_run_that_failed_leaves_its_bar_where_it_was(
+    versions: list[Version], policy: str
+) -> None:
+    with turn(open_repository(), "prune", wait_seconds=0):
+        state = prune(policy, apply=True, turn_seconds=0, return_state=True)
+    with pytest.raises(ConflictError, match="somebody else is at work on prune"):
+        state.result()
+    run = str(state.state_details.flow_run_id)
+    found = asked("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run]}}})
+    [bar] = [artifact for artifact in found if artifact["type"] == "progress"]
+    assert float(bar["data"]) == 60
+    assert bound(open_repository(), versions) == [True, True, True]
+
+
+def test_of_runs_that_begin_at_once_one_works_and_the_others_wait(
+    versions: list[Version], policy: str
+) -> None:
+    repository = open_repository()
+    began, may_end = threading.Event(), threading.Event()
+    plans: list[str] = []
+
+    def other() -> None:
+        with turn(repository, "prune", wait_seconds=0):
+            began.set()
+            may_end.wait()
+
+    at_work = threading.Thread(target=other)
+    at_work.start()
+    began.wait()
+    waiting = threading.Thread(
+        target=copy_context().run, args=(lambda: plans.append(prune(policy, apply=True)),)
+    )
+    waiting.start()
+    while not asked("/flow_runs/filter", {"flow_runs": {"state": RUNNING}}):
+        threading.Event().wait(0.3)  # the server says nothing by itself
+    assert bound(repository, versions) == [True, True, True]
+    may_end.set()
+    for thread in (at_work, waiting):
+        thread.join()
+    assert bound(repository, versions) == [False, True, True]
+    assert len(plans) == 1
+
+
+def test_people_are_told_when_a_budget_is_near(
+    versions: list[Version], policy: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    prune(policy)
+    assert "307203 of max_bytes = 250000 is held" in caplog.text

@@ -40,11 +40,12 @@ def prune(
     plan: str | None = None,
     schema: Flag = False,
     options: Options = PLAIN,
-) -> None:
+) -> int:
     """Plan what a policy of retention would expire; with --apply, carry the plan out.
 
     Expired versions keep their bytes for the trash period of the policy, a week by default, and
-    `versioning undo` brings them back. What has been in the trash for longer is deleted then.
+    `versioning undo` brings them back. What has been in the trash for longer is deleted then. Exit
+    code 1 when the store refuses to delete.
 
     Args:
         policy: TOML file; by default [tool.versioning.retention] in pyproject.toml, else ten
@@ -55,7 +56,7 @@ def prune(
     """
     if schema:
         print_schema()
-        return
+        return 0
     from versioning.expiry import here
     from versioning.plans import plan as planned
     from versioning.plans import save, saved
@@ -77,6 +78,7 @@ def prune(
         document |= asdict(applied)
     document["applied"] = apply
     options.answer(document, lambda: _report(document, applied))
+    return 1 if applied is not None and applied.swept.left else 0
 
 
 def print_schema() -> None:
@@ -271,6 +273,9 @@ def _swept(swept: Swept) -> Iterator[RenderableType]:
     if swept.deleted:
         count, freed = len(swept.deleted), size(swept.freed_bytes)
         yield line(f"{count} blobs were deleted that no version needs any more: {freed} are free.")
+    if swept.left:
+        some = next(iter(swept.left.values()))
+        yield line(f"{len(swept.left)} blobs are left, as the store keeps them: {some}")
     if swept.busy:
         yield line(f"{len(swept.busy)} writers are at work; the next prune deletes the rest.")
 

@@ -12,6 +12,7 @@ import os
 import secrets
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -126,11 +127,8 @@ class RemoteStore(Store):
                 yield Entry(name, info["size"], _modified(info))
 
     def delete(self, name: str) -> None:
-        try:
-            with translated(self.url, name):
-                self._fs.rm_file(self._path(name))
-        except NotFoundError:
-            pass
+        with translated(self.url, name, writing=True), suppress(FileNotFoundError):
+            self._fs.rm_file(self._path(name))
 
     def move(self, name: str, new: str) -> None:
         with translated(self.url, name):

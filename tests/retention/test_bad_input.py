@@ -1,0 +1,179 @@
+"""What retention is given and cannot use: clear errors, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.repositories import LARGE, resealed
+from tests.steps import commit, opened
+from versioning import layout
+from versioning.api import Repository
+from versioning.cli.app import run
+from versioning.handles import Version
+from versioning.storage import local
+
+Run = Callable[..., tuple[int, str, str]]
+ONE = "min_age = '0s'\nkeep_lineage = 'none'\ntrash = '0s'\n[[rules]]\nkeep_last = 1\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    repository = opened(tmp_path)
+    monkeypatch.setenv("VERSIONING_REPOSITORY", repository.url)
+    monkeypatch.setenv("VERSIONING_CACHE", str(repository.settings.cache))
+    monkeypatch.chdir(tmp_path)
+    return repository
+
+
+@pytest.fixture
+def versions(repository: Repository) -> list[Version]:
+    return [commit(repository, LARGE + bytes([n]), "train", minute=n, n=n) for n in range(3)]
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Callable[[str], str]:
+    def write(text: str) -> str:
+        path = tmp_path / "retention.toml"
+        path.write_text(text, "utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Run:
+    def ran(*arguments: str) -> tuple[int, str, str]:
+        code = run(arguments)
+        return code, *capsys.readouterr()
+
+    return ran
+
+
+def live(versions: list[Version]) -> list[bool]:
+    return [version.repository.lookup(version.key) is not None for version in versions]
+
+
+@pytest.mark.parametrize("text", ["", "rules = []\n", "min_age = '0s'\ntrash = '0s'\n"])
+def test_an_empty_policy_deletes_nothing(
+    versions: list[Version], policy: Callable[[str], str], command: Run, text: str
+) -> None:
+    code, out, _ = command("prune", "--policy", policy(text), "--apply")
+    assert code == 0
+    assert "Nothing to expire: 3 versions that hold bytes all stay." in out
+    assert live(versions) == [True] * 3
+    assert all(version.load() for version in versions)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("keep_for = '1d'", "keep_for: Extra inputs are not permitted. Known fields: rules,"),
+        ("[[rules]]\nkeep_lats = 3\nkeep_last = 1", "rules.1.keep_lats: Extra inputs"),
+        ("[[rules]]\n", "rules.1: it keeps nothing"),
+        ("[[rules]]\nkeep_all = true\nkeep_last = 1", "keep_all contradicts keep_last"),
+        ("[[rules]]\nkeep_last = 1\n[[rules]]\nkeep_last = 2", "rule 2 never counts"),
+        ("min_age = '-1d'", "min_age: write a span"),
+        ("[[rules]]\nkeep_within = '-1d'", "rules.1.keep_within: write a span"),
+        ("[[rules]]\nkeep_last = -1", "rules.1.keep_last: Input should be greater"),
+    ],
+)
+def test_a_wrong_policy_is_refused_by_its_field(
+    versions: list[Version], policy: Callable[[str], str], command: Run, text: str, said: str
+) -> None:
+    code, out, err = command("prune", "--policy", policy(text), "--apply")
+    assert (code, out) == (2, "")
+    assert said in err
+    assert live(versions) == [True] * 3
+
+
+def test_a_plan_of_another_repository_is_refused(
+    versions: list[Version], policy: Callable[[str], str], command: Run, tmp_path: Path
+) -> None:
+    plan = json.loads(command("prune", "--policy", policy(ONE), "--json")[1])["plan"]
+    other = opened(tmp_path / "other")
+    there = ["--repository", other.url]
+    for arguments in (["prune", "--apply", "--plan", plan], ["undo", plan]):
+        code, out, err = command(*arguments, *there)
+        assert (code, out) == (2, "")
+        assert f"has no plan {plan}: `versioning prune` makes one" in err
+    assert live(versions) == [True] * 3
+
+
+def test_a_stale_plan_spares_what_changed_since(
+    repository: Repository, versions: list[Version], policy: Callable[[str], str], command: Run
+) -> None:
+    plan = json.loads(command("prune", "--policy", policy(ONE), "--json")[1])["plan"]
+    repository.pin(versions[0], "audit")
+    code, out, _ = command("prune", "--apply", "--plan", plan)
+    assert code == 0
+    assert f"{versions[0].id[:12]} is spared: pinned: audit" in out
+    assert live(versions) == [True, False, True]
+
+
+def test_a_store_that_refuses_to_delete_says_what_is_left(
+    repository: Repository,
+    versions: list[Version],
+    policy: Callable[[str], str],
+    command: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unlink = os.unlink
+
+    def refuse(path: Any) -> None:
+        """As an object lock on the blobs, or a policy of the bucket, does."""
+        if str(path).startswith(f"{repository.url}/blobs/"):
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path)
+
+    monkeypatch.setattr(local.os, "unlink", refuse)
+    code, out, err = command("prune", "--policy", policy(ONE), "--apply")
+    assert (code, err) == (1, "")
+    assert "2 blobs are left, as the store keeps them:" in out
+    assert "ask for write access" in out
+    assert repository.verify().is_sound
+    code, out, _ = command("invalidate", "train~0", "--erase", "--reason", "x", "--apply")
+    assert code == 1
+    assert "is there still" in out
+    # Whoever may delete finishes it.
+    monkeypatch.undo()
+    monkeypatch.setenv("VERSIONING_REPOSITORY", repository.url)
+    monkeypatch.setenv("VERSIONING_CACHE", str(repository.settings.cache))
+    assert command("prune", "--policy", policy(ONE), "--apply")[0] == 0
+    assert list(repository.store.list(layout.BLOBS)) == []
+
+
+@pytest.mark.parametrize("command_line", [["prune"], ["invalidate", "train~0", "--reason", "x"]])
+def test_beside_a_newer_release_nothing_is_done(
+    repository: Repository,
+    versions: list[Version],
+    policy: Callable[[str], str],
+    command: Run,
+    command_line: list[str],
+) -> None:
+    name = layout.version("f" * 32)
+    data = repository.store.get(layout.version(versions[0].id))
+    repository.store.put(name, resealed(data, id="f" * 32).replace(b'"format":1', b'"format":2'))
+    more = ["--policy", policy(ONE)] if command_line == ["prune"] else []
+    code, out, err = command(*command_line, *more, "--apply")
+    assert (code, out) == (2, "")
+    assert "1 versions in" in err
+    assert "upgrade prefect-versioning" in err
+    assert live(versions) == [True] * 3
+
+
+def test_a_repository_of_a_newer_format_is_refused(
+    repository: Repository, versions: list[Version], policy: Callable[[str], str], command: Run
+) -> None:
+    data = repository.store.get(layout.REPOSITORY)
+    repository.store.put(layout.REPOSITORY, data.replace(b'"format":1', b'"format":2'))
+    code, out, err = command("prune", "--policy", policy(ONE), "--apply")
+    assert (code, out) == (2, "")
+    assert "has format 2" in err
+    assert "upgrade prefect-versioning" in err
+    assert len(list(repository.store.list(layout.BLOBS))) == 3
