@@ -96,7 +96,7 @@ def retrain(
     entry = registered(
         found.model, served_by(found), model, tags=tags, promote=promote, facts=facts
     )
-    show_card(model)
+    show_card(model, found.model)
     return Retrained(found.name, day, model, evaluation, promote, entry.number)
 
 

@@ -36,7 +36,7 @@ def deploy(file: Path) -> list[str]:
     """Make or update every deployment of a file, and the work pools they name.
 
     Returns:
-        Their names, as `retrain/weekly`.
+        Their names, as `retrain/retrain-weekly`.
     """
     described = yaml.safe_load(file.read_text("utf-8"))["deployments"]
     _make_pools({item["work_pool"]["name"] for item in described})

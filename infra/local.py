@@ -140,6 +140,8 @@ def _environ(folder: Path, port: int, mlflow_port: int | None) -> dict[str, str]
         "PREFECT_UI_URL": url,
         "PREFECT_SERVER_UI_API_URL": f"{url}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # A person who starts a run from its form waits for the worker to look.
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,versioning",
         "VERSIONING_REPOSITORY": kept.get("VERSIONING_REPOSITORY", str(folder / "versioning")),
         "VERSIONING_CACHE": kept.get("VERSIONING_CACHE", str(folder / "cache")),
@@ -236,7 +238,7 @@ def _tell(up: Running, folder: Path) -> None:
     _say(f"  MLflow    {up.mlflow or 'its server needs flask: pip install flask'}")
     _say(f"  logs      {folder}/logs\n")
     _say("Schedules: retrain on Mondays, prune nightly (waits for a person), verify on Sundays.")
-    _say("Run one now from its page, or: prefect deployment run retrain/weekly -p problem=digits")
+    _say("Run one from its page, or by: prefect deployment run verify/verify-weekly")
     for name in ("PREFECT_API_URL", "VERSIONING_REPOSITORY", "MLFLOW_TRACKING_URI"):
         if name in up.environ:
             _say(f"  export {name}={up.environ[name]}")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DRIFT_ROWS, TREE_DEPTH, SIBLINGS = 8, 6, 2
 _LEAVES = ("params/", "seed")
+_PLACE = re.compile(r"[.\[]")
 _DATE = re.compile(r"datetime\.date\((\d+), (\d+), (\d+)\)")
 _MARKDOWN = {"|": "\\|", "<": "&lt;", ">": "&gt;", "`": "'", "\n": " ", "*": "\\*", "_": "\\_",
              "[": "\\[", "]": "\\]", "\\": "\\\\"}  # fmt: skip
@@ -61,6 +62,7 @@ def _head(repository: Repository, record: VersionRecord, names: Sequence[str]) -
     status = statuses(repository, {record.id: blobs}).get(record.id, LIVE)
     facts = {
         "version": f"`{record.id}`",
+        "value": _cell(record.meta.get("value") or record.codec),
         "named": _cell(", ".join(names) or "nothing names it now"),
         "made by": _cell(record.function or "an outside source"),
         "in": _cell(" / ".join(filter(None, [record.flow, run.get("flow_run_name")])) or "no flow"),
@@ -69,10 +71,8 @@ def _head(repository: Repository, record: VersionRecord, names: Sequence[str]) -
         "audits": f"{label(repository, record)}",
         "digest": f"`{record.digest}`",
     }
-    value = record.meta.get("value")
-    shown = f"{_cell(value)}\n\n" if isinstance(value, str) else ""
     title = names[0] if names else record.step
-    return f"# {_cell(title)}\n\n{shown}{_table(('', ''), facts.items())}"
+    return f"# {_cell(title)}\n\n{_table(('fact', 'of this version'), facts.items())}"
 
 
 def _judgement(found: Evaluation) -> Iterator[str]:
@@ -102,10 +102,12 @@ def found_told(found: Evaluation) -> str:
 
 
 def _parameters(record: VersionRecord) -> str:
+    # What holds versions is told by its data.
+    read = {f"params/{re.split(_PLACE, item.name)[0]}" for item in record.inputs}
     rows = [
         (_cell(leaf.name.removeprefix("params/")), _cell(_plain(leaf.value or leaf.digest[:12])))
         for leaf in record.leaves
-        if leaf.name.startswith(_LEAVES)
+        if leaf.name.startswith(_LEAVES) and leaf.name not in read
     ]
     return f"## Parameters\n\n{_table(('parameter', 'value'), rows)}" if rows else ""
 
@@ -193,7 +195,7 @@ def _environment(record: VersionRecord) -> str:
         *((name, _cell(fact)) for name, fact in told.items()),
         *((name, _cell(version)) for name, version in keyed.items() if name != "python"),
     ]
-    return f"## Environment and code\n\n{_table(('', ''), rows)}"
+    return f"## Environment and code\n\n{_table(('fact', 'when it was made'), rows)}"
 
 
 def _use(repository: Repository, record: VersionRecord, names: Sequence[str]) -> str:

@@ -152,7 +152,7 @@ def test_the_run_shows_metrics_gates_drift_and_pictures(second: Run) -> None:
         name = client.read_flow_run(second.table.run).name
     found = {item["key"]: item["data"] for item in listed}
     assert name == "retrain-flights-2013-02-05"
-    card = f"card-{second.result.model.id[:12]}"
+    card = "card-flight-delays"
     assert found.keys() == {
         "versions",
         card,
@@ -162,7 +162,7 @@ def test_the_run_shows_metrics_gates_drift_and_pictures(second: Run) -> None:
         "flights-roc",
         "flights-calibration",
     }
-    assert str(found["flights-roc"]).startswith("data:image/png;base64,")
+    assert found["flights-roc"].startswith("![flights: roc](data:image/png;base64,")
     assert "champion then" in found[card]
     assert "start 2013-01-01 to 2013-01-22" in found[card]
     [row] = [row for row in orjson.loads(found["versions"]) if row["step"] == "train"]

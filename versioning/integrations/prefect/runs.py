@@ -213,15 +213,20 @@ def report_versions(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
     _show(table, flow_run, watched.cards)
 
 
-def show_card(version: Version) -> None:
-    """Show the card of a version on the page of the flow run, and link the run's table to it."""
+def show_card(version: Version, name: str) -> None:
+    """Show the card of a version on the page of the flow run, and link the run's table to it.
+
+    Args:
+        version: The version.
+        name: What it is a version of, as `delays`; Prefect lists the cards of one name by time.
+    """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise ConflictError("a card is shown on the page of a flow run: call this in a flow")
     artifact = ArtifactCreate(
         type="markdown",
-        key=f"card-{version.id[:12]}",
-        description=f"{version.step} {version.id[:12]}",
+        key=f"card-{re.sub(r'[^a-z0-9]+', '-', name.lower())}".strip("-"),
+        description=f"{name}: {version.step} {version.id[:12]}",
         flow_run_id=context.flow_run.id,
         data=version.repository.card(version),
     )
