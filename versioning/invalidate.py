@@ -219,10 +219,12 @@ def _mark(repository: Repository, versions: Iterable[Concerned], entry: Invalida
 
 
 def _is_source(repository: Repository, item: Concerned) -> bool:
+    """Whether it is an external file; what was captured is no file that anybody reads again."""
     try:
-        return not repository.record(item.id).function
+        has_code = bool(repository.record(item.id).function)
     except UNREADABLE:
         return item.step.startswith("source:")
+    return not has_code and not item.step.startswith(CAPTURED)
 
 
 def _sweep(

@@ -198,3 +198,6 @@ def test_erasing_a_version_erases_the_parameters_kept_for_it_alone(project: Proj
     assert repository.verify().is_sound
     with pytest.raises(NotFoundError, match="nothing was captured"):
         repository.rerun(second)
+    # Who passes it once more means it: a parameter is not refused as a Source is.
+    again, _ = project.run(PEOPLE="Ann Smith")
+    assert repository.rerun(again).verdict == "identical"
