@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,9 +21,10 @@ from versioning.envelope import dump
 from versioning.errors import ConflictError, FormatError, IntegrityError, NotFoundError
 from versioning.expiry import Cause, Expiry
 from versioning.handles import Version
-from versioning.invalidate import apply, plan
+from versioning.invalidate import Invalidated, apply, plan
 from versioning.keys import Leaf
 from versioning.prune import apply as carry_out
+from versioning.repository import Draft
 from versioning.retention import Policy
 from versioning.settings import Settings
 from versioning.storage import Store
@@ -416,3 +418,74 @@ def test_other_trash_keeps_its_period(repository: Repository, versions: dict[str
     repository.invalidate("load~1", erase=True, reason="GDPR", apply=True)
     assert other.load() == LARGE
     assert Expiry(repository).restore(other.id, CAUSE)
+
+
+class Interfering(CrashingStore):
+    """Lets somebody else act once, just before the first tombstone is written."""
+
+    def __init__(self, store: Store, act: Callable[[], object]) -> None:
+        super().__init__(store, -1)
+        self._act: Callable[[], object] | None = act
+
+    def put(self, name: str, data: bytes) -> None:
+        if layout.version_id(name) and (act := self._act):
+            self._act = None
+            act()
+        super().put(name, data)
+
+
+def erased_beside(
+    repository: Repository, version: Version, act: Callable[[], object]
+) -> Invalidated:
+    store = Interfering(repository.store, act)
+    other = Repository(store, repository_id=repository.id, settings=repository.settings)
+    asked: dict[str, Any] = {"down": True, "erase": True, "reason": "GDPR"}
+    made = plan(repository, repository.catalog, [version.id], **asked)
+    return apply(other, repository.catalog, made, CAUSE, patience=HASTE)
+
+
+def test_who_uses_the_same_bytes_meanwhile_keeps_them_and_is_told(
+    repository: Repository, versions: dict[str, Version]
+) -> None:
+    made = erased_beside(
+        repository, versions["load"], lambda: commit(repository, ROWS, "copy", minute=9)
+    )
+    [copy] = repository.versions(step="copy")
+    assert copy.load() == ROWS
+    assert made.holders == [copy.id]
+    assert made.left == [layout.blob(str(copy.record.manifest[0].name))]
+    assert verify(repository).is_sound
+
+
+def test_what_is_made_from_it_meanwhile_is_erased_too(
+    repository: Repository, versions: dict[str, Version], tmp_path: Path
+) -> None:
+    def reads() -> None:
+        with contextlib.suppress(ConflictError):
+            commit(repository, ROWS + b"!", "late", minute=9, reads={"rows": versions["load"]})
+
+    made = erased_beside(repository, versions["load"], reads)
+    assert made.left == []
+    assert "late" in {item.step for item in made.versions}
+    assert traces(tmp_path) == []
+    assert verify(repository).is_sound
+
+
+def test_a_source_that_is_read_while_it_is_erased_is_not_kept(
+    repository: Repository, tmp_path: Path
+) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes(ROWS)
+    version = Source(str(path)).version(repository)
+    record = version.record
+    repository.invalidate(version, erase=True, reason="GDPR", apply=True)
+    names = ("key", "leaves", "step", "function", "created", "seconds")
+    draft = Draft(**{name: getattr(record, name) for name in names})
+    # As a writer that had looked for an erasure just before there was one.
+    with pytest.raises(ConflictError, match="Nothing of it was stored"):
+        repository.commit(path, draft)
+    assert repository.lookup(record.key) is None
+    made = repository.plan_prune(Policy())
+    carry_out(repository, repository.catalog, made.id, CAUSE, patience=HASTE)
+    path.unlink()
+    assert traces(tmp_path) == []
