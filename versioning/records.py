@@ -29,6 +29,7 @@ CAPTURED = "captured:"
 EARLIEST, LATEST = 1900, 9000
 ID_PATTERN = re.compile(r"[0-9a-f]{32}")
 _UNSEALED = Digest("")
+_NONCE = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +332,8 @@ def _blob(fields: dict[str, Any], *, is_erased: bool) -> Blob:
     if is_erased and "name" not in fields:
         return Blob(part, digest, size)
     name = _text(fields["name"])
-    if not re.fullmatch(rf"{digest[:2]}/{digest}-[0-9a-f]{{16}}", name):
+    begin = f"{digest[:2]}/{digest}-"
+    if not (name.startswith(begin) and _NONCE.fullmatch(name[len(begin) :])):
         raise ValueError(f"blob name {name[:80]!r} does not belong to its digest")
     return Blob(part, digest, size, name=name)
 

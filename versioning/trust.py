@@ -61,7 +61,12 @@ def remember(
     verdict = DIFFERS if other else SAME
     if verdict == SAME and any(entry.get("verdict") == SAME for entry in journal.entries()):
         return
-    fields: dict[str, Any] = {"verdict": verdict, "step": kept.step, "key": kept.key}
+    fields: dict[str, Any] = {
+        "verdict": verdict,
+        # Of a tuple, its step: the parts are made together.
+        "step": kept.step.partition("[")[0],
+        "key": kept.key,
+    }
     fields |= {"version": kept.id, "other": other and other.id}
     journal.append({**fields, "at": now.isoformat()})
 

@@ -26,7 +26,7 @@ from prefect.testing.utilities import prefect_test_harness
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import calls, history, keying, starting, storing, values
+from tests.bench import calls, capturing, history, keying, starting, storing, values
 
 MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
 
@@ -57,6 +57,7 @@ def _questions(folder: Path) -> Iterator[Callable[[], list[Any]]]:
     yield from (_in(folder, ask) for ask in (history.questions, storing.stores))
     yield values.digests
     yield keying.keys
+    yield capturing.captures
     with _prefect(folder):
         yield from (calls.misses, calls.whole_flows, calls.hits)
 

@@ -226,3 +226,45 @@ def test_wrong_use_is_told(project: Project, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         project.repository.rerun("nothing")
     assert project.versioning("rerun", summary, "--env", "old")[0] == 2
+
+
+def test_a_step_is_made_twice_to_find_out_whether_it_is_reproducible(project: Project) -> None:
+    project.write({
+        "job.py": "import random\ndef draw(n):\n    return random.random() * n\n"
+        "def pair(n):\n    return n, random.random()\n"
+        "def double(n):\n    return 2 * n\n",
+        "main.py": "import json\nfrom runner import run\nimport job\n"
+        "made = [run(job.draw, n=1), run(job.double, n=2), run(job.pair, n=3)[1]]\n"
+        "print(json.dumps([version.id for version in made]))\n",
+    })  # fmt: skip
+    drawn, doubled, part = project.run()
+    code, found = project.versioning("verify", "--twice", "double")
+    assert (code, found["verdict"], found["trust"]) == (0, "identical", "reproducible")
+    for version in (drawn, part):
+        code, found = project.versioning("verify", "--twice", version)
+        assert (code, found["verdict"], found["trust"]) == (1, "different", "not reproducible")
+    _, listed = project.versioning("list")
+    assert {row["id"]: row["trust"] for row in listed}.items() >= {
+        doubled: "reproducible", drawn: "not reproducible", part: "not reproducible",
+    }.items()  # fmt: skip
+    repository = project.repository
+    (other,) = [v for v in repository.versions(step="draw") if v.id != drawn]
+    assert other.record.meta["run"] == {"rerun_of": drawn}
+    assert repository.lookup(other.key).id == drawn
+    assert other.load() != repository.get(drawn).load()
+    assert repository.verify().is_sound
+    assert project.versioning("verify", "--twice")[0] == 2
+
+
+def test_expired_bytes_are_had_again_and_checked(project: Project) -> None:
+    numbers, scores, _ = map(project.repository.get, project.run())
+    value = scores.load()
+    for version in (numbers, scores):
+        erase(project.repository, version)
+    code, found = project.versioning("get", scores.id, "--rebuild")
+    assert (code, found["value"], found["rebuilt"]) == (0, value, True)
+    output = project.place / "scores.json"
+    assert project.versioning("get", "scores", "--rebuild", "-o", str(output))[0] == 0
+    assert output.exists()
+    project.write({"config.json": '{"scale": 4}'})
+    assert project.versioning("get", scores.id, "--rebuild")[1]["value"] == value

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from versioning.digest import Digest, digest_bytes
-from versioning.encoding import value_digest
 from versioning.keys import Leaf, root_key, text_leaf
 from versioning.records import CAPTURED, Input
 from versioning.repository import Draft
@@ -26,7 +27,7 @@ ENVIRONMENT, PARAMETER = f"{CAPTURED}environment", f"{CAPTURED}parameter"
 def keep_files(repository: Repository, step: str, bundle: Bundle) -> Input:
     """The version that holds the files of a bundle as a tree, written when there is none."""
     content = {place: (file.digest, file.is_executable) for place, file in bundle.files.items()}
-    draft = _draft(step, value_digest(sorted(content.items())))
+    draft = _draft(step, _digest(content))
     if (record := repository.lookup(draft.key)) is None:
         with tempfile.TemporaryDirectory(
             prefix="captured-", dir=repository.store.staging()
@@ -39,7 +40,7 @@ def keep_files(repository: Repository, step: str, bundle: Bundle) -> Input:
                 shutil.copyfile(file.path, target)
                 target.chmod(0o755 if file.is_executable else 0o644)
                 copied[place] = (digest_bytes(target.read_bytes()), file.is_executable)
-            draft = _draft(step, value_digest(sorted(copied.items())))
+            draft = _draft(step, _digest(copied))
             record = repository.commit(Path(folder), draft)
     return _input(step, record)
 
@@ -53,11 +54,15 @@ def keep_value(
         repository: Where.
         step: What it is.
         value: The value.
-        digest: What tells it from others; that of the value when None.
+        digest: What tells it from others; that of its JSON when None.
     """
-    draft = _draft(step, digest or value_digest(value))
+    draft = _draft(step, digest or _digest(value))
     record = repository.lookup(draft.key) or repository.commit(value, draft)
     return _input(step, record)
+
+
+def _digest(value: Any) -> Digest:
+    return digest_bytes(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
 
 
 def _draft(step: str, content: Digest) -> Draft:

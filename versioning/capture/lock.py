@@ -92,9 +92,10 @@ def _folders() -> list[Path]:
 
 def _stamp(folder: Path) -> list[int]:
     stamps = []
-    for name in ("RECORD", "METADATA", "PKG-INFO", "direct_url.json"):
+    # Whatever is installed again writes files anew, which changes the folder, too.
+    for path in (folder, f"{folder}/RECORD"):
         with suppress(OSError):
-            found = (folder / name).stat()
+            found = os.stat(path)  # noqa: PTH116 - for each distribution
             stamps += [found.st_mtime_ns, found.st_ctime_ns, found.st_size]
     return stamps
 

@@ -99,13 +99,15 @@ def bundle(opened: Iterable[str], index: Index) -> Bundle:
         path = waiting.pop()
         if not path.endswith(".py") or (file := look(path)) is None:
             continue
-        found = mentions(_text(path), file.digest, index)
+        found = mentions(path, file.digest, index)
         mentioned |= _named_files(path, found.names)
         for name, further in files_imported(found.imports, named[path], path, roots):
             if further not in named and is_first_party(name, further):
                 named[further] = name
                 waiting.append(further)
-    bases = {project_root(path) or root_of(name, path) for path, name in named.items()}
+    # Of files beside each other, the project is the same.
+    folders = {os.path.dirname(path): (path, name) for path, name in named.items()}  # noqa: PTH120
+    bases = {project_root(path) or root_of(name, path) for path, name in folders.values()}
     return _placed(Bundle({}, _folders(bases)), [*named, *opened, *mentioned], roots)
 
 
@@ -144,15 +146,11 @@ def look(path: str) -> File | None:
         stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
         known = _seen.get(path)
         if known is None or known.stamp != stamp:
-            file = File(path, digest_bytes(_text(path)), bool(found.st_mode & 0o100))
+            file = File(path, digest_bytes(Path(path).read_bytes()), bool(found.st_mode & 0o100))
             known = _seen[path] = _Seen(stamp, file)
     except OSError:
         return None
     return known.file
-
-
-def _text(path: str) -> bytes:
-    return Path(path).read_bytes()
 
 
 def _reason(path: str) -> str | None:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from versioning.cli.output import (
     PLAIN,
+    Flag,
     Options,
     add,
     line,
@@ -26,6 +27,8 @@ from versioning.errors import FormatError
 from versioning.invalidate import withdrawn
 from versioning.invalidations import NAMED
 from versioning.names import names_of
+from versioning.rerun import rebuilt
+from versioning.rerun.jobs import has_bytes
 from versioning.status import LIVE, statuses
 from versioning.trust import UNKNOWN, label, labels
 from versioning.units import duration, size
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from versioning import repository as base
     from versioning.api import Repository
     from versioning.records import VersionRecord
 
@@ -101,6 +105,7 @@ def get(
     /,
     *,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    rebuild: Flag = False,
     options: Options = PLAIN,
 ) -> None:
     """The value, or its files; every byte is checked.
@@ -110,13 +115,28 @@ def get(
         output: Where to put it: a table as .csv, .json or .parquet by its ending, numbers, text and
             what holds them as .json, anything else as the file or folder stored. Without it, the
             value is printed.
+        rebuild: Where the bytes are gone, make them again from what was captured, and check them.
     """
     repository = options.open(write=True)
     record = repository.record(repository.resolve(version))
-    document: dict[str, Any] = {"id": record.id, "codec": record.codec}
+    if rebuild and not has_bytes(repository, record):
+        with rebuilt(repository, record) as (copy, made):
+            _give(copy, made, output, options, {"id": record.id, "rebuilt": True})
+        return
+    _give(repository, record, output, options, {"id": record.id})
+
+
+def _give(
+    repository: base.Repository,
+    record: VersionRecord,
+    output: Path | None,
+    options: Options,
+    about: dict[str, Any],
+) -> None:
+    document: dict[str, Any] = {**about, "codec": record.codec}
     if output is not None:
         document["path"] = str(_written(repository, record, output))
-        options.answer(document, lambda: [line(f"{short(record.id)} is at {output}")])
+        options.answer(document, lambda: [line(f"{short(document['id'])} is at {output}")])
         return
     value = repository.load(record)
     if isinstance(value, bytes | str) and not (options.json or sys.stdout.isatty()):
@@ -128,7 +148,7 @@ def get(
     options.answer(document, lambda: [line(shown)])
 
 
-def _written(repository: Repository, record: VersionRecord, output: Path) -> Path:
+def _written(repository: base.Repository, record: VersionRecord, output: Path) -> Path:
     codec = record.codec.partition("/")[0]
     if codec == "json" and output.suffix == ".json" and not output.exists():
         value = repository.load(record)

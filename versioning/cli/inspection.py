@@ -18,6 +18,7 @@ from versioning.cli.output import (
     short,
     table,
 )
+from versioning.cli.reruns import verify_twice
 from versioning.settings import Settings
 from versioning.trust import DIFFERS, found_by_audits
 from versioning.units import size
@@ -39,6 +40,7 @@ def verify(
     *,
     set_aside: Flag = False,
     accept_gone: Flag = False,
+    twice: Flag = False,
     options: Options = PLAIN,
 ) -> int:
     """Digest every stored byte again, and follow every reference; 1 when something is wrong.
@@ -48,8 +50,12 @@ def verify(
         set_aside: Move damaged blobs and bindings out of the way, so that steps that need them run
             again; write damaged records again where a whole copy is.
         accept_gone: What is gone was removed on purpose: forget on this machine that it was there.
+        twice: Make this version, or the latest of this step, again as it was made: is its step
+            reproducible? `list`, `show` and `trust` tell from then on.
     """
-    repository = options.open(write=set_aside)
+    repository = options.open(write=set_aside or twice)
+    if twice:
+        return verify_twice(repository, version, options)
     if accept_gone:
         repository.catalog.accept()
     report = repository.verify(version, set_aside=set_aside)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
+from versioning.errors import FormatError
+from versioning.rerun.verdicts import IDENTICAL
+from versioning.trust import label
 from versioning.units import duration
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from versioning.api import Repository
     from versioning.rerun import Rerun, Suspect
 
 SHOWN = 30
@@ -67,6 +71,20 @@ def rerun(
     found = options.open().rerun(version, into=into, **asdict(choices))
     options.answer(found.to_dict(), lambda: _report(found))
     return 0 if found.is_same else 1
+
+
+def verify_twice(repository: Repository, version: str | None, options: Options) -> int:
+    """What `versioning verify --twice` does."""
+    from versioning.rerun import twice
+
+    if version is None:
+        raise FormatError("name the version, or the step, to make again: `verify --twice train`")
+    record = repository.record(repository.resolve(version))
+    found = twice(repository, record)
+    told = label(repository, record)
+    document = {**found.to_dict(), "trust": told}
+    options.answer(document, lambda: [*_report(found), line(f"{record.step} is {told}")])
+    return 0 if found.verdict == IDENTICAL else 1
 
 
 def _report(found: Rerun) -> Iterator[RenderableType]:

@@ -2,6 +2,7 @@
 
 from versioning.rerun.execution import CAPTURED, CURRENT, Terms
 from versioning.rerun.run import rerun
+from versioning.rerun.twice import rebuilt, twice
 from versioning.rerun.verdicts import (
     DIFFERENT,
     EQUAL,
@@ -23,5 +24,7 @@ __all__ = [
     "StepVerdict",
     "Suspect",
     "Terms",
+    "rebuilt",
     "rerun",
+    "twice",
 ]

@@ -1,0 +1,105 @@
+"""An exact rerun as a flow: the table and the verdict on the run's page, the old run linked."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from flows.report import show_table
+from versioning import open_repository
+from versioning.errors import VersioningError
+from versioning.units import duration
+
+if TYPE_CHECKING:
+    from versioning.records import VersionRecord
+    from versioning.rerun import Rerun
+
+Side = Literal["captured", "current"]
+STEPS = ["step", "version", "verdict", "before", "after", "took", "note"]
+SUSPECTS = ["not as it was", "then", "now"]
+log = logging.getLogger(__name__)
+
+
+class NotTheSameError(VersioningError):
+    """A version did not come out as it was recorded."""
+
+
+@flow
+def rerun(
+    version: str,
+    *,
+    env: Side = "captured",
+    code: Side = "captured",
+    tolerance: float = 0.0,
+    everything: bool = False,
+    explain: bool = False,
+) -> str:
+    """Make a version again from what was captured with it, and compare; fails if it differs.
+
+    Args:
+        version: Which one, as the command line names it.
+        env: `captured` installs what was installed then; `current` is the test of an upgrade.
+        code: `captured` runs the source of then; `current` that of the project here.
+        tolerance: Within which numbers and predictions count as equal.
+        everything: Make also those ancestors again whose bytes are there.
+        explain: Find out which suspects make the difference, one at a time.
+
+    Returns:
+        The verdict.
+
+    Raises:
+        NotTheSameError: If a step is different, or failed.
+    """
+    repository = open_repository()
+    record = repository.record(repository.resolve(version))
+    found = repository.rerun(
+        record.id,
+        env=env,
+        code=code,
+        tolerance=tolerance,
+        everything=everything,
+        explain=explain,
+    )
+    _show(record, found)
+    if not found.is_same:
+        told = ", ".join(found.differs[:5]) or "nothing that is known"
+        raise NotTheSameError(
+            f"{record.step} {record.id[:12]} is {found.verdict}; not as it was: {told}. "
+            f"`versioning rerun {record.id[:12]} --explain` looks for the cause",
+            id=record.id,
+        )
+    return found.verdict
+
+
+def _show(record: VersionRecord, found: Rerun) -> None:
+    rows = [
+        (s.step, s.id[:12], s.verdict, s.before[:12], (s.after or "-")[:12],
+         duration(s.seconds), s.note)
+        for s in found.steps
+    ]  # fmt: skip
+    about = f"{record.step} {record.id[:12]}: {found.verdict}"
+    show_table("rerun", pd.DataFrame(rows, columns=STEPS), about=about)
+    suspects = [(s.name, s.before, s.after) for s in found.suspects]
+    if suspects:
+        show_table("suspects", pd.DataFrame(suspects, columns=SUSPECTS), about=f"{about}: suspects")
+    create_markdown_artifact(_verdict(record, found), key="verdict", description=about)
+    log.info("%s in %s", about, duration(found.seconds))
+
+
+def _verdict(record: VersionRecord, found: Rerun) -> str:
+    run = record.meta.get("run", {})
+    old = run.get("flow_run")
+    name = run.get("flow_run_name") or "outside a flow"
+    made = f"[{name}](/runs/flow-run/{old})" if old else name
+    causes = [f"- `{c.name}`: {c.before} -> {c.after}" for c in found.causes or ()]
+    lines = [
+        f"# {record.step} `{record.id[:12]}`: {found.verdict}",
+        f"Made in {made} on {record.created:%Y-%m-%d %H:%M} UTC.",
+        f"Made again with {found.code} code in the {found.env} environment ({found.environment}).",
+        *(["What makes the difference, alone:", *causes] if causes else []),
+    ]
+    return "\n\n".join(lines)
