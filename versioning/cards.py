@@ -206,7 +206,8 @@ def _use(repository: Repository, record: VersionRecord, names: Sequence[str]) ->
         f"versioning lineage {short}         # the whole graph",
         f"versioning why {short}             # why it is another one than before",
     ]
-    lines += [f"versioning rollback {name}      # a former version, with reasons" for name in names]
+    if names:
+        lines.append(f"versioning rollback {names[0]}    # a former version, with reasons")
     python = f'versioning.Repository.open("{repository.url}").get("{record.id}").load()'
     served = [f'mlflow.pyfunc.load_model("models:/{name}")' for name in names]
     return "\n\n".join(
