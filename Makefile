@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := flows,s3,gcs,azure,dask,ray,polars,sklearn,lightgbm,xgboost,torch,figures
+EXTRAS := flows,report,s3,gcs,azure,dask,ray,polars,sklearn,lightgbm,xgboost,torch,figures
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -85,4 +85,7 @@ $(VENV)/all: $(VENV)/pip pyproject.toml constraints.txt
 	@{ command -v spin && command -v cc; } >/dev/null \
 	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends spin gcc libc6-dev; } \
 	  || echo "spin and a C compiler are not here, so the model of deletion is not checked"
+	@command -v chromium >/dev/null \
+	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "chromium is not here, so the tests of what people see in Prefect's pages are skipped"
 	@touch $@ $(VENV)/demo

@@ -6,6 +6,7 @@ fails when it asks the server for workers.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -28,19 +29,29 @@ FILE = Path(__file__).with_name("prefect.yaml")
 
 def main() -> None:
     """Make all of them on the server that `PREFECT_API_URL` names."""
-    for name in deploy(FILE):
+    parser = argparse.ArgumentParser(prog="python -m infra.deployments", description=__doc__)
+    parser.add_argument(
+        "--working-dir", help="folder in which workers run flows; by default a new one for each run"
+    )
+    for name in deploy(FILE, working_dir=parser.parse_args().working_dir):
         sys.stdout.write(f"{name}\n")
 
 
-def deploy(file: Path) -> list[str]:
+def deploy(file: Path, *, working_dir: str | None = None) -> list[str]:
     """Make or update every deployment of a file, and the work pools they name.
+
+    Args:
+        file: In the form of `prefect.yaml`.
+        working_dir: Folder in which workers run flows: problems in it can be named, relative
+            paths begin there, and its commit is recorded. By default a new one for each run.
 
     Returns:
         Their names, as `retrain/retrain-weekly`.
     """
     described = yaml.safe_load(file.read_text("utf-8"))["deployments"]
     _make_pools({item["work_pool"]["name"] for item in described})
-    return [_deploy(item) for item in described]
+    variables = {} if working_dir is None else {"working_dir": working_dir}
+    return [_deploy(item, variables) for item in described]
 
 
 def _make_pools(names: set[str]) -> None:
@@ -52,7 +63,7 @@ def _make_pools(names: set[str]) -> None:
                 continue
 
 
-def _deploy(item: dict[str, Any]) -> str:
+def _deploy(item: dict[str, Any], variables: dict[str, str]) -> str:
     module, _, name = item["entrypoint"].rpartition(".")
     flow: Flow[..., Any] = getattr(import_module(module), name)
     made = RunnerDeployment.from_flow(
@@ -64,6 +75,7 @@ def _deploy(item: dict[str, Any]) -> str:
         schedules=[CronSchedule(**schedule) for schedule in item["schedules"]],
         concurrency_limit=ConcurrencyLimitConfig(**item["concurrency_limit"]),
         work_pool_name=item["work_pool"]["name"],
+        job_variables=variables,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     made.apply()

@@ -126,7 +126,7 @@ def running(folder: Path, port: int, mlflow_port: int) -> Iterator[Running]:
             _say("starting MLflow's server ...")
             start("mlflow-server", _mlflow(folder, mlflow_port), f"{up.mlflow}/health")
         _say("making the deployments ...")
-        _run(("infra.deployments",), environ, logs)
+        _run(("infra.deployments", "--working-dir", str(Path.cwd())), environ, logs)
         start("worker", ("prefect", "worker", "start", "--pool", POOL, "--name", "here"), None)
         yield up
 

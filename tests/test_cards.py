@@ -59,7 +59,7 @@ def test_a_card_tells_names_gates_drift_and_how_to_go_back(
     assert "| auc at least 0.6 | passed | 0.7400 |" in section(card, "Gates")
     drift = section(card, "Drift")
     assert drift.index("| seats | 0.31 |") < drift.index("| hour | 0.002 |")
-    use = section(card, "Load it, look into it, go back")
+    use = section(card, "Load it, make it again, go back")
     assert "versioning rollback delays@champion" in use
     assert f'get("{model.id}").load()' in use
     assert 'load_model("models:/delays@champion")' in use

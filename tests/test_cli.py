@@ -26,8 +26,8 @@ from versioning.units import duration, size
 
 COMMANDS = [
     "cost", "diff", "doctor", "export", "get", "history", "invalidate", "lineage", "list", "pin",
-    "promote", "prune", "reconcile", "rerun", "rollback", "show", "trust", "undo", "unpin",
-    "verify", "why",
+    "promote", "prune", "reconcile", "report", "rerun", "rollback", "show", "trust", "undo",
+    "unpin", "verify", "why",
 ]  # fmt: skip
 Ask = Callable[..., Any]
 

@@ -282,6 +282,31 @@ def test_rollback_passes_over_what_is_lost_failed_or_not_reproducible(
     assert against[models[0].id] == ()
 
 
+def test_rollback_goes_back_to_nothing_that_is_invalid_or_was_made_from_it(
+    repository: Repository,
+) -> None:
+    models = [train(repository, week) for week in range(4)]
+    for model in models:
+        repository.promote(model, NAME)
+    week = models[1].record.inputs[1].id
+    repository.invalidate(week, reason="poisoned", apply=True)
+    repository.invalidate(models[2], reason="a bug", apply=True)
+    advice = repository.advise_rollback("delays")
+    assert advice.suggested is not None
+    assert advice.suggested.id == models[0].id
+    against = {former.id: former.against for former in advice.formers}
+    assert "is invalid (a bug)" in against[models[2].id][0]
+    assert f"made from week {week[:12]}, which is invalid (poisoned)" in against[models[1].id][-1]
+
+
+def test_a_version_that_is_invalid_is_refused(
+    repository: Repository, models: list[Version]
+) -> None:
+    repository.invalidate(models[0], reason="poisoned", apply=True)
+    with pytest.raises(RefusedError, match=r"is invalid \(poisoned\)"):
+        repository.promote(models[0], NAME, force=True, reason="all the same")
+
+
 def test_rollback_tells_what_audits_found(repository: Repository, models: list[Version]) -> None:
     for model in models:
         repository.promote(model, NAME)

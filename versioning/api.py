@@ -211,17 +211,18 @@ class Repository(base.Repository):
             predict: The function that serves it, as `module:function`, if that is not known yet.
 
         Raises:
-            RefusedError: If a gate failed, or no evaluation is recorded, and it is not forced.
+            RefusedError: If it is invalid, or a gate failed or no evaluation is recorded and it is
+                not forced.
             NotFoundError: If its bytes are gone.
             IntegrityError: If its bytes are not those written.
             FormatError: If it is forced without a reason, or `name` cannot be one.
         """
         from versioning.evaluations import newest_evaluation
         from versioning.expiry import here
-        from versioning.promotion import check_bytes, judged, parse_name, say
+        from versioning.promotion import check_usable, judged, parse_name, say
 
         target, record = parse_name(name), self.record(self.resolve(version))
-        check_bytes(self, record)
+        check_usable(self, record)
         found = newest_evaluation(self, self.catalog, record.id)
         facts = judged(record, found, force=force, reason=reason)
         return say(self, record, target, here(), facts | ({"predict": predict} if predict else {}))

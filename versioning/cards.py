@@ -205,13 +205,15 @@ def _use(repository: Repository, record: VersionRecord, names: Sequence[str]) ->
         f"versioning show {short}            # every leaf and input",
         f"versioning lineage {short}         # the whole graph",
         f"versioning why {short}             # why it is another one than before",
+        f"versioning rerun {short}           # whether it comes out the same again",
     ]
-    lines += [f"versioning rollback {name}      # a former version, with reasons" for name in names]
+    if names:
+        lines.append(f"versioning rollback {names[0]}    # a former version, with reasons")
     python = f'versioning.Repository.open("{repository.url}").get("{record.id}").load()'
     served = [f'mlflow.pyfunc.load_model("models:/{name}")' for name in names]
     return "\n\n".join(
         [
-            "## Load it, look into it, go back",
+            "## Load it, make it again, go back",
             "```python\n" + "\n".join([python, *served]) + "\n```",
             "```sh\n" + "\n".join(lines) + "\n```",
         ]

@@ -81,6 +81,7 @@ SELECT id FROM versions WHERE step = ? ORDER BY created DESC, id DESC LIMIT 1 OF
 """
 _THESE = "SELECT * FROM versions WHERE id IN (SELECT value FROM json_each(?))"
 _BLOBS = "SELECT * FROM blobs WHERE id IN (SELECT value FROM json_each(?))"
+_READING = "SELECT id, name, input FROM inputs WHERE id IN (SELECT value FROM json_each(?))"
 _LENGTHS = """
 INSERT INTO journals VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET entries = max(entries, excluded.entries)
@@ -248,6 +249,13 @@ class Catalog:
     def captured(self) -> list[tuple[str, str]]:
         """Each version with one that holds what its rerun needs, as of the last refresh."""
         return self._ask("SELECT id, input FROM captured")
+
+    def reading(self, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+        """Name and id of what each of `ids` read, as of the last refresh."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for version_id, name, above in self._ask(_READING, [_json(ids)]):
+            found.setdefault(version_id, []).append((name, above))
+        return found
 
     def gone(self) -> dict[str, tuple[str, datetime]]:
         """Versions that this machine saw and that are gone: step and moment of each, by id."""

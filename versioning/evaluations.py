@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from versioning.catalog import Catalog
+    from versioning.catalog import Catalog, Row
     from versioning.repository import Repository
 
 STEP, MODEL = "evaluation", "model"
@@ -90,6 +90,14 @@ def evaluations(repository: Repository, catalog: Catalog, version_id: str) -> li
     rows = [row for row in catalog.rows(readers).values() if row.step == STEP]
     newest = sorted(rows, key=lambda row: (row.created, row.id), reverse=True)
     return [found for row in newest if (found := _read(repository, row.id, row.created))]
+
+
+def evaluated(repository: Repository, row: Row) -> tuple[str, Evaluation] | None:
+    """The id of the version that an evaluation is about, and the evaluation; None if it is none."""
+    found = _read(repository, row.id, row.created)
+    read = repository.record(row.id).inputs if found else ()
+    model = next((item.id for item in read if item.name == MODEL), None)
+    return None if found is None or model is None else (model, found)
 
 
 def newest_evaluation(

@@ -147,14 +147,17 @@ def say(
     raise ConflictError(f"others name {name}@{alias} all the time; run again")
 
 
-def check_bytes(repository: Repository, record: VersionRecord) -> None:
-    """See to it that a version can be loaded: digest all its bytes.
+def check_usable(repository: Repository, record: VersionRecord) -> None:
+    """See to it that a version can be loaded and may be used: digest all its bytes.
 
     Raises:
-        NotFoundError: If they are gone, or will go.
+        RefusedError: If it is invalid.
+        NotFoundError: If its bytes are gone, or will go.
         IntegrityError: If they are not those written.
     """
     called = f"{record.step} {record.id[:12]}"
+    if why := repository.invalidations.of(record.id):
+        raise RefusedError(f"{called} is invalid ({why}): run its step again", id=record.id)
     blobs = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
     status = statuses(repository, {record.id: blobs}).get(record.id)
     if Expiry(repository).is_over(record.id):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from versioning.envelope import UNREADABLE
-from versioning.errors import NotFoundError
+from versioning.errors import NotFoundError, RefusedError
 from versioning.evaluations import newest_evaluation
-from versioning.promotion import check_bytes, reigns
+from versioning.promotion import check_usable, reigns
 from versioning.trust import NOT_REPRODUCIBLE, label
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from versioning.catalog import Catalog
     from versioning.evaluations import Evaluation
@@ -126,19 +126,33 @@ def _former(
         against.append(told.pop())
     try:
         record = repository.record(version_id)
-        check_bytes(repository, record)
+        check_usable(repository, record)
         told += ["its bytes are whole", f"audits: {label(repository, record)}"]
-    except (NotFoundError, *UNREADABLE) as error:
+    except (NotFoundError, RefusedError, *UNREADABLE) as error:
         against.append(str(error))
-    if shared := sorted((_made_from(catalog, version_id) | {version_id}) & suspects.keys()):
-        named = ", ".join(f"{suspects[item]} {item[:12]}".strip() for item in shared[:SHOWN])
-        against.append(f"it was made from {named}, which is suspect")
-    elif suspects:
-        told.append("it was made from nothing that is suspect")
+    bad = list(_bad(repository, catalog, version_id, suspects))
+    against += bad[:SHOWN]
+    if not bad:
+        told.append("it was made from nothing that is suspect or invalid")
     if found and (moved := [row for row in found.drift if _psi(row) > 0.25]):
         told.append(f"drift then: {', '.join(str(row.get('column')) for row in moved[:SHOWN])}")
     metrics = found.metrics if found else {}
     return Former(version_id, *span, tuple(against), tuple(told), metrics)
+
+
+def _bad(
+    repository: Repository, catalog: Catalog, version_id: str, suspects: Mapping[str, str]
+) -> Iterator[str]:
+    """What a version was made from, itself included, that is suspect or invalid."""
+    above = _made_from(catalog, version_id)
+    for item in sorted((above | {version_id}) & suspects.keys()):
+        yield f"it was made from {suspects[item]} {item[:12]}, which is suspect"
+    invalid = sorted(repository.invalidations.among(above))
+    rows = catalog.rows(invalid)
+    for item in invalid:
+        step = rows[item].step if item in rows else ""
+        why = repository.invalidations.of(item)
+        yield f"it was made from {step} {item[:12]}, which is invalid ({why})"
 
 
 def _made_from(catalog: Catalog, version_id: str) -> set[str]:

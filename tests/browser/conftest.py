@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from infra.local import Running, running
 from tests.servers import free_ports
 
 # Pages wait for servers that share two cores with other tests.
 PATIENCE_MS = 180_000
+STOP_SECONDS = 120
 OUT = Path("out/browser")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -24,8 +29,16 @@ FLAGS = [
 ]  # fmt: skip
 
 
+@dataclass
+class Up:
+    """What `make ui` started: where Prefect's pages are, and the folder that it writes to."""
+
+    prefect: str
+    folder: Path
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
+def browser() -> Iterator[Any]:
     """One chromium for all tests."""
     program = shutil.which("chromium")
     if program is None:
@@ -39,7 +52,7 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture
-def page(browser, request: pytest.FixtureRequest) -> Iterator[object]:
+def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """An empty page; what it shows in the end is kept as a picture."""
     context = browser.new_context(viewport={"width": 1400, "height": 1300})
     context.set_default_timeout(PATIENCE_MS)
@@ -53,10 +66,40 @@ def page(browser, request: pytest.FixtureRequest) -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
-def up(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Everything that `make ui` starts, in a folder of its own."""
+def up(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """What `make ui` starts, until Ctrl-C, which must end all of it."""
+    folder = tmp_path_factory.mktemp("ui")
+    ports = free_ports(2)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("VERSIONING_REPOSITORY", "VERSIONING_CACHE"):
             patch.delenv(name, raising=False)
-        with running(tmp_path_factory.mktemp("ui"), *free_ports(2)) as up:
-            yield up
+        process = started(folder, ports)
+    said = read_until(process, "Ctrl-C stops all of it")
+    assert f"http://127.0.0.1:{ports[0]}/deployments" in said
+    yield Up(f"http://127.0.0.1:{ports[0]}", folder)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=STOP_SECONDS)
+    assert process.returncode == 0, rest
+    assert "stopped" in rest
+
+
+def started(folder: Path, ports: list[int]) -> subprocess.Popen[str]:
+    """The command behind `make ui`, on its way."""
+    flags = ["--port", str(ports[0]), "--mlflow-port", str(ports[1])]
+    return subprocess.Popen(
+        [sys.executable, "-m", "infra.local", "--folder", str(folder), *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """What a process says up to a line with `text`."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    pytest.fail(f"it ended before it said {text!r}:\n{''.join(lines)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.local import Running
+from tests.browser.conftest import Up
 from versioning import Repository
 from versioning.expiry import TRASHED, states
 from versioning.settings import Settings
@@ -18,12 +18,12 @@ POLICY = "min_age = '0s'\nkeep_lineage = 'none'\n[[rules]]\nkeep_last = 1\n"
 PAUSE_SECONDS, PAUSES = 0.5, 360
 
 
-def repository(up: Running) -> Repository:
-    settings = Settings(cache=Path(up.environ["VERSIONING_CACHE"]))
-    return Repository.open(up.environ["VERSIONING_REPOSITORY"], settings=settings)
+def repository(up: Up) -> Repository:
+    settings = Settings(cache=up.folder / "cache")
+    return Repository.open(str(up.folder / "versioning"), settings=settings)
 
 
-def open_form(page: Any, up: Running, deployment: str) -> None:
+def open_form(page: Any, up: Up, deployment: str) -> None:
     """As a person gets to the form that starts a run."""
     page.goto(f"{up.prefect}/deployments")
     page.get_by_text(deployment, exact=True).first.click()
@@ -32,7 +32,7 @@ def open_form(page: Any, up: Running, deployment: str) -> None:
     page.get_by_text("Validate parameters").wait_for()
 
 
-def runs(up: Running, deployment: str) -> list[dict[str, Any]]:
+def runs(up: Up, deployment: str) -> list[dict[str, Any]]:
     """What people started of a deployment, oldest first; schedules start others."""
     wanted = {"deployments": {"name": {"any_": [deployment]}}, "limit": 200}
     asked = urllib.request.Request(
@@ -45,7 +45,7 @@ def runs(up: Running, deployment: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda run: run["created"])
 
 
-def submit(page: Any, up: Running, deployment: str) -> str:
+def submit(page: Any, up: Up, deployment: str) -> str:
     """Submit the form, and give the address of the run that it starts."""
     before = {run["id"] for run in runs(up, deployment)}
     page.get_by_role("button", name="Submit").click()
@@ -64,7 +64,7 @@ def open_shown(page: Any, run: str, key: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def retrained(browser, up: Running) -> str:
+def retrained(browser: Any, up: Up) -> str:
     """A retraining of the digits that somebody started from the form."""
     page = browser.new_page()
     page.set_default_timeout(180_000)
@@ -77,14 +77,14 @@ def retrained(browser, up: Running) -> str:
     return run
 
 
-def test_deployments_are_scheduled(page, up: Running) -> None:
+def test_deployments_are_scheduled(page: Any, up: Up) -> None:
     page.goto(f"{up.prefect}/deployments")
     for name in ("retrain-weekly", "prune-nightly", "verify-weekly"):
         page.get_by_text(name, exact=True).first.wait_for()
     page.get_by_text("At 03:00 AM every day").first.wait_for()
 
 
-def test_the_form_explains_each_parameter(page, up: Running) -> None:
+def test_the_form_explains_each_parameter(page: Any, up: Up) -> None:
     open_form(page, up, "retrain-weekly")
     for told in ("or the dotted path of its module", "First day that is not known yet",
                  "Where chance begins", "What drift does to a model"):  # fmt: skip
@@ -92,14 +92,14 @@ def test_the_form_explains_each_parameter(page, up: Running) -> None:
     assert page.locator("textarea").first.input_value() == "flights"
 
 
-def test_a_run_is_named_by_problem_and_day_and_tells_its_progress(page, retrained: str) -> None:
+def test_a_run_is_named_by_problem_and_day_and_tells_of_itself(page: Any, retrained: str) -> None:
     page.goto(retrained)
     page.get_by_text("retrain-digits-20").first.wait_for()
     page.get_by_text("evaluate against no champion").first.wait_for()
     page.get_by_text("0 reused, 32 computed").first.wait_for()
 
 
-def test_the_table_of_a_run_says_why_and_links_the_models_card(page, retrained: str) -> None:
+def test_the_table_of_a_run_says_why_and_links_the_models_card(page: Any, retrained: str) -> None:
     open_shown(page, retrained, "versions")
     page.get_by_text("first version").first.wait_for()
     page.get_by_text("find_failures").first.wait_for()
@@ -111,7 +111,7 @@ def test_the_table_of_a_run_says_why_and_links_the_models_card(page, retrained: 
         card.get_by_text(told).first.wait_for()
 
 
-def test_a_picture_is_shown_and_not_spelled_out(page, retrained: str) -> None:
+def test_a_picture_is_shown_and_not_spelled_out(page: Any, retrained: str) -> None:
     open_shown(page, retrained, "digits-confusion")
     picture = page.get_by_role("img", name="digits: confusion")
     picture.wait_for()
@@ -120,7 +120,7 @@ def test_a_picture_is_shown_and_not_spelled_out(page, retrained: str) -> None:
 
 
 def test_a_prune_waits_for_a_person_and_goes_on_when_resumed(
-    page, up: Running, retrained: str, tmp_path: Path
+    page: Any, up: Up, retrained: str, tmp_path: Path
 ) -> None:
     policy = tmp_path / "retention.toml"
     policy.write_text(POLICY)
@@ -142,7 +142,7 @@ def test_a_prune_waits_for_a_person_and_goes_on_when_resumed(
     assert list(states(repository(up), TRASHED)) != []
 
 
-def test_a_verification_says_how_much_it_checked(page, up: Running, retrained: str) -> None:
+def test_a_verification_says_how_much_it_checked(page: Any, up: Up, retrained: str) -> None:
     open_form(page, up, "verify-weekly")
     page.get_by_text("Move what is damaged out of the way").first.wait_for()
     run = submit(page, up, "verify-weekly")
@@ -152,7 +152,7 @@ def test_a_verification_says_how_much_it_checked(page, up: Running, retrained: s
     page.get_by_text("were checked; no findings").first.wait_for()
 
 
-def test_a_problem_that_is_none_fails_with_what_to_do(page, up: Running, retrained: str) -> None:
+def test_a_problem_that_is_none_fails_with_what_to_do(page: Any, up: Up, retrained: str) -> None:
     open_form(page, up, "retrain-weekly")
     page.locator("textarea").first.fill("digitz")
     page.goto(submit(page, up, "retrain-weekly"))

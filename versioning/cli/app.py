@@ -87,6 +87,7 @@ for command, name, example in (
         "rerun",
         "versioning rerun train; versioning rerun train --env current --explain",
     ),
+    (exports.report, "report", "versioning report -o site/"),
     (inspection.verify, "verify", "versioning verify --json"),
     (inspection.trust, "trust", "versioning trust --since 1d"),
     (inspection.doctor, "doctor", "versioning doctor --repository s3://bucket/versioning"),

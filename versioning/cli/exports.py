@@ -1,14 +1,16 @@
-"""Versions in the forms that others read: `export`."""
+"""Versions in the forms that others read: `export` and `report`."""
 
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - cyclopts reads the annotations
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from versioning.cli.output import PLAIN, Options, line, short
+from versioning.errors import FormatError
 
 
 def export(
@@ -39,3 +41,32 @@ def export(
         sys.stdout.write(text)
         return
     options.answer(document, list)
+
+
+def report(
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    limit: int | None = None,
+    options: Options = PLAIN,
+) -> None:
+    """One page about the repository for any browser; it needs no server and no network.
+
+    Args:
+        output: Folder to write `index.html` to.
+        limit: At most so many versions, the newest; 2000 by default.
+    """
+    from versioning.report import LIMIT
+    from versioning.report import report as page
+
+    if limit is not None and limit < 1:
+        raise FormatError(f"--limit {limit} shows nothing: give 1 or more")
+    repository = options.open()
+    shown = limit or LIMIT
+    text = page(repository, repository.catalog, datetime.now(UTC), limit=shown)
+    output.mkdir(parents=True, exist_ok=True)
+    file = output / "index.html"
+    file.write_text(text, "utf-8")
+    total = repository.catalog.count()
+    document = {"path": str(file), "versions": min(shown, total), "total": total}
+    told = f"{document['versions']} of {total} versions are shown by {file}"
+    options.answer(document, lambda: [line(told)])

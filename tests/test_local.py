@@ -1,0 +1,74 @@
+"""The command behind `make ui`: what goes wrong on the way, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from flows.prune import prune
+from flows.retrain import retrain
+from flows.verify import verify
+from infra.deployments import FILE
+from tests.browser.conftest import read_until, started
+from tests.servers import free_ports
+
+
+def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        process = started(tmp_path, [taken, *free_ports(1)])
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"port {taken} is taken" in said
+    assert f"make ui PORT={taken + 100}" in said
+    assert "Traceback" not in said
+
+
+def running_below(folder: Path) -> list[str]:
+    """Commands of the processes that write to a folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        if (process.info["environ"] or {}).get("UI_LOGS") == str(folder / "logs"):
+            found.append(" ".join(process.info["cmdline"] or ()))
+    return found
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_it_starts_ends_what_had_started(tmp_path: Path) -> None:
+    process = started(tmp_path, free_ports(2))
+    read_until(process, "starting the Prefect server")
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert running_below(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_ends_the_rest_and_says_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "nonsense://")
+    process = started(tmp_path, free_ports(2))
+    said, _ = process.communicate(timeout=180)
+    assert process.returncode == 1
+    assert "prefect-server did not start; see" in said
+    assert (tmp_path / "logs" / "prefect-server.log").stat().st_size > 0
+    assert running_below(tmp_path) == []
+
+
+def test_deployments_name_flows_and_parameters_that_are_there() -> None:
+    flows = {f"flows.{f.name}.{f.name}": f for f in (retrain, prune, verify)}
+    described = yaml.safe_load(FILE.read_text("utf-8"))["deployments"]
+    assert {item["entrypoint"] for item in described} == flows.keys()
+    for item in described:
+        known = flows[item["entrypoint"]].parameters.properties
+        assert item.get("parameters", {}).keys() <= known.keys()
+        for name, facts in known.items():
+            assert facts.get("description"), f"{item['entrypoint']}: {name} is not explained"
+    assert len({item["name"] for item in described}) == len(described)
