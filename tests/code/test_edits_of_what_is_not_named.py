@@ -355,6 +355,104 @@ CASES = [
         {"steps:step"},
         ("rows", "a = 1", "a = 2"),
     ),
+    Case(
+        "a setting of an object that took the name of the function it was put around",
+        {
+            "steps": """
+            import functools
+
+            class Scaled:
+                def __init__(self, function, by):
+                    functools.update_wrapper(self, function)
+                    self.function, self.by = function, by
+
+                def __call__(self, x):
+                    return self.function(x) * self.by
+
+            @functools.partial(Scaled, by=2)
+            def helper(x):
+                return x + 1
+
+            def step(x):
+                return helper(x)
+            """
+        },
+        ("steps", "by=2", "by=3"),
+        {"steps:helper#2"},
+    ),
+    Case(
+        "a block below a name of ours that is that of typing",
+        {
+            "steps": """
+            from . import conf as t
+            from .conf import TYPE_CHECKING
+
+            def step(x):
+                if TYPE_CHECKING:
+                    return x + 1
+                if t.TYPE_CHECKING:
+                    return x + 2
+            """,
+            "conf": "TYPE_CHECKING = True\n",
+        },
+        ("steps", "x + 1", "x + 2"),
+        {"steps:step"},
+    ),
+    Case(
+        "a block below a name of typing that is bound again",
+        {
+            "steps": """
+            from typing import TYPE_CHECKING
+
+            def step(x):
+                if CHECKS:
+                    return x + 1
+
+            TYPE_CHECKING = True
+            CHECKS = TYPE_CHECKING
+
+            def other(x):
+                if TYPE_CHECKING:
+                    return x + 1
+
+            step = other
+            """
+        },
+        ("steps", "x + 1", "x + 3"),
+        {"steps:other"},
+    ),
+    Case(
+        "a magic method that another module gives to a class",
+        {
+            "__init__": "from . import patches\n",
+            "steps": "from .a import K\n\ndef step(x):\n    return len(K())\n",
+            "a": "class K:\n    pass\n",
+            "patches": "from .a import K\n\ndef size(self):\n    return 1\n\nK.__len__ = size\n",
+        },
+        ("patches", "return 1", "return 2"),
+        {"patches:size"},
+    ),
+    Case(
+        "the type of a field of a plain class that a call makes a dataclass",
+        {
+            "steps": """
+            from .a import Row
+
+            def step(x):
+                return Row(x).a
+            """,
+            "a": """
+            from pydantic.dataclasses import dataclass
+
+            class Plain:
+                a: int
+
+            Row = dataclass(Plain)
+            """,
+        },
+        ("a", "a: int", "a: float"),
+        {"a:Plain"},
+    ),
 ]
 
 
@@ -481,3 +579,8 @@ def test_keys_of_annotations_with_functions_are_the_same_in_every_process(projec
         """
     )
     assert leaves_in_a_process(project) == leaves_in_a_process(project)
+
+
+def test_annotations_read_in_the_middle_of_a_path_are_warned_of(project):
+    project.write(steps="def step(x):\n    return [hint for hint in x.__annotations__.values()]\n")
+    assert any("__annotations__" in text for text in project.close().warnings)

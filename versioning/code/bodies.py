@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from versioning.code.definitions import Definition
     from versioning.code.walk import Walk
 
+# What those leave in a class who read its annotations.
+_MODELS = ("__dataclass_fields__", "__attrs_attrs__", "__pydantic_validator__")
 # What every member of an enum has.
 _OF_ENUMS = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
 # All that two named tuples made by a call can differ in.
@@ -72,6 +74,7 @@ def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
     members = list(_members(walk, cls, name, written))
     parts += [part for _, part in members]
     parts += walk.piece(definition.own, scope) + _decorators(walk, definition, scope)
+    parts += _read_hints(walk, cls, name)
     return parts + _statements(walk, definition, scope, {attribute for attribute, _ in members})
 
 
@@ -94,6 +97,15 @@ def _made_by_a_call(walk: Walk, cls: type, name: str, why: str) -> list[bytes]:
     ]
     generated = [code_form(code) for code in codes if code and code.co_filename.startswith("<")]
     return [*made, *generated, *(part for _, part in _members(walk, cls, name, written))]
+
+
+def _read_hints(walk: Walk, cls: type, name: str) -> list[bytes]:
+    """The annotations of a plain class of which a call, not a decorator, made a model."""
+    held = vars(cls)
+    if cls.__bases__ != (object,) or not any(marker in held for marker in _MODELS):
+        return []
+    hints = held.get("__annotations__", {}).items()
+    return [f"{item}: {walk.reach(hint, f'{name}.{item}')}".encode() for item, hint in hints]
 
 
 def _calls_that_bind(walk: Walk, cls: type, name: str) -> list[bytes]:
@@ -189,7 +201,7 @@ def _members(
         is_hidden = attribute.startswith("_") and attribute not in written
         functions = functions_in(held)
         if functions or isinstance(held, type):
-            if not is_hidden or not (_is_magic(attribute) or _is_generated(functions)):
+            if not is_hidden or not _is_made_elsewhere(attribute, functions):
                 wires = [walk.reach(item, name) for item in functions or [held]]
                 yield attribute, f"{attribute}={wires}".encode()
         elif not is_hidden and not _is_magic(attribute):
@@ -224,9 +236,13 @@ def _is_keyable(walk: Walk, held: object, label: str) -> bool:
     return True
 
 
-def _is_generated(functions: list[Any]) -> bool:
-    codes = [getattr(item, "__code__", None) for item in functions]
-    return all(code is None or code.co_filename.startswith("<") for code in codes)
+def _is_made_elsewhere(attribute: str, functions: list[Any]) -> bool:
+    """Whether functions that a class does not write are generated, or a library's magic."""
+    codes = [code for item in functions if (code := getattr(item, "__code__", None))]
+    if all(code.co_filename.startswith("<") for code in codes):
+        return True
+    is_ours = any(is_first_party("", code.co_filename) for code in codes)
+    return _is_magic(attribute) and not is_ours
 
 
 def _is_magic(name: str) -> bool:

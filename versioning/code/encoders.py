@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from versioning.code.log import NAMES
 from versioning.code.objects import BUILTINS, is_offered, is_ours, qualified_name
-from versioning.code.places import file_of_module
+from versioning.code.places import file_of_module, is_first_party
 from versioning.encoding import register_encoder
 from versioning.encoding.objects import has_hidden_room, state_of
 from versioning.encoding.registry import encodes_rest, registered, tells_classes
@@ -120,12 +120,18 @@ def _instance(value: object, to: Encoder) -> None:
     settings = _settings(value)
     if settings is not None:
         to.attributes(settings)
-    elif is_offered(value, sys.modules.get(str(getattr(value, "__module__", None)))):
+    elif _is_of_a_library(value):
         to.text(qualified_name(value))
     elif all(map(_holds_attributes_only, cls.__mro__[:-1])):
         to.attributes(state_of(value))
     else:
         raise to.refusal(value)
+
+
+def _is_of_a_library(value: object) -> bool:
+    """Whether a library offers `value` by name; what a module of the project binds may change."""
+    name = str(getattr(value, "__module__", None))
+    return not is_first_party(name, None) and is_offered(value, sys.modules.get(name))
 
 
 def _holds_attributes_only(cls: type) -> bool:

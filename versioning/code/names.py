@@ -113,8 +113,9 @@ class _Collector(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         path = attribute_path(node)
-        if node.attr in _LEFT_OUT and (path is None or self._lookup(path[0]) is not None):
-            self._warn(node, f"{node.attr} may be of code whose key cannot see it")
+        if path is None or self._lookup(path[0]) is not None:
+            for name in sorted(_LEFT_OUT & {node.attr, *(path or ())[1:]}):
+                self._warn(node, f"{name} may be of code whose key cannot see it")
         if path is None:
             self.generic_visit(node)
         elif path[:2] == ("sys", "modules"):

@@ -123,7 +123,7 @@ def _block(statements: list[ast.stmt], *, keeps: bool) -> None:
     """Bring statements into normal form; `keeps` says whether annotations of variables stay."""
     kept: list[ast.stmt] = []
     for statement in statements:
-        if isinstance(statement, ast.If) and is_for_checkers(statement.test):
+        if isinstance(statement, ast.If) and is_for_checkers(statement):
             _block(statement.orelse, keeps=keeps)
             kept.extend(statement.orelse)
         elif not _is_idle(statement):
@@ -168,14 +168,9 @@ def _strip_hints(node: FunctionNode) -> None:
         node.returns = None
 
 
-def is_for_checkers(test: ast.expr) -> bool:
-    """Whether `test` is `TYPE_CHECKING` of `typing`, and nothing else of that name."""
-    match test:
-        case ast.Name("TYPE_CHECKING"):
-            return True
-        case ast.Attribute(ast.Name("typing" | "t"), "TYPE_CHECKING"):
-            return True
-    return False
+def is_for_checkers(node: ast.AST) -> bool:
+    """Whether `node` is a block that `mark_checkers` found to be there for type checkers."""
+    return getattr(node, "for_checkers", False)
 
 
 def _is_idle(statement: ast.AST) -> bool:

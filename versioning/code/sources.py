@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from versioning.code.statements import unread_imports
+from versioning.code.statements import mark_checkers, unread_imports
 from versioning.digest import digest_bytes
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Source:
         codes: dict[str, list[CodeType]] = {}
         for code in _nested(compiled):
             codes.setdefault(code.co_qualname, []).append(code)
+        mark_checkers(tree)
         source = cls(tree, codes, unread_imports(tree))
         for name, node in _defined(source.tree, ""):
             source.nodes.setdefault(name, []).append(node)

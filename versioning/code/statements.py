@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_CHECKING = "TYPE_CHECKING"
+_TYPING = frozenset({"typing", "typing_extensions"})
 _PATH = re.compile(r"[\w.]+")
 
 
@@ -25,13 +27,59 @@ def module_statements(node: ast.AST, *, is_running: bool = False) -> Iterator[as
         node: The module.
         is_running: Leave out what is there for type checkers only.
     """
-    is_skipped = is_running and isinstance(node, ast.If) and is_for_checkers(node.test)
+    is_skipped = is_running and is_for_checkers(node)
     for name in ("orelse",) if is_skipped else ("body", "orelse", "handlers", "finalbody"):
         for item in getattr(node, name, ()):
             if isinstance(item, ast.stmt):
                 yield item
             if not isinstance(item, _DEFINITIONS):
                 yield from module_statements(item, is_running=is_running)
+
+
+def mark_checkers(tree: ast.Module) -> None:
+    """Mark the blocks that never run since they stand below `TYPE_CHECKING` of `typing`.
+
+    The name is that of `typing` when the module imports it from there and binds it nowhere else.
+    """
+    names = _names_from_typing(tree)
+    if not names:
+        return
+    blocks = [node for node in all_nodes(tree) if isinstance(node, ast.If)]
+    names -= {bound for node in all_nodes(tree) for bound in _bound_again(node)}
+    for node in blocks:
+        path = attribute_path(node.test)
+        if path is not None and ".".join(path) in names:
+            node.for_checkers = True  # type: ignore[attr-defined]
+
+
+def _names_from_typing(tree: ast.Module) -> set[str]:
+    """What `TYPE_CHECKING` is called in a module that imports it, or `typing`."""
+    names: set[str] = set()
+    for item in module_statements(tree):
+        if isinstance(item, ast.ImportFrom) and item.module in _TYPING and not item.level:
+            names |= {p.asname or p.name for p in item.names if p.name == _CHECKING}
+        elif isinstance(item, ast.Import):
+            found = {p.asname or p.name for p in item.names if p.name in _TYPING}
+            names |= {f"{name}.{_CHECKING}" for name in found}
+    return names
+
+
+def _bound_again(node: ast.AST) -> tuple[str, ...]:
+    """What a node binds otherwise than from `typing`, and what that may have been called."""
+    match node:
+        case ast.Name(name, ast.Store() | ast.Del()) | ast.arg(name):
+            bound = [name]
+        case ast.FunctionDef(name) | ast.AsyncFunctionDef(name) | ast.ClassDef(name):
+            bound = [name]
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+            bound = [name]
+        case ast.ImportFrom(module=module, names=names) if module not in _TYPING or node.level:
+            bound = [part.asname or part.name for part in names]
+        case ast.Import(names=names):
+            bound = [part.asname or part.name for part in names if part.name not in _TYPING]
+        case _:
+            return ()
+    return (*bound, *(f"{name}.{_CHECKING}" for name in bound))
 
 
 def imports_of(tree: ast.Module) -> dict[str, Ref]:

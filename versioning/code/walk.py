@@ -97,6 +97,7 @@ class Walk:
         self._foreign: set[int] = set()
         self._taken: dict[str, int] = {}
         self._labelled: dict[str, Any] = {}
+        self._valued: dict[str, list[tuple[Any, str]]] = {}
 
     def run(self) -> None:
         """Follow all that was reached, and what that reaches."""
@@ -146,7 +147,10 @@ class Walk:
         if is_typing(value):
             return hints.followed(self, value, label, found)
         inner = None if is_ours(type(value)) else inner_function(value)
-        return self.value(value, label, found) if inner is None else self.reach(inner, label)
+        if inner is None:
+            return self.value(value, label, found)
+        wire = self.reach(inner, label)
+        return wire + wrappers.call_that_made(self, found) if found and found.name else wire
 
     def follow(self, ref: Ref, scope: Scope) -> bytes:
         """Follow what `ref` stands for in `scope`; the two, as the referring digest has them."""
@@ -283,16 +287,18 @@ class Walk:
 
     def value(self, value: Any, label: str, found: Found | None) -> str:
         """Key `value` itself, or the source that makes it; see `reach`."""
-        if self._labelled.setdefault(label, value) is not value:
-            self._taken.setdefault(label, 1)
-            label = self.unique(label)
-        elif f"code/{label}" in self.leaves:
-            return label
-        top = found.scope.top if found else None
-        root = root_of(top.module, top.path) if top and top.path else None
+        known = self._valued.setdefault(label, [])
+        name = next((name for seen, name in known if seen is value), None)
+        if name is not None:
+            return name
         if type(value) not in ATOMS:
+            # A function around which the value was put keeps the name that both have.
             for item in code_in(value):
                 self.reach(item, qualified_name(item))
+        label = self.unique(label)
+        known.append((value, label))
+        top = found.scope.top if found else None
+        root = root_of(top.module, top.path) if top and top.path else None
         # Before it is digested: what changes in the meantime must not look unchanged.
         held = containers_in(value) if portable(value, root) is value else None
         try:

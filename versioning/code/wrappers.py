@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from versioning.code.log import MISSING
@@ -13,7 +14,6 @@ from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FunctionType
 
     from versioning.code.lookup import Found
     from versioning.code.walk import Walk
@@ -44,7 +44,8 @@ def library_function(walk: Walk, function: FunctionType) -> str:
 
 def call_that_made(walk: Walk, found: Found) -> str:
     """The settings of a library's wrapper around what is ours, which only its source tells."""
-    module = written_in(found.value)
+    is_function = isinstance(found.value, FunctionType)
+    module = written_in(found.value) if is_function else type(found.value).__module__
     if is_runner(module) or is_offered(found.value, sys.modules.get(module)):
         return ""
     found = walk.lookup.origin(found)
