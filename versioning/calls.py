@@ -74,6 +74,7 @@ class Call:
     lost: VersionRecord | None = field(default=None, compare=False)
     watch: Watch | None = field(default=None, compare=False)
     is_audit: bool = field(default=False, compare=False)
+    _kept: dict[str, dict[str, Any]] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def key(self) -> Key:
@@ -123,11 +124,20 @@ class Call:
             arguments: The values it is called with.
         """
         known = (arguments, self.parameters, self.step.code_deps)
+        if self.repository.settings.capture:
+            self.keep_parameters()
         self.watch = watch_over(
             self.step.function, self.leaves, known, self.repository, keys_files=self._keys_files
         )
         with self.watch.watching():
             yield
+
+    def keep_parameters(self) -> dict[str, dict[str, Any]]:
+        """Parameters as the record keeps them: those of the first time, as bodies change lists."""
+        if self._kept is None:
+            signature = self.step.signature
+            self._kept = kept(self.parameters, signature, self.leaves, self.repository)
+        return self._kept
 
     @property
     def hidden(self) -> tuple[Read, ...]:
@@ -300,10 +310,7 @@ class Call:
         facts = capture(self.repository, declared | (self.watch.opened if self.watch else set()))
         if "failed" in facts:
             return facts
-        signature = self.step.signature
-        return facts | {
-            "parameters": kept(self.parameters, signature, self.leaves, self.repository)
-        }
+        return facts | {"parameters": self.keep_parameters()}
 
     def _commit_part(self, draft: Draft, position: int, value: Any) -> Version:
         leaves = (*draft.leaves, text_leaf("output", str(position)))

@@ -91,6 +91,20 @@ def test_ancestors_without_bytes_are_made_again_in_order(project: Project) -> No
     assert (code, verdicts(found)) == (0, {"numbers": "identical", "scores": "identical"})
 
 
+def test_parameters_are_kept_as_they_were_before_the_body_changed_them(project: Project) -> None:
+    project.write({
+        "job.py": "def grown(values, table):\n    values.append(1.0)\n    table['b'] = 1\n"
+        "    return [sum(values), len(table.columns)]\n",
+        "main.py": "import json\nimport pandas as pd\nfrom runner import run\nimport job\n"
+        "table = pd.DataFrame({'a': [1]})\n"
+        "print(json.dumps([run(job.grown, values=[2.0], table=table).id]))\n",
+    })  # fmt: skip
+    [made] = project.run()
+    assert project.versioning("rerun", made)[1]["verdict"] == "identical"
+    kept = project.repository.versions(step="captured:parameter")
+    assert [list(version.load().columns) for version in kept] == [["a"]]
+
+
 def test_threads_and_the_hash_seed_are_as_recorded_and_named(project: Project) -> None:
     project.write({
         "job.py": "import os\ndef threads(n):\n    return os.environ['OMP_NUM_THREADS'] * n\n"
