@@ -19,6 +19,7 @@ from versioning.capture.keeping import PARAMETER, keep_value
 from versioning.codecs import codec_for, codec_named, recorded_name
 from versioning.codecs.memory import MemoryParts
 from versioning.encoding import value_digest
+from versioning.encoding.preview import without_passwords
 from versioning.errors import ConflictError, FormatError, NotFoundError, VersioningError
 from versioning.records import dump_input
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 INLINE_BYTES = 4096
 MOST_FILE_BYTES = 256 * 1024 * 1024
-_PLAIN = (bool, int, float, str)
+_NUMBERS = (bool, int, float)
+_PLAIN = (*_NUMBERS, str)
 
 
 def kept(
@@ -118,11 +120,13 @@ class Given:
 
 
 def is_secret(value: object) -> bool:
-    """Whether `value` is, or holds, what its type says is secret."""
+    """Whether `value` is, or holds, what its type says is secret, or a URL with a password."""
+    if isinstance(value, str):
+        return without_passwords(value) != value
     if isinstance(value, list | tuple | set | frozenset):
-        return any(map(is_secret, value))
+        return any(is_secret(item) for item in value if type(item) not in _NUMBERS)
     if isinstance(value, dict):
-        return any(map(is_secret, value.values()))
+        return is_secret([*value, *value.values()])
     return any(_is_secret_type(kind) for kind in type(value).__mro__)
 
 
@@ -132,17 +136,17 @@ def _is_secret_type(kind: type) -> bool:
 
 
 def _kept(name: str, value: Any, digest: Digest | None, repository: Repository) -> dict[str, Any]:
-    if value is None or _is_plain(value):
-        return {"value": value}
     if isinstance(value, Version):
         return {"input": name}
     if is_secret(value):
         return {"secret": f"{type(value).__module__}:{type(value).__qualname__}"}
+    if value is None or _is_plain(value):
+        return {"value": value}
     if type(value) in (list, tuple, dict) and _handles(value):
         return _container(name, value, repository)
     try:
         return _stored(value, digest, repository)
-    except VersioningError as error:
+    except (VersioningError, OSError) as error:
         return {"left_out": str(error)}
 
 

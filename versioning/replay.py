@@ -239,6 +239,13 @@ def _secret(name: str, kind: str) -> Any:
             "rerun passes it on"
         )
     module, _, qualified = kind.partition(":")
+    if module == "builtins" and qualified != "str":
+        raise NotFoundError(
+            f"parameter {name} is a {qualified} with a secret in it, which no variable gives back: "
+            "run the step itself; a secret that is a parameter of its own can be passed on"
+        )
+    if module == "builtins":
+        return text
     if module.partition(".")[0] == "prefect":
         return getattr(importlib.import_module(module), qualified)(value=text)
     import pydantic

@@ -15,6 +15,7 @@ from tests.rerun.projects import Project
 from tests.steps import commit, opened
 from versioning import NotFoundError, Version
 from versioning.capture import Captured
+from versioning.encoding import preview
 from versioning.parameters import Given, kept
 from versioning.plans import plan
 from versioning.retention import Policy, Rule
@@ -112,6 +113,24 @@ def test_secrets_are_keyed_and_never_kept(project: Project) -> None:
     assert (code, said["verdict"]) == (0, "identical")
 
 
+def test_a_rerun_takes_a_url_with_a_password_from_a_variable(project: Project) -> None:
+    url = "postgresql://ann:hunter2@db/flights"
+    project.write({
+        "job.py": "def asks(url, urls):\n    return len(url)\n",
+        "main.py": "import json, os\nfrom runner import run\nimport job\n"
+        "url = os.environ['DB_URL']\n"
+        "made = [run(job.asks, url=url, urls=()), run(job.asks, url=url, urls=[url])]\n"
+        "print(json.dumps([version.id for version in made]))\n",
+    })  # fmt: skip
+    alone, nested = project.run(DB_URL=url)
+    assert "hunter2" not in everything_in(project.place / "repository")
+    variables = {"VERSIONING_SECRET_URL": url, "VERSIONING_SECRET_URLS": url}
+    assert project.versioning("rerun", alone, **variables)[1]["verdict"] == "identical"
+    code, said = project.versioning("rerun", nested, **variables)
+    assert (code, said["verdict"]) == (1, "failed")
+    assert "a list with a secret in it" in said["steps"][0]["note"]
+
+
 def everything_in(folder: Path) -> str:
     return "\n".join(
         path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()
@@ -150,6 +169,17 @@ def test_what_no_codec_stores_is_said_to_be_left_out(tmp_path: Path) -> None:
     assert list(facts["value"]) == ["left_out"]
     facts = kept({"value": [SecretStr("x")]}, signature("value"), (), opened(tmp_path))
     assert list(facts["value"]) == ["secret"]
+
+
+@pytest.mark.parametrize("value", [
+    "postgresql://ann:hunter2@db:5432/flights", ["x", "see https://ann:hunter2@host/p?q=1"],
+    {"https://:hunter2@host": 1}, "redis://:hunter2@host " + "x" * 5000, {"a": ("s3://k:hunter2@b",)},
+])  # fmt: skip
+def test_passwords_in_urls_are_never_kept_nor_shown(value: object, tmp_path: Path) -> None:
+    facts = kept({"value": value}, signature("value"), (), opened(tmp_path))
+    assert list(facts["value"]) == ["secret"]
+    assert "hunter2" not in str(preview(value))
+    assert "hunter2" not in everything_in(tmp_path)
 
 
 def signature(name: str) -> inspect.Signature:

@@ -12,6 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from versioning.api import Repository
+from versioning.encoding.preview import without_passwords
 from versioning.envelope import FORMAT_VERSION
 from versioning.errors import NotFoundError, VersioningError
 from versioning.storage import Store
@@ -137,17 +138,19 @@ def _cache(settings: Settings) -> Check:
 def _service(name: str, url: str | None, path: str, variable: str) -> Check:
     if not url:
         return Check(name, NOTE, f"{variable} is not set", "")
+    # What is said here is pasted into reports.
+    shown = without_passwords(url)
     if not url.startswith(("http://", "https://")):
-        return Check(name, OK, f"{url}, which is no server")
+        return Check(name, OK, f"{shown}, which is no server")
     try:
         with urlopen(url.rstrip("/") + path, timeout=HTTP_SECONDS) as answer:  # noqa: S310
-            return Check(name, OK, f"{url} answers {answer.status}")
+            return Check(name, OK, f"{shown} answers {answer.status}")
     except HTTPError as error:
         state = BAD if error.code >= 500 else NOTE
-        return Check(name, state, f"{url} answers {error.code}", "check address and credentials")
+        return Check(name, state, f"{shown} answers {error.code}", "check address and credentials")
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", error)
-        return Check(name, BAD, f"{url}: {reason}", f"start it, or correct {variable}")
+        return Check(name, BAD, f"{shown}: {reason}", f"start it, or correct {variable}")
 
 
 def _version(name: str) -> str | None:

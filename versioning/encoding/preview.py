@@ -7,6 +7,7 @@ or a secret.
 from __future__ import annotations
 
 import math
+import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 LONGEST = 80
 _MANY_DIGITS = 10**60
+# The password in `postgresql://user:password@host/name`.
+_PASSWORD = re.compile(r"(?<=://)([^\s:/@?#]*):[^\s/]+@")
 
 
 def preview(value: object) -> str | None:
@@ -30,6 +33,11 @@ def preview(value: object) -> str | None:
     """
     text = _shown(value)
     return None if text is None else _cut(text)
+
+
+def without_passwords(text: str) -> str:
+    """`text` with stars for the passwords of URLs in it."""
+    return _PASSWORD.sub(r"\1:***@", text) if "://" in text else text
 
 
 def _shown(value: object) -> str | None:
@@ -65,6 +73,9 @@ def _exact(value: Any) -> str | None:
 
 
 def _text(value: str | bytes) -> str:
+    if isinstance(value, str):
+        # Before it is cut, which may take the host and leave the password.
+        value = without_passwords(value)
     return repr(value if len(value) <= LONGEST else value[:LONGEST])
 
 
