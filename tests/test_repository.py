@@ -92,6 +92,19 @@ def test_a_repository_of_a_newer_format_is_refused_by_name(tmp_path: Path) -> No
         opened(tmp_path / "r", tmp_path)
 
 
+@pytest.mark.parametrize("data", [b"", b"{", b"[]"])
+def test_a_damaged_record_of_the_repository_says_how_it_is_mended(
+    local: Repository, tmp_path: Path, data: bytes
+) -> None:
+    record, place = local.commit(1, draft("a")), Path(local.url) / "repository.json"
+    place.chmod(0o644)
+    place.write_bytes(data)
+    with pytest.raises(IntegrityError, match="remove it, and the next writer writes it again"):
+        opened(local.url, tmp_path)
+    place.unlink()
+    assert opened(local.url, tmp_path).lookup(key("a")) == record
+
+
 def test_a_repository_open_for_reading_refuses_every_write(
     local: Repository, tmp_path: Path
 ) -> None:

@@ -132,4 +132,4 @@ def _advice(catalog: Catalog, step: str) -> str:
         return f"step {step} has {steps[step]} versions, the oldest is {step}~{steps[step] - 1}"
     if close := get_close_matches(step, steps, n=3):
         return f"did you mean {', '.join(close)}?"
-    return f"give an id, {MIN_PREFIX} characters of one or more, a step, or name@alias"
+    return f"give an id, {MIN_PREFIX} or more characters of one, a step, or name@alias"

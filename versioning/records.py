@@ -147,7 +147,9 @@ def parse_repository(data: bytes, *, name: str) -> str:
     """
     try:
         id_ = parse(data, "repository", name=name).get("id")
-    except IntegrityError as error:
+    except (IntegrityError, FormatError) as error:
+        if hasattr(error, "format"):
+            raise
         raise IntegrityError(
             f"{name} is damaged, or older than the first release: remove it, and the next writer "
             "writes it again with the id that the versions there say",

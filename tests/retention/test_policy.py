@@ -91,7 +91,7 @@ def test_a_project_can_hold_its_policy(tmp_path: Path) -> None:
         ),
         ("rules = 3", "rules: Input should be a valid tuple"),
         ("keep_lineage = 'some'", "keep_lineage: Input should be 'inputs'"),
-        ("=", "cannot be read as TOML"),
+        ("=", "is no TOML"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_field(tmp_path: Path, text: str, said: str) -> None:

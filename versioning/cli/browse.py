@@ -150,6 +150,7 @@ def _give(
 
 def _written(repository: base.Repository, record: VersionRecord, output: Path) -> Path:
     codec = record.codec.partition("/")[0]
+    output.parent.mkdir(parents=True, exist_ok=True)
     if codec == "json" and output.suffix == ".json" and not output.exists():
         value = repository.load(record)
         if _is_json(value):

@@ -275,8 +275,11 @@ class Policy(_Strict):
         """
         try:
             document: Any = tomllib.loads(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise FormatError(f"{path} cannot be read as TOML: {error}", path=str(path)) from error
+        except OSError as error:
+            reason = f"{path} cannot be read ({error.strerror}): correct the path"
+            raise FormatError(reason, path=str(path)) from error
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise FormatError(f"{path} is no TOML ({error}): correct it", path=str(path)) from error
         if path.name == "pyproject.toml":
             document = table_in(document, "tool", "versioning", "retention")
         return cls.of(document, str(path))
