@@ -372,6 +372,15 @@ def test_a_damaged_record_is_restored_from_its_binding(repository: Repository, a
     assert ask("verify")["damaged"] == []
 
 
+def test_who_restored_a_record_is_not_told_to_restore_it(repository: Repository, read: Ask) -> None:
+    version = commit(repository, 1, "restored", n=99)
+    name = layout.version(version.id)
+    repository.store.put(name, repository.store.get(name)[:-1])
+    said = read("verify", "--set-aside", code=1)
+    assert "1 written again from a copy" in said
+    assert "--set-aside" not in said
+
+
 def test_doctor_examines_store_and_repository(repository: Repository, ask: Ask, read: Ask) -> None:
     found = ask("doctor")
     assert found["ok"]

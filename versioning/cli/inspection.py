@@ -113,11 +113,11 @@ def _notes(report: Report) -> Iterator[RenderableType]:
         yield line(f"{len(report.replaced)} lost their bytes and were made again since")
     if report.set_aside:
         yield line(f"{len(report.set_aside)} set aside: run their steps again")
-    elif report.damaged or report.dangling:
+    elif (report.damaged or report.dangling) and not report.restored:
         yield line("`versioning verify --set-aside` restores what has a whole copy and makes the ")
         yield line("next run compute the rest again")
     if report.restored:
-        yield line(f"{len(report.restored)} records written again from their copies")
+        yield line(f"{len(report.restored)} written again from a copy; verify once more")
     if report.gone:
         yield line(
             "Restore what is gone from a backup, or run the steps again; when it was removed"
