@@ -14,7 +14,7 @@ from tests.rerun.projects import FILES, Project, wheel
 from versioning import NotFoundError
 from versioning.capture.lock import installed
 from versioning.capture.machine import machine
-from versioning.rerun.environments import as_recorded, current, locked
+from versioning.rerun.environments import _build, as_recorded, current, locked
 
 # What this library needs to run steps and the command line; Prefect would take minutes.
 NEEDED = ("blake3", "orjson", "fsspec", "pydantic", "cyclopts", "rich", "numpy")
@@ -121,3 +121,12 @@ def test_what_is_installed_is_read_once(tmp_path: Path) -> None:
     assert "known-numpy" in {found["name"] for found in installed(index)}
     index.write_text("damaged")
     assert installed(index) == first
+
+
+def test_a_build_leaves_the_files_of_others_alone(tmp_path: Path) -> None:
+    others = [tmp_path / "abc.txt", tmp_path / "abc.2.txt"]
+    for path in others:
+        path.write_text("of another process")
+    with pytest.raises(NotFoundError, match="makes no virtual environment"):
+        _build(tmp_path / "abc.1", ["a==1"], "/bin/false", tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(others)

@@ -85,8 +85,9 @@ def as_recorded(
     try:
         _build(staged, lines, _interpreter(machine), wheels)
         (staged / _DONE).touch()
-        shutil.rmtree(place, ignore_errors=True)
-        staged.rename(place)
+        if fresh or not (place / _DONE).exists():
+            shutil.rmtree(place, ignore_errors=True)
+            staged.rename(place)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return Environment(python, "made of the recorded lock")
@@ -142,7 +143,8 @@ def _interpreter(machine: Mapping[str, Any]) -> str:
 
 def _build(place: Path, lines: Sequence[str], python: str, wheels: Path | None) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    lock = place.with_suffix(".txt")
+    # Beside `place`, whose name has the process in it: others build the same lock meanwhile.
+    lock = place.with_name(f"{place.name}.txt")
     lock.write_text("\n".join(lines) + "\n", "utf-8")
     try:
         if (uv := shutil.which("uv")) and wheels is None:
