@@ -24,7 +24,8 @@ from versioning.cli.output import (
     table,
 )
 from versioning.errors import FormatError
-from versioning.invalidate import withdrawn
+from versioning.expiry import ERASED
+from versioning.invalidate import INVALID, withdrawn
 from versioning.invalidations import NAMED
 from versioning.names import names_of
 from versioning.rerun import rebuilt
@@ -34,7 +35,7 @@ from versioning.trust import UNKNOWN, label, labels
 from versioning.units import duration, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -74,7 +75,7 @@ def list_(
     if is_cut and len(shown) == ROWS:
         more = repository.catalog.count(step=step, flow=flow, since=earliest) - ROWS
     blobs = repository.catalog.blobs(row.id for row in shown)
-    status = statuses(repository, blobs) | withdrawn(repository, [row.id for row in shown])
+    status = _statuses(repository, blobs, [row.id for row in shown])
     trust = labels(repository, [(row.id, row.step) for row in shown])
     document = [
         {**row._asdict(), "status": status.get(row.id, LIVE), "trust": trust.get(row.id, UNKNOWN)}
@@ -204,7 +205,7 @@ def _listing(rows: Sequence[dict[str, Any]], more: int, now: datetime) -> Iterat
 def _description(repository: Repository, record: VersionRecord) -> dict[str, Any]:
     """Everything that is known of a version, as `show --json` says it."""
     blobs = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
-    status = statuses(repository, {record.id: blobs}) | withdrawn(repository, [record.id])
+    status = _statuses(repository, {record.id: blobs}, [record.id])
     invalid = repository.invalidations.of(record.id)
     meta = dict(record.meta)
     return {
@@ -246,12 +247,23 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
     }
 
 
+def _statuses(
+    repository: Repository, blobs: Mapping[str, Sequence[tuple[str, int]]], ids: Sequence[str]
+) -> dict[str, str]:
+    """The status of each version that is not `live`; the worst of several."""
+    said = withdrawn(repository, ids)
+    erased = {version_id: status for version_id, status in said.items() if status == ERASED}
+    return said | statuses(repository, blobs) | erased
+
+
 def _withdrawal(document: dict[str, Any]) -> str | None:
     """Why, by whom and when a version was invalidated."""
     if (said := document["invalidated"]) is None:
         return None
     when = f"{said['at'].astimezone():%Y-%m-%d %H:%M}"
-    what = f"{document['status']} by {said['actor']} at {when}: {said['reason']}"
+    done = document["status"] if document["status"] in {INVALID, ERASED} else INVALID
+    lost = "" if done == document["status"] else f"{document['status']}, and "
+    what = f"{lost}{done} by {said['actor']} at {when}: {said['reason']}"
     return what if said["why"] == NAMED else f"{what} ({said['why']})"
 
 
