@@ -25,17 +25,17 @@ from versioning.cli.output import (
 )
 from versioning.errors import FormatError
 from versioning.expiry import ERASED
-from versioning.invalidate import INVALID, withdrawn
 from versioning.invalidations import NAMED
 from versioning.names import names_of
 from versioning.rerun import rebuilt
 from versioning.rerun.jobs import has_bytes
-from versioning.status import LIVE, statuses
+from versioning.standing import INVALID, standing, standings
+from versioning.status import LIVE
 from versioning.trust import UNKNOWN, label, labels
 from versioning.units import duration, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -75,7 +75,7 @@ def list_(
     if is_cut and len(shown) == ROWS:
         more = repository.catalog.count(step=step, flow=flow, since=earliest) - ROWS
     blobs = repository.catalog.blobs(row.id for row in shown)
-    status = _statuses(repository, blobs, [row.id for row in shown])
+    status = standings(repository, [row.id for row in shown], blobs)
     trust = labels(repository, [(row.id, row.step) for row in shown])
     document = [
         {**row._asdict(), "status": status.get(row.id, LIVE), "trust": trust.get(row.id, UNKNOWN)}
@@ -204,8 +204,6 @@ def _listing(rows: Sequence[dict[str, Any]], more: int, now: datetime) -> Iterat
 
 def _description(repository: Repository, record: VersionRecord) -> dict[str, Any]:
     """Everything that is known of a version, as `show --json` says it."""
-    blobs = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
-    status = _statuses(repository, {record.id: blobs}, [record.id])
     invalid = repository.invalidations.of(record.id)
     meta = dict(record.meta)
     return {
@@ -219,7 +217,7 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
         "created": record.created,
         "size_bytes": record.size_bytes,
         "seconds": record.seconds,
-        "status": status.get(record.id, LIVE),
+        "status": standing(repository, record),
         "invalidated": None if invalid is None else asdict(invalid),
         "trust": label(repository, record),
         "codec": record.codec,
@@ -245,15 +243,6 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
         "pin": repository.pins().get(record.id),
         "meta": meta,
     }
-
-
-def _statuses(
-    repository: Repository, blobs: Mapping[str, Sequence[tuple[str, int]]], ids: Sequence[str]
-) -> dict[str, str]:
-    """The status of each version that is not `live`; the worst of several."""
-    said = withdrawn(repository, ids)
-    erased = {version_id: status for version_id, status in said.items() if status == ERASED}
-    return said | statuses(repository, blobs) | erased
 
 
 def _withdrawal(document: dict[str, Any]) -> str | None:
