@@ -503,3 +503,14 @@ def test_a_version_is_the_worst_that_happened_to_it(
     assert standing(repository, load.record) == "trashed"
     repository.invalidate(clean, load, erase=True, reason="GDPR", apply=True)
     assert {standing(repository, v.record) for v in (clean, load)} == {"erased"}
+
+
+def test_names_of_runs_that_are_made_of_parameters_go_too(
+    repository: Repository, tmp_path: Path
+) -> None:
+    run = {"task_run": "t1", "task_run_name": f"load-{SECRET}", "flow_run_name": SECRET}
+    record = repository.commit(1, drafted("a", meta={"run": {**run, "tags": ["nightly"]}}))
+    repository.invalidate(record.id, erase=True, reason="GDPR", apply=True)
+    assert traces(tmp_path) == []
+    after = repository.record(record.id)
+    assert after.meta["run"] == {"task_run": "t1", "tags": ["nightly"]}
