@@ -88,6 +88,8 @@ def _carry_out(repository: Repository, plan: Plan) -> None:
         len(applied.spared),
         size(applied.swept.freed_bytes),
     )
+    for name, reason in applied.swept.left.items():
+        log.warning("%s is left: %s", name, reason)
     emit_event(
         event="versioning.pruned",
         resource={"prefect.resource.id": f"versioning.plan.{plan.id}"},

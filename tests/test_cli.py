@@ -760,6 +760,19 @@ def test_invalidate_marks_and_says_why(flights: dict[str, Version], ask: Ask, re
     )
 
 
+def test_what_is_invalid_and_in_the_trash_is_said_to_be_in_the_trash(
+    flights: dict[str, Version], ask: Ask, read: Ask, policy: str
+) -> None:
+    read("prune", "--policy", policy, "--apply")
+    read("invalidate", "clean", "--reason", "a bug", "--apply")
+    assert _status(ask, flights["clean0"]) == "trashed"
+    assert _status(ask, flights["clean1"]) == "invalid"
+    status = next(
+        line for line in read("show", flights["clean0"].id).splitlines() if "status" in line
+    )
+    assert "trashed, and invalid by" in status
+
+
 def test_the_next_version_tells_that_the_last_was_invalidated(
     flights: dict[str, Version], repository: Repository, ask: Ask, read: Ask
 ) -> None:

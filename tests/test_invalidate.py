@@ -27,6 +27,7 @@ from versioning.prune import apply as carry_out
 from versioning.repository import Draft
 from versioning.retention import Policy
 from versioning.settings import Settings
+from versioning.standing import standing
 from versioning.storage import Store
 from versioning.sweep import Patience
 from versioning.verify import verify
@@ -489,3 +490,27 @@ def test_a_source_that_is_read_while_it_is_erased_is_not_kept(
     carry_out(repository, repository.catalog, made.id, CAUSE, patience=HASTE)
     path.unlink()
     assert traces(tmp_path) == []
+
+
+def test_a_version_is_the_worst_that_happened_to_it(
+    repository: Repository, versions: dict[str, Version]
+) -> None:
+    clean, load = versions["clean"], versions["load"]
+    assert standing(repository, clean.record) == "live"
+    repository.invalidate(clean, load, reason="poisoned", apply=True)
+    assert standing(repository, clean.record) == "invalid"
+    Expiry(repository).trash(load.id, CAUSE)
+    assert standing(repository, load.record) == "trashed"
+    repository.invalidate(clean, load, erase=True, reason="GDPR", apply=True)
+    assert {standing(repository, v.record) for v in (clean, load)} == {"erased"}
+
+
+def test_names_of_runs_that_are_made_of_parameters_go_too(
+    repository: Repository, tmp_path: Path
+) -> None:
+    run = {"task_run": "t1", "task_run_name": f"load-{SECRET}", "flow_run_name": SECRET}
+    record = repository.commit(1, drafted("a", meta={"run": {**run, "tags": ["nightly"]}}))
+    repository.invalidate(record.id, erase=True, reason="GDPR", apply=True)
+    assert traces(tmp_path) == []
+    after = repository.record(record.id)
+    assert after.meta["run"] == {"task_run": "t1", "tags": ["nightly"]}

@@ -148,9 +148,9 @@ class Repository(base.Repository):
         from versioning.differences import nearest, why
 
         record = self.record(self.resolve(name))
-        other = against and self.record(self.resolve(against))
-        other = other or nearest(record, self.earlier(record))
-        return why(record, other, self.invalidations)
+        if against is None:
+            return why(record, nearest(record, self.earlier(record)), self.invalidations)
+        return why(record, self.record(self.resolve(against)), self.invalidations)
 
     def earlier(
         self, record: VersionRecord, *, before: datetime | None = None

@@ -11,7 +11,7 @@ from versioning.evaluations import newest_evaluation
 from versioning.lineage import UP, lineage
 from versioning.names import names_of
 from versioning.promotion import CHAMPION
-from versioning.status import LIVE, statuses
+from versioning.standing import standing
 from versioning.trust import label
 from versioning.units import duration, size
 
@@ -58,8 +58,7 @@ def card(repository: Repository, catalog: Catalog, record: VersionRecord) -> str
 
 def _head(repository: Repository, record: VersionRecord, names: Sequence[str]) -> str:
     run = record.meta.get("run") or {}
-    blobs = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
-    status = statuses(repository, {record.id: blobs}).get(record.id, LIVE)
+    status = standing(repository, record)
     facts = {
         "version": f"`{record.id}`",
         "value": _cell(record.meta.get("value") or record.codec),

@@ -24,6 +24,7 @@ from versioning.journals import Journal
 from versioning.names import resolve
 from versioning.plans import protections
 from versioning.records import CAPTURED
+from versioning.standing import withdrawn
 from versioning.sweep import Patience, sweep
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from versioning.repository import Repository
 
 ROUNDS = 10
-INVALID = "invalid"
 HELD = "held: "
 ADVICE = {
     False: "Name what holds the same bytes as well, unpin what is pinned, or force it",
@@ -203,11 +203,6 @@ def apply(
     return made
 
 
-def withdrawn(repository: Repository, ids: Iterable[str]) -> dict[str, str]:
-    """Which of some versions are `invalid` or `erased`."""
-    return {i: _was(repository, i) for i in repository.invalidations.among(ids)}
-
-
 def _mark(repository: Repository, versions: Iterable[Concerned], entry: Invalidation) -> None:
     for item in versions:
         repository.invalidations.mark(item.id, replace(entry, why=item.why))
@@ -255,7 +250,7 @@ def _fill(
     if made.erase:
         alone = _captured_alone(catalog, rows, {*reasons, *erased})
         reasons |= dict.fromkeys(alone, "captured for it")
-    invalid = repository.invalidations.among(reasons)
+    was = withdrawn(repository, reasons)
     protection = protections(repository) if made.erase else {}
     made.versions = [
         Concerned(
@@ -264,7 +259,7 @@ def _fill(
             rows[version_id].step,
             rows[version_id].size_bytes,
             why or NAMED,
-            _was(repository, version_id) if version_id in invalid else "",
+            was.get(version_id, ""),
             () if version_id in erased else protection.get(version_id, ()),
         )
         for version_id, why in reasons.items()
@@ -282,13 +277,6 @@ def _captured_alone(catalog: Catalog, rows: dict[str, Row], ids: set[str]) -> li
     hold = {f"{CAPTURED}parameter", f"{CAPTURED}files"}
     found = sorted(above for above, by in users.items() if by <= ids)
     return [above for above in found if above in rows and rows[above].step in hold]
-
-
-def _was(repository: Repository, version_id: str) -> str:
-    try:
-        return INVALID if repository.record(version_id).erased is None else ERASED
-    except UNREADABLE:
-        return INVALID
 
 
 def _readers(catalog: Catalog, concerned: Iterable[str]) -> int:

@@ -14,7 +14,8 @@ import orjson
 from versioning.errors import FormatError
 from versioning.evaluations import STEP, evaluated
 from versioning.names import named
-from versioning.status import LIVE, statuses
+from versioning.standing import standings
+from versioning.status import LIVE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,7 +62,7 @@ def facts(
     """What the page shows, as JSON-like values."""
     rows = catalog.versions(limit=limit)
     blobs = catalog.blobs(row.id for row in rows)
-    status = statuses(repository, blobs)
+    status = standings(repository, [row.id for row in rows], blobs)
     inputs = catalog.reading(row.id for row in rows)
     names = named(repository)
     judged = [found for row in rows if row.step == STEP and (found := evaluated(repository, row))]

@@ -8,17 +8,21 @@ stay: who guesses a small value can tell that it was this one.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from versioning.envelope import seal_of
 from versioning.records import Erasure, VersionRecord, dump_version
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from versioning.invalidations import Invalidation
 
 # What of the facts about a version says nothing of its value.
 _KEPT = ("run", "environment", "outputs", "volatile", "effect", "files")
-# Leaves whose preview tells of code and environment, not of values.
+# Of the run, names may be made of parameters; ids and tags are not.
+_NAMES = {"flow_run_name", "task_run_name"}
+# Leaves whose preview tells of the step and its environment, not of values.
 _TOLD = ("step", "env/")
 
 
@@ -31,7 +35,14 @@ def tombstone(record: VersionRecord, why: Invalidation) -> VersionRecord:
             leaf if leaf.name.startswith(_TOLD) else replace(leaf, value=None)
             for leaf in record.leaves
         ),
-        meta={name: record.meta[name] for name in _KEPT if name in record.meta},
+        meta=_facts(record.meta),
         erased=Erasure(why.reason, why.actor, why.at, record.seal),
     )
     return replace(made, seal=seal_of(dump_version(made)))
+
+
+def _facts(meta: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: meta[name] for name in _KEPT if name in meta}
+    if isinstance(run := kept.get("run"), dict):
+        kept["run"] = {name: fact for name, fact in run.items() if name not in _NAMES}
+    return kept

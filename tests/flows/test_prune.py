@@ -63,9 +63,10 @@ def test_the_page_of_a_run_shows_the_plan_and_nothing_goes(
     assert row["version"] == versions[0].id[:12]
     assert row["why it goes"] == "rule 1 (step '*') does not keep it"
     assert "1 versions go and 2 stay" in shown["table"]["description"]
-    assert shown["image"]["data"].startswith("data:image/png;base64,")
-    assert "307.2 kB are held" in shown["image"]["description"]
-    assert "max_bytes is reached" in shown["image"]["description"]
+    # The picture, which travels in its own address.
+    assert "](data:image/png;base64," in shown["markdown"]["data"]
+    assert "307.2 kB are held" in shown["markdown"]["description"]
+    assert "max_bytes is reached" in shown["markdown"]["description"]
     assert float(shown["progress"]["data"]) == 100
     assert bound(open_repository(), versions) == [True, True, True]
 

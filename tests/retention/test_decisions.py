@@ -349,3 +349,20 @@ def test_whatever_the_policy_what_must_stay_stays(
     assert sum(100 for _ in held) <= max_bytes or not any(
         shared[blob] == 1 for item in may_go for blob in item.blobs
     )
+
+
+@examples(60)
+@given(VERSIONS, st.integers(0, 500), st.floats(0, 1e-6), st.booleans())
+def test_budgets_are_kept_to_as_far_as_versions_may_go(
+    versions: list[Candidate], max_bytes: int, max_money: float, is_money: bool
+) -> None:
+    limit: dict[str, Any] = {"max_money": max_money} if is_money else {"max_bytes": max_bytes}
+    rules = [{"step": "a", **limit}, {"keep_last": 3}]
+    found = kept(versions, policy(rules=rules, keep_lineage="none"))
+    own = [item for item in versions if item.step == "a" and item.id in found]
+    sizes = {blob: size for item in own for blob, size in item.blobs.items()}
+    held = sum(sizes.values())
+    is_within = held / 1e9 * 0.023 <= max_money + 1e-12 if is_money else held <= max_bytes
+    assert is_within or not [i for i in own if i.is_rebuildable and not i.protection and i.blobs]
+    for item in versions:
+        assert item.id in found or (item.is_rebuildable and not item.protection)

@@ -24,12 +24,13 @@ from versioning.cli.output import (
     table,
 )
 from versioning.errors import FormatError
-from versioning.invalidate import withdrawn
+from versioning.expiry import ERASED
 from versioning.invalidations import NAMED
 from versioning.names import names_of
 from versioning.rerun import rebuilt
 from versioning.rerun.jobs import has_bytes
-from versioning.status import LIVE, statuses
+from versioning.standing import INVALID, standing, standings
+from versioning.status import LIVE
 from versioning.trust import UNKNOWN, label, labels
 from versioning.units import duration, size
 
@@ -74,7 +75,7 @@ def list_(
     if is_cut and len(shown) == ROWS:
         more = repository.catalog.count(step=step, flow=flow, since=earliest) - ROWS
     blobs = repository.catalog.blobs(row.id for row in shown)
-    status = statuses(repository, blobs) | withdrawn(repository, [row.id for row in shown])
+    status = standings(repository, [row.id for row in shown], blobs)
     trust = labels(repository, [(row.id, row.step) for row in shown])
     document = [
         {**row._asdict(), "status": status.get(row.id, LIVE), "trust": trust.get(row.id, UNKNOWN)}
@@ -204,8 +205,6 @@ def _listing(rows: Sequence[dict[str, Any]], more: int, now: datetime) -> Iterat
 
 def _description(repository: Repository, record: VersionRecord) -> dict[str, Any]:
     """Everything that is known of a version, as `show --json` says it."""
-    blobs = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
-    status = statuses(repository, {record.id: blobs}) | withdrawn(repository, [record.id])
     invalid = repository.invalidations.of(record.id)
     meta = dict(record.meta)
     return {
@@ -219,7 +218,7 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
         "created": record.created,
         "size_bytes": record.size_bytes,
         "seconds": record.seconds,
-        "status": status.get(record.id, LIVE),
+        "status": standing(repository, record),
         "invalidated": None if invalid is None else asdict(invalid),
         "trust": label(repository, record),
         "codec": record.codec,
@@ -252,7 +251,9 @@ def _withdrawal(document: dict[str, Any]) -> str | None:
     if (said := document["invalidated"]) is None:
         return None
     when = f"{said['at'].astimezone():%Y-%m-%d %H:%M}"
-    what = f"{document['status']} by {said['actor']} at {when}: {said['reason']}"
+    done = document["status"] if document["status"] in {INVALID, ERASED} else INVALID
+    lost = "" if done == document["status"] else f"{document['status']}, and "
+    what = f"{lost}{done} by {said['actor']} at {when}: {said['reason']}"
     return what if said["why"] == NAMED else f"{what} ({said['why']})"
 
 

@@ -8,7 +8,7 @@ tells, and `mend` makes MLflow say it again. Aliases that the history does not k
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError
@@ -23,7 +23,8 @@ from versioning.integrations.mlflow.registry import (
     tag,
 )
 from versioning.names import aliases
-from versioning.status import LIVE, statuses
+from versioning.standing import standing
+from versioning.status import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -169,5 +170,4 @@ def _state(repository: Repository, version_id: str) -> str:
         record = repository.record(version_id)
     except (NotFoundError, *UNREADABLE):
         return "not in this repository"
-    blobs: Any = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
-    return statuses(repository, {version_id: blobs}).get(version_id, LIVE)
+    return standing(repository, record)
