@@ -45,7 +45,8 @@ def main(jobs: str, results: str) -> None:
     place, output = Path(jobs).absolute(), Path(results).absolute()
     plan = json.loads(place.read_bytes())
     os.chdir(place.parent / plan["cwd"])
-    _import_from([str(place.parent / path) for path in plan["paths"]])
+    paths = [str(place.parent / path) for path in plan["paths"]]
+    _import_from(paths, library=str(place.parent / "library"))
     settings = Settings(cache=place.parent / ".cache", allow_pickle=plan["allow_pickle"])
     repository = Repository.open(str(place.parent / "inputs"), settings=settings)
     replay = _Replay(repository, plan, _made_before(output))
@@ -66,10 +67,10 @@ def _made_before(results: Path) -> dict[str, str]:
     return {line["id"]: line["made"][0] for line in lines if len(line.get("made", ())) == 1}
 
 
-def _import_from(paths: list[str]) -> None:
+def _import_from(paths: list[str], *, library: str) -> None:
     """Let modules of the project come from `paths` alone, wherever an installation may lead."""
-    kept = [p for p in sys.path if not p or "/library" in p or not is_first_party("", f"{p}/x")]
-    sys.path[:] = [*paths, *kept]
+    others = [path for path in sys.path if path and not is_first_party("", f"{path}/x")]
+    sys.path[:] = [*paths, library, *others]
     sys.meta_path[:] = [f for f in sys.meta_path if "editable" not in _name(f).lower()]
     importlib.invalidate_caches()
 

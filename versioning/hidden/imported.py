@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
 MOST = 1000
+# Whoever opens more files than this reads data, which bodies do and steps are given.
+MOST_LOOKS = 20_000
 _CODE = (".py", ".pyc", ".pyi", ".so", ".pth")
 _opened: dict[str, None] = {}
+_looks = iter(range(MOST_LOOKS))
 
 
 def opened_by_modules() -> tuple[str, ...]:
@@ -34,7 +37,9 @@ def note(path: Any, _mode: Any = None, flags: Any = os.O_RDONLY) -> None:
     if not isinstance(text, str) or text.endswith(_CODE) or "/site-packages/" in text:
         return
     with suppress(Exception):  # what looks on may not stop what it looks at
-        if len(_opened) < MOST and _is_for_module(inspect.currentframe()):
+        if len(_opened) >= MOST or next(_looks, None) is None:
+            return
+        if _is_for_module(inspect.currentframe()):
             full = paths.absolute(text)
             if not paths.is_of_python(full):
                 _opened[full] = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,8 +63,10 @@ class _Comparison:
         if bool(np.all(near)):
             return None
         many = f"{int(np.sum(~near))} of {near.size} differ, " if near.size > 1 else ""
-        most = float(np.nanmax(gap)) if not math.isnan(float(np.nanmax(gap))) else math.nan
-        return f"{path}: {many}by {most:.3g} at most"
+        known = gap[~np.isnan(gap)]
+        if np.isnan(gap).any():
+            many += "NaN on one side, "
+        return f"{path}: {many}by {float(known.max(initial=0.0)):.3g} at most"
 
     def _arrays(self, before: Any, after: Any, path: str) -> str | None:
         if before.dtype != after.dtype:

@@ -186,7 +186,9 @@ class _Group:
                     note = f"the process ended before: {died or 'it said nothing'}"
                     line = {"verdict": FAILED, "after": None, "seconds": 0.0, "note": note}
                 before = {leaf.name: leaf.digest for leaf in record.leaves}
-                changed = _changed(before, line.get("leaves"))
+                # What is captured is as it was; another release may digest it otherwise.
+                is_as_captured = (self._terms.code, self._terms.env) == (CAPTURED, CAPTURED)
+                changed = () if is_as_captured else _changed(before, line.get("leaves"))
                 yield StepVerdict(
                     version_id,
                     record.step,
@@ -238,11 +240,9 @@ def _within(places: Mapping[str, str], path: str) -> str:
 
 
 def _changed(before: Mapping[str, str], after: Mapping[str, str] | None) -> tuple[str, ...]:
-    """Leaves of code and environment that both have and that differ, and those only one has."""
-    if not after:
-        return ()
-    old = {name: d for name, d in before.items() if name.startswith(("code/", "env/"))}
-    return tuple(n for n in sorted(old.keys() | after.keys()) if old.get(n) != after.get(n))
+    """Leaves of code and environment that differ, and code that is reached now and was not."""
+    names = (name for name in sorted(after or ()) if name in before or name.startswith("code/"))
+    return tuple(name for name in names if before.get(name) != (after or {})[name])
 
 
 def _lines(results: Path) -> list[dict[str, Any]]:
