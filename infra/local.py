@@ -115,7 +115,8 @@ def running(folder: Path, port: int, mlflow_port: int, stop: threading.Event) ->
         start("prefect-server", server, f"{prefect}/api/health")
         if with_mlflow:
             _say("starting MLflow's server ...")
-            start("mlflow-server", _mlflow(folder, mlflow_port), f"{up.mlflow}/health")
+            command = _mlflow(_registry(folder, environ["VERSIONING_REPOSITORY"]), mlflow_port)
+            start("mlflow-server", command, f"{up.mlflow}/health")
         _say("making the deployments ...")
         deploy = ("infra.deployments", "--working-dir", str(Path.cwd()))
         with _process("deployments", deploy, environ, logs) as process:
@@ -145,6 +146,11 @@ def _environ(folder: Path, port: int, mlflow_port: int | None) -> dict[str, str]
     if mlflow_port:
         own["MLFLOW_TRACKING_URI"] = f"http://{HOST}:{mlflow_port}"
     return {**kept, **own}
+
+
+def _registry(folder: Path, repository: str) -> Path:
+    """Folder of MLflow's database: beside the repository, where the flows look without a server."""
+    return folder if "://" in repository else Path(repository).absolute().parent
 
 
 def _mlflow(folder: Path, port: int) -> Sequence[str]:
