@@ -29,6 +29,7 @@ POOL = "flows"
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
 HOST = "127.0.0.1"
+MLFLOW_NEEDS = ("flask", "flask_cors", "aiohttp")
 
 
 class StoppedError(Exception):
@@ -94,7 +95,7 @@ def running(folder: Path, port: int, mlflow_port: int, stop: threading.Event) ->
         NotStartedError: If a port is taken, or something does not start in time.
         StoppedError: If it was stopped before all of it ran.
     """
-    with_mlflow = find_spec("flask") is not None
+    with_mlflow = all(find_spec(name) for name in MLFLOW_NEEDS)
     for taken, flag in ((port, "PORT"), *([(mlflow_port, "MLFLOW_PORT")] if with_mlflow else [])):
         _check_free(taken, flag)
     logs = folder / "logs"
@@ -140,6 +141,8 @@ def _environ(folder: Path, port: int, mlflow_port: int | None) -> dict[str, str]
         "VERSIONING_REPOSITORY": kept.get("VERSIONING_REPOSITORY", str(folder / "versioning")),
         "VERSIONING_CACHE": kept.get("VERSIONING_CACHE", str(folder / "cache")),
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Jobs of language models, which want a queue of their own.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "DO_NOT_TRACK": "1",
         "UI_LOGS": str(folder / "logs"),
     }
@@ -227,7 +230,7 @@ def _answers(url: str) -> bool:
 
 def _tell(up: Running, folder: Path) -> None:
     _say(f"\n  Prefect   {up.prefect}/deployments")
-    _say(f"  MLflow    {up.mlflow or 'its server needs flask: pip install flask'}")
+    _say(f"  MLflow    {up.mlflow or 'no server: pip install .[ui]'}")
     _say(f"  logs      {folder}/logs\n")
     _say("Schedules: retrain on Mondays, prune nightly (waits for a person), verify on Sundays.")
     _say("Run one from its page, or by: prefect deployment run verify/verify-weekly")
