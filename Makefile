@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := flows,report,s3,gcs,azure,dask,ray,polars,sklearn,lightgbm,xgboost,torch,figures
+EXTRAS := flows,ui,report,s3,gcs,azure,dask,ray,polars,sklearn,lightgbm,xgboost,torch,figures
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -72,7 +72,7 @@ $(VENV)/demo: $(VENV)/pip pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/ui: $(VENV)/demo
-	@$(BIN)/pip install --quiet 'flask<4' 'flask-cors>=5'
+	@$(BIN)/pip install --quiet --editable '.[flows,ui]'
 	@touch $@
 
 $(VENV)/all: $(VENV)/pip pyproject.toml constraints.txt

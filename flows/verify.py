@@ -39,7 +39,7 @@ def verify(*, set_aside: bool = False, registry: bool = True) -> int:
     report = repository.verify(set_aside=set_aside)
     rows = [*_findings(report), *(_registry(repository) if registry else [])]
     about = f"{report.checked} versions and {size(report.checked_bytes)} were checked"
-    told = f"{about}; {len(rows) or 'no'} findings"
+    told = f"{about}; {f'{len(rows)} found wrong' if rows else 'nothing is wrong'}"
     log.info(told)
     show_table("verify findings", pd.DataFrame(rows, columns=COLUMNS), about=told)
     if report.is_sound:

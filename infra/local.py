@@ -24,16 +24,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import FrameType
 
 POOL = "flows"
 START_SECONDS = 180.0
 STOP_SECONDS = 20.0
 HOST = "127.0.0.1"
+MLFLOW_NEEDS = ("flask", "flask_cors", "aiohttp")
 
 
-class Stopped(BaseException):
-    """Somebody wants it to end."""
+class StoppedError(Exception):
+    """Somebody wants it to end, while it still starts."""
 
 
 class NotStartedError(Exception):
@@ -49,28 +49,18 @@ def main() -> None:
     given = parser.parse_args()
     stop = threading.Event()
     for wanted in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(wanted, _stopping(stop))
+        # Nothing is raised from here: a process that had just been started would be forgotten.
+        signal.signal(wanted, lambda *_: stop.set())
     try:
-        with running(given.folder.absolute(), given.port, given.mlflow_port) as urls:
-            _tell(urls, given.folder)
+        with running(given.folder.absolute(), given.port, given.mlflow_port, stop) as up:
+            _tell(up, given.folder)
             while not stop.wait(1.0):
-                urls.check()
-    except Stopped:
+                up.check()
+    except StoppedError:
         pass
     except NotStartedError as error:
         sys.exit(f"make ui: {error}")
     _say("stopped; what was made stays")
-
-
-def _stopping(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
-    def stopping(number: int, frame: FrameType | None) -> None:
-        # While it starts, the way out is through what is being started.
-        already = stop.is_set()
-        stop.set()
-        if not already:
-            raise Stopped
-
-    return stopping
 
 
 class Running:
@@ -92,18 +82,20 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, port: int, mlflow_port: int) -> Iterator[Running]:
+def running(folder: Path, port: int, mlflow_port: int, stop: threading.Event) -> Iterator[Running]:
     """The whole of it, until the context ends.
 
     Args:
         folder: Where everything is written: Prefect's state, the repository, MLflow's, logs.
         port: Of the Prefect server, on the loopback interface.
         mlflow_port: Of MLflow's server.
+        stop: Set when it shall end, even while it starts.
 
     Raises:
         NotStartedError: If a port is taken, or something does not start in time.
+        StoppedError: If it was stopped before all of it ran.
     """
-    with_mlflow = find_spec("flask") is not None
+    with_mlflow = all(find_spec(name) for name in MLFLOW_NEEDS)
     for taken, flag in ((port, "PORT"), *([(mlflow_port, "MLFLOW_PORT")] if with_mlflow else [])):
         _check_free(taken, flag)
     logs = folder / "logs"
@@ -117,16 +109,19 @@ def running(folder: Path, port: int, mlflow_port: int) -> Iterator[Running]:
             process = stack.enter_context(_process(name, command, environ, logs))
             up.processes[name] = process
             if health:
-                _wait(name, process, health, logs)
+                _wait(name, process, lambda: _answers(health), logs, stop)
 
         _say("starting the Prefect server ...")
         server = ("prefect", "server", "start", "--host", HOST, "--port", str(port))
         start("prefect-server", server, f"{prefect}/api/health")
         if with_mlflow:
             _say("starting MLflow's server ...")
-            start("mlflow-server", _mlflow(folder, mlflow_port), f"{up.mlflow}/health")
+            command = _mlflow(_registry(folder, environ["VERSIONING_REPOSITORY"]), mlflow_port)
+            start("mlflow-server", command, f"{up.mlflow}/health")
         _say("making the deployments ...")
-        _run(("infra.deployments", "--working-dir", str(Path.cwd())), environ, logs)
+        deploy = ("infra.deployments", "--working-dir", str(Path.cwd()))
+        with _process("deployments", deploy, environ, logs) as process:
+            _wait("deployments", process, lambda: process.poll() == 0, logs, stop)
         start("worker", ("prefect", "worker", "start", "--pool", POOL, "--name", "here"), None)
         yield up
 
@@ -146,12 +141,19 @@ def _environ(folder: Path, port: int, mlflow_port: int | None) -> dict[str, str]
         "VERSIONING_REPOSITORY": kept.get("VERSIONING_REPOSITORY", str(folder / "versioning")),
         "VERSIONING_CACHE": kept.get("VERSIONING_CACHE", str(folder / "cache")),
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Jobs of language models, which want a queue of their own.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "DO_NOT_TRACK": "1",
         "UI_LOGS": str(folder / "logs"),
     }
     if mlflow_port:
         own["MLFLOW_TRACKING_URI"] = f"http://{HOST}:{mlflow_port}"
     return {**kept, **own}
+
+
+def _registry(folder: Path, repository: str) -> Path:
+    """Folder of MLflow's database: beside the repository, where the flows look without a server."""
+    return folder if "://" in repository else Path(repository).absolute().parent
 
 
 def _mlflow(folder: Path, port: int) -> Sequence[str]:
@@ -203,26 +205,19 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _run(command: Sequence[str], environ: Mapping[str, str], logs: Path) -> None:
-    with (logs / "deployments.log").open("ab") as log:
-        done = subprocess.run(  # noqa: S603 - fixed commands
-            [sys.executable, "-m", *command],
-            env={**environ},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            check=False,
-        )
-    if done.returncode:
-        raise NotStartedError(f"`{' '.join(command)}` failed; see {logs / 'deployments.log'}")
-
-
-def _wait(name: str, process: subprocess.Popen[bytes], url: str, logs: Path) -> None:
+def _wait(
+    name: str,
+    process: subprocess.Popen[bytes],
+    is_done: Callable[[], bool],
+    logs: Path,
+    stop: threading.Event,
+) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not _answers(url):
-        if process.poll() is not None or time.monotonic() > deadline:
+    while not is_done():
+        if process.poll() not in {None, 0} or time.monotonic() > deadline:
             raise NotStartedError(f"{name} did not start; see {logs / f'{name}.log'}")
-        time.sleep(0.2)
+        if stop.wait(0.2):
+            raise StoppedError
 
 
 def _answers(url: str) -> bool:
@@ -235,7 +230,7 @@ def _answers(url: str) -> bool:
 
 def _tell(up: Running, folder: Path) -> None:
     _say(f"\n  Prefect   {up.prefect}/deployments")
-    _say(f"  MLflow    {up.mlflow or 'its server needs flask: pip install flask'}")
+    _say(f"  MLflow    {up.mlflow or 'no server: pip install .[ui]'}")
     _say(f"  logs      {folder}/logs\n")
     _say("Schedules: retrain on Mondays, prune nightly (waits for a person), verify on Sundays.")
     _say("Run one from its page, or by: prefect deployment run verify/verify-weekly")

@@ -14,7 +14,7 @@ from flows.prune import prune
 from flows.retrain import retrain
 from flows.verify import verify
 from infra.deployments import FILE
-from tests.browser.conftest import read_until, started
+from tests.local import read_until, started
 from tests.servers import free_ports
 
 

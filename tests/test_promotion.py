@@ -307,6 +307,24 @@ def test_a_version_that_is_invalid_is_refused(
         repository.promote(models[0], NAME, force=True, reason="all the same")
 
 
+def test_rollback_never_suggests_what_was_gone_back_from(
+    repository: Repository, models: list[Version]
+) -> None:
+    first, second, _ = models
+    for model in (first, second):
+        repository.promote(model, NAME)
+    done = repository.rollback(NAME, first, reason="bad week")
+    assert (done.before, done.version) == (second.id, first.id)
+    advice = repository.advise_rollback(NAME)
+    assert advice.suggested is None
+    assert f"was gone back from: rollback from {second.id[:12]}: bad week" in "".join(
+        advice.formers[0].against
+    )
+    repository.promote(second, NAME, reason="it was the sensor")
+    repository.promote(first, NAME)
+    assert repository.advise_rollback(NAME).suggested is not None
+
+
 def test_rollback_tells_what_audits_found(repository: Repository, models: list[Version]) -> None:
     for model in models:
         repository.promote(model, NAME)

@@ -227,6 +227,27 @@ class Repository(base.Repository):
         facts = judged(record, found, force=force, reason=reason)
         return say(self, record, target, here(), facts | ({"predict": predict} if predict else {}))
 
+    def rollback(self, name: str, former: str | Version, *, reason: str = "") -> Promotion:
+        """Let `name` name a former version again, whatever its gates say.
+
+        What it named until now is not suggested again, unless it is promoted again.
+
+        Args:
+            name: As `delays@champion`; without an alias the champion is meant.
+            former: Which version; see `get` and `advise_rollback`.
+            reason: What is wrong with the one that is named now.
+
+        Raises:
+            RefusedError: If it is invalid.
+            NotFoundError: If its bytes are gone, or `name` names nothing.
+            IntegrityError: If its bytes are not those written.
+        """
+        from versioning.expiry import here
+        from versioning.rollbacks import go_back
+
+        record = self.record(self.resolve(former))
+        return go_back(self, self.catalog, record, name, here(), reason=reason)
+
     def advise_rollback(self, name: str, *, suspects: Iterable[str | Version] = ()) -> Advice:
         """Which former version `name` should go back to, and what speaks for and against each.
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError, RefusedError
 from versioning.evaluations import newest_evaluation
-from versioning.promotion import check_usable, reigns
+from versioning.names import aliases
+from versioning.promotion import CHAMPION, check_usable, judged, parse_name, reigns, say
 from versioning.trust import NOT_REPRODUCIBLE, label
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from versioning.catalog import Catalog
     from versioning.evaluations import Evaluation
+    from versioning.expiry import Cause
+    from versioning.promotion import Promotion
+    from versioning.records import VersionRecord
     from versioning.repository import Repository
 
 SHOWN = 4
+# The index from which a column counts as moved.
+MOVED = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,8 @@ def advise(
         NotFoundError: If the name names nothing, or never named anything else.
     """
     name, alias = target
-    past = reigns(repository.name_history(name), alias)
+    history = repository.name_history(name)
+    past = reigns(history, alias)
     if not past:
         raise NotFoundError(f"{name}@{alias} never named anything; `versioning promote` names it")
     current = past[-1][0]
@@ -102,14 +109,48 @@ def advise(
     bad = set(suspects) or _made_from(catalog, current) - _made_from(catalog, previous)
     rows = catalog.rows(bad)
     steps = {version_id: rows[version_id].step if version_id in rows else "" for version_id in bad}
-    judged = []
+    left = _gone_back_from(history, alias)
+    ranked = []
     for version_id, span in formers.items():
         found = newest_evaluation(repository, catalog, version_id)
         former = _former(repository, catalog, version_id, span, found, steps)
+        if version_id in left:
+            former = replace(former, against=(*former.against, left[version_id]))
         trust = any(NOT_REPRODUCIBLE in text for text in former.told)
-        judged.append(((former.is_fit, found is not None, not trust, span[0]), former))
-    judged.sort(key=lambda item: item[0], reverse=True)
-    return Advice(current, steps, tuple(former for _, former in judged))
+        ranked.append(((former.is_fit, found is not None, not trust, span[0]), former))
+    ranked.sort(key=lambda item: item[0], reverse=True)
+    return Advice(current, steps, tuple(former for _, former in ranked))
+
+
+def go_back(
+    repository: Repository,
+    catalog: Catalog,
+    record: VersionRecord,
+    name: str,
+    cause: Cause,
+    *,
+    reason: str,
+) -> Promotion:
+    """Let a name name a former version again; see `Repository.rollback`."""
+    target = parse_name(name, CHAMPION)
+    current = aliases(repository.name_history(target[0])).get(target[1])
+    if current is None:
+        raise NotFoundError(f"{'@'.join(target)} names nothing; `versioning promote` names it")
+    check_usable(repository, record)
+    why = f"rollback from {current[:12]}" + (f": {reason}" if reason else "")
+    found = newest_evaluation(repository, catalog, record.id)
+    facts = judged(record, found, force=True, reason=why)
+    return say(repository, record, target, cause, {**facts, "instead_of": current})
+
+
+def _gone_back_from(history: Sequence[Mapping[str, Any]], alias: str) -> dict[str, str]:
+    """Versions that were gone back from, and not promoted since, with what is against them."""
+    left: dict[str, str] = {}
+    for entry in (entry for entry in history if entry.get("alias") == alias):
+        left.pop(str(entry.get("version")), None)
+        if bad := entry.get("instead_of"):
+            left[str(bad)] = f"it was gone back from: {entry.get('reason')}"
+    return left
 
 
 def _former(
@@ -134,7 +175,7 @@ def _former(
     against += bad[:SHOWN]
     if not bad:
         told.append("it was made from nothing that is suspect or invalid")
-    if found and (moved := [row for row in found.drift if _psi(row) > 0.25]):
+    if found and (moved := [row for row in found.drift if _psi(row) > MOVED]):
         told.append(f"drift then: {', '.join(str(row.get('column')) for row in moved[:SHOWN])}")
     metrics = found.metrics if found else {}
     return Former(version_id, *span, tuple(against), tuple(told), metrics)

@@ -8,15 +8,13 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.local import Up, read_until, started
 from tests.servers import free_ports
 
 # Pages wait for servers that share two cores with other tests.
@@ -27,14 +25,6 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
 ]  # fmt: skip
-
-
-@dataclass
-class Up:
-    """What `make ui` started: where Prefect's pages are, and the folder that it writes to."""
-
-    prefect: str
-    folder: Path
 
 
 @pytest.fixture(scope="session")
@@ -81,25 +71,3 @@ def up(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     rest, _ = process.communicate(timeout=STOP_SECONDS)
     assert process.returncode == 0, rest
     assert "stopped" in rest
-
-
-def started(folder: Path, ports: list[int]) -> subprocess.Popen[str]:
-    """The command behind `make ui`, on its way."""
-    flags = ["--port", str(ports[0]), "--mlflow-port", str(ports[1])]
-    return subprocess.Popen(
-        [sys.executable, "-m", "infra.local", "--folder", str(folder), *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """What a process says up to a line with `text`."""
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if text in line:
-            return "".join(lines)
-    pytest.fail(f"it ended before it said {text!r}:\n{''.join(lines)}")

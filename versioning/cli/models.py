@@ -106,8 +106,7 @@ def rollback(
     if apply and chosen is not None:
         uri = options.registry(name, repository)
         version = repository.get(chosen.id)
-        why = f"rollback from {advice.current[:12]}" + (f": {reason}" if reason else "")
-        done = repository.promote(version, "@".join(target), reason=why, force=True)
+        done = repository.rollback(name, version, reason=reason)
         document |= {"applied": True, "registry": _follow(version, done, uri)}
     options.answer(document, lambda: _advised("@".join(target), advice, document))
     return 0 if chosen is not None else 1
