@@ -152,9 +152,9 @@ def _objects_in(value: Any) -> list[Any]:
     """What an array or table of a library holds that is more than numbers and text."""
     cls = type(value)
     if hasattr(cls, "iloc"):
-        held = [value.index, value.attrs]
+        held = [value.index, getattr(value, "attrs", None)]
         if not hasattr(cls, "columns"):
-            return [*held, value.name, *_elements(value)]
+            return [*held, getattr(value, "name", None), *_elements(value)]
         columns = [
             value.iloc[:, place] for place, kind in enumerate(value.dtypes) if _holds_objects(kind)
         ]
@@ -178,7 +178,7 @@ def _holds_objects(kind: Any) -> bool:
     if getattr(kind, "hasobject", False) or "object" in str(kind):
         return True
     categories = getattr(kind, "categories", None)
-    return hasattr(categories, "dtype") and _holds_objects(categories.dtype)
+    return categories is not None and _holds_objects(getattr(categories, "dtype", None))
 
 
 def is_typing(value: object) -> bool:
