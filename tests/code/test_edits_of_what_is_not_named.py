@@ -7,9 +7,10 @@ from textwrap import dedent
 
 import pytest
 
-from tests.code.conftest import differences
+from tests.code.conftest import differences, digests
 from tests.code.edits import Case, edited
 from versioning.code import code_leaves, loaded
+from versioning.encoding import value_digest
 
 CASES = [
     Case(
@@ -475,6 +476,93 @@ def forgotten():
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.claim)
 def test_an_edit_of_what_is_not_named_is_seen(project, case):
     assert edited(project, case) == (case.changes, set())
+
+
+HELD = {
+    "attrs": "value = pd.DataFrame({'a': [1]})\nvalue.attrs['k'] = [K()]",
+    "an index": "value = pd.Series([1], index=pd.Index([K()], dtype=object))",
+    "an index of levels": "value = pd.Series([1], index=pd.MultiIndex.from_tuples([(K(), 1)]))",
+    "labels of columns": "value = pd.DataFrame([[1]], columns=pd.Index([K()], dtype=object))",
+    "categories": "value = pd.Series(pd.Categorical([K()]))",
+    "categories of a column": "value = pd.DataFrame({'a': pd.Categorical([K()])})",
+    "a column": "value = pd.DataFrame({'a': [1], 'b': [K()]})",
+    "the name of a series": "value = pd.Series([1], name=K())",
+    "an array": "value = np.array([[K()]], dtype=object)",
+    "a masked array": "value = np.ma.masked_array(np.array([K()], dtype=object))",
+    "a field of an array": "value = np.zeros(1, dtype=[('k', 'O')])\nvalue['k'][0] = K()",
+}
+
+
+@pytest.mark.parametrize("held", HELD.values(), ids=HELD)
+def test_methods_of_what_an_argument_holds_count_wherever_it_holds_them(project, held):
+    project.write(
+        steps=f"""
+import numpy as np
+import pandas as pd
+from functools import total_ordering
+
+@total_ordering
+class K:
+    def run(self):
+        return 1
+
+    def __hash__(self):
+        return 1
+
+    def __eq__(self, other):
+        return type(other) is K
+
+    def __lt__(self, other):
+        return True
+
+{held}
+
+def step(x):
+    return x
+"""
+    )
+    steps = project.load()
+    before = digests(code_leaves(steps.step, arguments=[steps.value]))
+    project.edit("steps", "return 1", "return 2")
+    steps = project.load()
+    after = digests(code_leaves(steps.step, arguments=[steps.value]))
+    assert "steps:K.run" in differences(before, after)
+
+
+def test_objects_of_classes_that_are_abstract_generic_or_a_protocol_may_be_passed(project):
+    project.write(
+        steps="""
+        from abc import ABC
+        from collections.abc import Mapping
+        from typing import Generic, Protocol, TypeVar
+
+        T = TypeVar("T")
+
+        class Runs(Protocol):
+            def run(self): ...
+
+        class K(Runs, Generic[T]):
+            def __init__(self, rate):
+                self.rate = rate
+
+        class Of(ABC, Mapping):
+            def __init__(self, rate):
+                self.rate = rate
+
+            def __getitem__(self, name):
+                return self.rate
+
+            def __iter__(self):
+                return iter(())
+
+            def __len__(self):
+                return 0
+        """
+    )
+    steps = project.load()
+    for cls in (steps.K, steps.Of):
+        assert value_digest(cls(1)) == value_digest(cls(1))
+        assert value_digest(cls(1)) != value_digest(cls(2))
 
 
 TEMPLATED = """

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from versioning.encoding import Encoder
 
 _HEAP_TYPE = 1 << 9
+_STANDARD = sys.stdlib_module_names | {"typing_extensions"}
 # The environment is an input of the run, not code: what is read of it is noticed when it is read.
 _STATELESS = (type(threading.Lock()), type(threading.RLock()), threading.local, type(os.environ))
 
@@ -111,7 +112,9 @@ def _instance(value: object, to: Encoder) -> None:
     """
     cls = type(value)
     if NAMES.get() is None:
-        if not all(map(is_ours, cls.__mro__[:-1])) or cls is object:
+        if cls is object or not all(
+            is_ours(base) or _adds_nothing(base) for base in cls.__mro__[:-1]
+        ):
             raise to.refusal(value)
         to.attributes(state_of(value))
         return
@@ -126,6 +129,12 @@ def _instance(value: object, to: Encoder) -> None:
         to.attributes(state_of(value))
     else:
         raise to.refusal(value)
+
+
+def _adds_nothing(cls: type) -> bool:
+    """Whether `cls` is a base of Python's own that gives its objects no state, such as `ABC`."""
+    is_standard = cls.__module__.partition(".")[0] in _STANDARD
+    return is_standard and vars(cls).get("__slots__") == () and not has_hidden_room(cls)
 
 
 def _is_of_a_library(value: object) -> bool:

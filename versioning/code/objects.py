@@ -150,13 +150,35 @@ def code_in(value: Any) -> Iterator[Any]:
 
 def _objects_in(value: Any) -> list[Any]:
     """What an array or table of a library holds that is more than numbers and text."""
-    cls, columns = type(value), []
-    if hasattr(cls, "dtype") and str(value.dtype) == "object":
-        columns = [value]
-    elif hasattr(cls, "iloc") and hasattr(cls, "columns"):
-        kinds = enumerate(value.dtypes)
-        columns = [value.iloc[:, place] for place, kind in kinds if str(kind) == "object"]
-    return [held for column in columns for held in column.tolist() if type(held) not in ATOMS]
+    cls = type(value)
+    if hasattr(cls, "iloc"):
+        held = [value.index, getattr(value, "attrs", None)]
+        if not hasattr(cls, "columns"):
+            return [*held, getattr(value, "name", None), *_elements(value)]
+        columns = [
+            value.iloc[:, place] for place, kind in enumerate(value.dtypes) if _holds_objects(kind)
+        ]
+        return [*held, value.columns, *(item for one in columns for item in _elements(one))]
+    if hasattr(cls, "codes") and hasattr(cls, "levels"):
+        return [*value.levels]
+    return _elements(value) if hasattr(cls, "dtype") else []
+
+
+def _elements(column: Any) -> list[Any]:
+    """Of an array, series or index the elements that are objects; of a categorical one, of all."""
+    kind = column.dtype
+    if not _holds_objects(kind):
+        return []
+    held = getattr(kind, "categories", column)
+    return [] if held is None else [item for item in held.tolist() if type(item) not in ATOMS]
+
+
+def _holds_objects(kind: Any) -> bool:
+    """Whether what has the dtype `kind` may hold anything."""
+    if getattr(kind, "hasobject", False) or "object" in str(kind):
+        return True
+    categories = getattr(kind, "categories", None)
+    return categories is not None and _holds_objects(getattr(categories, "dtype", None))
 
 
 def is_typing(value: object) -> bool:
