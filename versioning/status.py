@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from versioning import layout
-from versioning.expiry import TRASHED, states
+from versioning.expiry import TRASHED, Expiry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def statuses(
     found = {
         version_id: _status(names, sizes, aside) for version_id, names in lost.items() if names
     }
-    return dict.fromkeys(states(repository, TRASHED, among=blobs.keys()), TRASHED) | found
+    return dict.fromkeys(Expiry(repository).states(TRASHED, among=blobs.keys()), TRASHED) | found
 
 
 def _status(lost: list[str], sizes: dict[str, int | None], aside: set[str]) -> str:
