@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from versioning import layout, records
 from versioning.envelope import UNREADABLE
-from versioning.errors import FormatError, IntegrityError, NotFoundError
+from versioning.errors import FormatError, IntegrityError, NotFoundError, VersioningError
 from versioning.keys import root_key
 from versioning.notes import Notes
 
@@ -36,7 +36,21 @@ class Register(Notes):
             IntegrityError: If it is damaged, edited or from another repository.
         """
         name = layout.version(version_id)
-        data = self.store.get(name)
+        return self._record(version_id, name, self.store.get(name))
+
+    def records(self, ids: Sequence[str]) -> Iterator[VersionRecord | VersioningError]:
+        """The record of each version, or the error that `record` raises, in the order of `ids`."""
+        names = [layout.version(version_id) for version_id in ids]
+        for version_id, name, data in zip(ids, names, self.store.get_all(names), strict=True):
+            if data is None:
+                yield NotFoundError(f"{name} is not in {self.store.url}", name=name)
+                continue
+            try:
+                yield self._record(version_id, name, data)
+            except (NotFoundError, *UNREADABLE) as error:
+                yield error
+
+    def _record(self, version_id: str, name: str, data: bytes) -> VersionRecord:
         if records.is_revoked(data):
             raise NotFoundError(
                 f"version {version_id} was never committed, its writer was revoked; name another",

@@ -94,7 +94,17 @@ class LocalStore(Store):
         return Path(self._path(name))
 
     def sizes(self, names: Iterable[str]) -> list[int | None]:
-        return [self._size(name) for name in names]
+        found: list[int | None] = []
+        for name in names:
+            try:
+                looked = os.stat(self._path(name))
+            except (FileNotFoundError, NotADirectoryError):
+                found.append(None)
+            except OSError:
+                found.append(self._size(name))
+            else:
+                found.append(looked.st_size if stat.S_ISREG(looked.st_mode) else None)
+        return found
 
     def list(self, prefix: str) -> Iterator[Entry]:
         folder, _, start = prefix.rpartition("/")
@@ -181,11 +191,9 @@ class LocalStore(Store):
     def _path(self, name: str) -> str:
         return self._prefix + checked(name)
 
-    def _size(self, name: str) -> int | None:
-        with translated(self.url, name), suppress(FileNotFoundError, NotADirectoryError):
-            found = os.stat(self._path(name))
-            return found.st_size if stat.S_ISREG(found.st_mode) else None
-        return None
+    def _size(self, name: str) -> int:
+        with translated(self.url, name):
+            return os.stat(self._path(name)).st_size
 
 
 def _into_folder(act: Callable[[], T], target: str) -> T:
