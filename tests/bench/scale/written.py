@@ -7,7 +7,7 @@ it is short, since what retention costs is names, not bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -45,9 +45,18 @@ def files(repository_id: str, versions: int) -> Iterator[tuple[str, bytes]]:
 
 def write(folder: Path, versions: int) -> None:
     """Make a repository of so many versions in `folder`."""
-    repository = opened(folder, folder.parent)
+    _write(folder, files(opened(folder, folder.parent).id, versions))
+
+
+def write_removed(folder: Path, versions: int) -> None:
+    """Write bindings and blobs of the older half alone: what expiring and sweeping it removes."""
+    made = files("0" * 32, versions // 2)
+    _write(folder, ((name, data) for name, data in made if not name.startswith(layout.VERSIONS)))
+
+
+def _write(folder: Path, wanted: Iterable[tuple[str, bytes]]) -> None:
     made: set[str] = set()
-    for name, data in files(repository.id, versions):
+    for name, data in wanted:
         parent, _, _ = name.rpartition("/")
         if parent not in made:
             (folder / parent).mkdir(parents=True, exist_ok=True)
