@@ -60,6 +60,7 @@ def sweep(*, url: str | None = None, tasks: int = 16, patience: Patience | None 
         for deleted in delete_shards.map(own, where, needed).result():
             swept.deleted += deleted.blobs
             swept.freed_bytes += deleted.freed_bytes
+            swept.left |= deleted.left
         tidy(repository)
     log.info("%d blobs are deleted, %d bytes are free", len(swept.deleted), swept.freed_bytes)
     return swept
@@ -96,7 +97,9 @@ def delete_shards(pages: Mapping[str, str], url: str, needed: Mapping[str, bytes
     """Delete what is marked and nobody needs."""
     repository = open_repository(url)
     done = [delete(repository, shard, page, needed[shard]) for shard, page in pages.items()]
-    return Deleted([b for one in done for b in one.blobs], sum(one.freed_bytes for one in done))
+    blobs = [blob for one in done for blob in one.blobs]
+    left = {blob: said for one in done for blob, said in one.left.items()}
+    return Deleted(blobs, sum(one.freed_bytes for one in done), left)
 
 
 def _joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
