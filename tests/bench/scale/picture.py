@@ -23,11 +23,12 @@ def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
             line = "--" if name == "find -delete" else "-"
             seconds = [results[str(size)][name]["seconds"] for size in sizes]
             time.plot(sizes, seconds, line, marker="o", markersize=3, label=name)
-            if "mib" in results[str(sizes[0])][name]:
-                mib = [results[str(size)][name]["mib"] for size in sizes]
-                memory.plot(sizes, mib, marker="o", markersize=3, label=name)
-        for axes, label in ((time, "seconds"), (memory, "peak memory, MiB")):
-            axes.set(xscale="log", yscale="log", xlabel="versions", ylabel=label)
-            axes.grid(alpha=0.3)
+            told = [size for size in sizes if "mib" in results[str(size)][name]]
+            mib = [results[str(size)][name]["mib"] for size in told]
+            memory.plot(told, mib, marker="o", markersize=3)
+        time.set(xscale="log", yscale="log", xlabel="versions", ylabel="seconds")
+        memory.set(xscale="log", ylim=(0, None), xlabel="versions", ylabel="peak memory, MiB")
+        time.grid(alpha=0.3)
+        memory.grid(alpha=0.3)
         time.legend(fontsize=7)
         figure.savefig(path, format="svg", metadata={"Date": None})
