@@ -13,10 +13,10 @@ OPENMP := $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/n
   || { apt-get update -qq && apt-get install -y -qq libgomp1; } \
   || { echo "LightGBM needs libgomp.so.1: apt-get install libgomp1, then try again"; exit 1; }
 
-.PHONY: help demo ui test test-fast explore check format bench peers clean
+.PHONY: help demo ui test test-fast explore check format bench bench-scale peers clean
 
 help: ## what there is to make
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/demo ## retrain a model on the real flights data, again and again
 	@$(BIN)/python -m flows.demo
@@ -48,6 +48,9 @@ format: $(VENV)/all ## format and mend what can be mended
 
 bench: $(VENV)/all ## this library beside Prefect's own caching and plain tasks, as ratios
 	@$(BIN)/python -m tests.bench
+
+bench-scale: $(VENV)/all ## retention of 10,000 and 100,000 versions; VERSIONS=1000000 needs 20 GB and a while
+	@$(BIN)/python -m tests.bench.scale $(VERSIONS)
 
 peers: $(VENV)/all ## other systems on the cases of ours; ONLY=joblib tries one of them
 	@$(BIN)/python -m tests.peers $(ONLY)

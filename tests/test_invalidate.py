@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.repositories import LARGE, NOW, Crash, CrashingStore
+from tests.repositories import LARGE, NOW, Crash, CrashingStore, shards_in
 from tests.repositories import draft as drafted
 from tests.steps import commit, opened
 from versioning import Source, layout
@@ -317,7 +317,7 @@ def test_a_writer_that_read_what_is_erased_meanwhile_stores_nothing(
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("erase", [False, True])
 def test_a_kill_at_any_call_leaves_a_sound_repository_and_is_made_good(
-    tmp_path: Path, erase: bool, after: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, erase: bool, after: bool
 ) -> None:
     calls = 0
     while True:
@@ -325,6 +325,7 @@ def test_a_kill_at_any_call_leaves_a_sound_repository_and_is_made_good(
         repository = Repository.open(store.url, settings=Settings(cache=tmp_path))
         load = commit(repository, ROWS, "load", person=SECRET)
         commit(repository, {"who": SECRET}, "clean", minute=2, reads={"rows": load})
+        monkeypatch.setattr("versioning.sweep.SHARDS", shards_in(store))
         crashing = CrashingStore(repository.store, calls, after=after)
         dying = Repository(crashing, repository_id=repository.id, settings=repository.settings)
         asked: dict[str, Any] = {"reason": "GDPR", "down": True, "erase": erase}

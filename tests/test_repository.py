@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, key, opened, resealed
-from versioning import layout, records
+from versioning import layout, marks, records
 from versioning.codecs import registry
 from versioning.digest import digest_bytes
 from versioning.envelope import MAX_RECORD_BYTES, dump
@@ -177,10 +177,21 @@ def test_a_damaged_blob_is_not_used_again(repository: Repository) -> None:
 
 def test_a_blob_that_a_collector_marked_is_not_used_again(repository: Repository) -> None:
     first = repository.commit(LARGE, draft("a"))
-    repository.store.put_if_absent(layout.mark(str(first.manifest[0].name)), b"")
+    name = str(first.manifest[0].name)
+    marks.put(repository.store, name[:2], [name])
     second = repository.commit(LARGE, draft("b"))
     assert first.manifest != second.manifest
     assert first.manifest[0].digest == second.manifest[0].digest
+    assert repository.commit(LARGE, draft("c")).manifest == second.manifest
+
+
+@pytest.mark.parametrize("page", [b"{", dump("marks", {}), dump("marks", {"blobs": ["../x"]})])
+def test_no_blob_is_used_again_while_marks_cannot_be_read(
+    repository: Repository, page: bytes
+) -> None:
+    first = repository.commit(LARGE, draft("a"))
+    repository.store.put(layout.marks(str(first.manifest[0].name)[:2], "0" * 16), page)
+    assert repository.commit(LARGE, draft("b")).manifest != first.manifest
 
 
 def test_values_that_cannot_be_stored_leave_nothing(repository: Repository) -> None:

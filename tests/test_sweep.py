@@ -7,15 +7,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, edited, key, opened
+from tests.repositories import (
+    LARGE,
+    NOW,
+    Crash,
+    CrashingStore,
+    draft,
+    edited,
+    key,
+    opened,
+    shards_in,
+)
 from versioning import layout
 from versioning.digest import digest_bytes
 from versioning.envelope import dump
 from versioning.errors import FormatError, IntegrityError, NotFoundError
-from versioning.expiry import ERASED, RESTORED, TRASHED, Cause, Expiry, states
+from versioning.expiry import ERASED, RESTORED, TRASHED, Cause, Expiry
 from versioning.records import VersionRecord
 from versioning.repository import Repository
 from versioning.storage import Store
@@ -55,15 +66,18 @@ def test_a_trashed_version_answers_no_more_and_keeps_its_bytes(repository: Repos
 
 
 def test_only_the_journals_that_are_asked_for_are_read(repository: Repository) -> None:
-    records = [repository.commit(LARGE, draft(name)) for name in "abc"]
+    made = (repository.commit(LARGE, draft(f"{number}")) for number in range(50))
+    by_shard = {record.id[:2]: record for record in made}
+    records = list(by_shard.values())[:3]
     for record in records:
         Expiry(repository).trash(record.id, CAUSE)
     # One that cannot be read is not in the way of the others.
-    repository.store.put(layout.trash(records[0].id, 0), b"{")
-    assert set(states(repository, TRASHED)) == {record.id for record in records[1:]}
-    assert list(states(repository, TRASHED, among=[records[2].id])) == [records[2].id]
-    counting = CrashingStore(repository.store, 2)
-    asked = states(_through(counting, repository), TRASHED, among=[records[2].id])
+    repository.store.put(layout.trash(records[0].id[:2], 1), b"{")
+    states = Expiry(repository).states
+    assert set(states(TRASHED)) == {record.id for record in records}
+    assert list(states(TRASHED, among=[records[2].id])) == [records[2].id]
+    counting = CrashingStore(repository.store, 3)
+    asked = Expiry(_through(counting, repository)).states(TRASHED, among=[records[2].id])
     assert list(asked) == [records[2].id]
 
 
@@ -190,20 +204,33 @@ def test_nothing_goes_while_a_record_cannot_be_read(repository: Repository) -> N
 
 
 @pytest.mark.parametrize(
-    "fields", [{}, {"state": "gone"}, {"state": "trashed", "plan": "", "rule": "", "actor": ""}]
+    "fields",
+    [
+        {},
+        {"state": "gone"},
+        {"state": "trashed", "plan": "", "actor": ""},
+        {"state": "trashed", "plan": "", "actor": "", "at": "2026-01-02", "versions": []},
+        *(
+            {"state": "trashed", "plan": "", "actor": "", "at": str(NOW), "versions": [item]}
+            for item in ({}, {"id": "..", "rule": "", "key": ""}, {"id": "0" * 32, "rule": ""}, 5)
+        ),
+    ],
 )
 def test_an_entry_that_says_nothing_is_refused_by_name(
-    repository: Repository, fields: dict[str, str]
+    repository: Repository, fields: dict[str, Any]
 ) -> None:
     record = repository.commit(LARGE, draft("a"))
-    repository.store.put(layout.trash(record.id, 0), dump("trash", fields))
-    with pytest.raises(FormatError, match=f"trash/{record.id}"):
+    name = layout.trash(record.id[:2], 0)
+    repository.store.put(name, dump("trash", fields))
+    with pytest.raises(FormatError, match=name):
         sweep(repository, LATER)
     assert repository.load(record) == LARGE
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_sweep_killed_at_any_call_is_finished_by_the_next(tmp_path: Path, after: bool) -> None:
+def test_a_sweep_killed_at_any_call_is_finished_by_the_next(
+    tmp_path: Path, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls = 0
     while True:
         store = Store.memory()
@@ -212,6 +239,7 @@ def test_a_sweep_killed_at_any_call_is_finished_by_the_next(tmp_path: Path, afte
         kept = repository.commit(LARGE + b"!", draft("b"))
         Expiry(repository).trash(gone.id, CAUSE)
         write_intent(repository, "0" * 32)
+        monkeypatch.setattr("versioning.sweep.SHARDS", shards_in(store))
         crashing = CrashingStore(store, calls, after=after)
         with contextlib.suppress(Crash):
             sweep(_through(crashing, repository), LATER)

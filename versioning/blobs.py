@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from blake3 import blake3
 
-from versioning import layout
+from versioning import layout, marks
 from versioning.digest import CHUNK_BYTES, Digest, digest_bytes
 from versioning.errors import (
     ConflictError,
@@ -30,6 +30,7 @@ from versioning.errors import (
     VersioningError,
 )
 from versioning.records import Blob
+from versioning.shards import shard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -135,14 +136,15 @@ class Blobs:
     def _reusable(self, part: Part) -> str | None:
         """A blob with the bytes of `part` that no collector has marked.
 
-        The mark is read before the blob is looked for: a collector marks before it deletes, so a
+        Marks are read before the blob is looked for: a collector marks before it deletes, so a
         blob that is there and was unmarked before is kept by our intent.
         """
-        for entry in self._store.list(layout.blob_prefix(part.digest)):
-            name = entry.name.removeprefix(layout.BLOBS)
-            if self._store.exists(layout.mark(name)):
-                continue
-            if self._store.sizes([entry.name]) == [part.size_bytes] and self._is_whole(name, part):
+        listed = self._store.names(layout.blob_prefix(part.digest))
+        if not (found := [name.removeprefix(layout.BLOBS) for name in listed]):
+            return None
+        for name in marks.unmarked(self._store, shard_of(part.digest), found):
+            sizes = self._store.sizes([layout.blob(name)])
+            if sizes == [part.size_bytes] and self._is_whole(name, part):
                 return name
         return None
 

@@ -11,7 +11,6 @@ more tells of a store that lost something, or was set back.
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,19 +19,19 @@ import orjson
 from versioning import layout
 from versioning.derived import DerivedFile
 from versioning.digest import digest_bytes
-from versioning.envelope import FORMAT_VERSION, UNREADABLE
+from versioning.envelope import FORMAT_VERSION
 from versioning.errors import FormatError, NotFoundError, VersioningError
 from versioning.records import VersionRecord, captured
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from versioning.digest import Digest, Key
     from versioning.records import Input
     from versioning.repository import Repository
 
-LAYOUT = 4
+LAYOUT = 5
 READERS = 8
 BATCH = 2000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,6 +53,7 @@ _TABLES = (
     "CREATE INDEX by_created ON versions (created, id)",
     "CREATE INDEX by_step ON versions (step, created, id)",
     "CREATE INDEX by_input ON inputs (input)",
+    "CREATE INDEX by_blob ON blobs (name)",
 )
 _UP = """
 WITH RECURSIVE reached(id) AS (VALUES(?) UNION SELECT input FROM inputs JOIN reached USING (id))
@@ -71,6 +71,16 @@ WHERE (:step IS NULL OR step = :step) AND (:flow IS NULL OR flow = :flow) AND cr
 AND (:all OR step IS :step OR step NOT LIKE 'captured:%')
 """
 _FILTERED = f"SELECT * {_CHOSEN} ORDER BY created DESC, id DESC LIMIT :limit"
+_FOLLOWING = """
+SELECT * FROM versions WHERE (created, id) < (?, ?) ORDER BY created DESC, id DESC LIMIT ?
+"""
+# All that some versions need, the first of those that follow another one.
+_NEEDED = """
+SELECT id, input FROM inputs
+WHERE id IN (SELECT DISTINCT id FROM inputs WHERE id > ? ORDER BY id LIMIT ?) ORDER BY id
+"""
+_INPUTS = (_NEEDED, _NEEDED.replace("inputs", "captured"))
+_STORED = "SELECT * FROM blobs WHERE name >= ? AND name < ?"
 _COUNTED = f"SELECT count(*) {_CHOSEN}"
 _EARLIER = """
 SELECT * FROM versions WHERE step = ? AND (created, id) < (?, ?)
@@ -137,10 +147,10 @@ class Catalog:
         self._newer.clear()
         self._forget(known - ids)
         missing = sorted(ids - known - revoked)
-        with ThreadPoolExecutor(READERS) as readers:
-            for start in range(0, len(missing), BATCH):
-                batch = missing[start : start + BATCH]
-                self._add(zip(batch, readers.map(self._read, batch), strict=True))
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            found = zip(batch, self._repository.records(batch), strict=True)
+            self._add((version_id, self._known(version_id, read)) for version_id, read in found)
 
     def versions(
         self,
@@ -214,6 +224,17 @@ class Catalog:
         found = self._ask(_THESE, [_json(ids)])
         return {cells[0]: _row(cells) for cells in found}
 
+    def stream(self) -> Iterator[list[Row]]:
+        """All versions, newest first, some thousands at a time, as of the last refresh."""
+        last: Sequence[Any] = (2**62, "")
+        while found := self._ask(_FOLLOWING, [*last, BATCH]):
+            yield [_row(cells) for cells in found]
+            last = found[-1][5], found[-1][0]
+
+    def stored(self, shard: str) -> list[tuple[str, str, int]]:
+        """Version, name and size in bytes of each blob of a shard, as of the last refresh."""
+        return self._ask(_STORED, [f"{shard}/", f"{shard}0"])
+
     def blobs(self, ids: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
         """Name and size in bytes of the blobs of each of `ids` that has any."""
         blobs: dict[str, list[tuple[str, int]]] = {}
@@ -227,9 +248,15 @@ class Catalog:
         Those that it was made from, and those that hold its source and environment.
         """
         found: dict[str, list[str]] = {}
-        asked = "SELECT id, input FROM inputs UNION ALL SELECT id, input FROM captured"
-        for version_id, above in self._ask(asked):
-            found.setdefault(version_id, []).append(above)
+        # Each id once in memory, though many are made from it.
+        same: dict[str, str] = {}
+        for needed in _INPUTS:
+            last = ""
+            while rows := self._ask(needed, [last, BATCH]):
+                for version_id, above in rows:
+                    own = same.setdefault(version_id, version_id)
+                    found.setdefault(own, []).append(same.setdefault(above, above))
+                last = rows[-1][0]
         return found
 
     def check_format(self) -> None:
@@ -279,17 +306,15 @@ class Catalog:
         """Close the file; the next question opens it again."""
         self._file.close()
 
-    def _read(self, version_id: str) -> _Read:
+    def _known(self, version_id: str, read: VersionRecord | VersioningError) -> _Read:
         """A record; None when it never was committed, and the error when it cannot be read."""
-        try:
-            return self._repository.record(version_id)
-        except NotFoundError:
+        if isinstance(read, NotFoundError):
             return None
-        except UNREADABLE as error:
-            logger.warning("the catalog leaves out %s: %s", version_id, error)
-            if isinstance(version := error.facts.get("format"), int) and version > FORMAT_VERSION:
+        if isinstance(read, VersioningError):
+            logger.warning("the catalog leaves out %s: %s", version_id, read)
+            if isinstance(version := read.facts.get("format"), int) and version > FORMAT_VERSION:
                 self._newer.add(version_id)
-            return error
+        return read
 
     def _add(self, found: Iterable[tuple[str, _Read]]) -> None:
         outcomes = dict(found)

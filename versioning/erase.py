@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from versioning import layout
 from versioning.envelope import UNREADABLE, dump, parse
 from versioning.errors import ConflictError, NotFoundError
-from versioning.expiry import ERASED, TRASHED, Cause, Expiry, states
+from versioning.expiry import ERASED, TRASHED, Cause, Expiry
 from versioning.records import dump_version
+from versioning.shards import shard_of
 from versioning.tombstones import tombstone
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def finish(repository: Repository) -> list[str]:
         return []
     # Content of external files is known by key, and nothing of it lies there.
     ids = sorted(set(wanted) & set(repository.ids()))
-    done = set(states(repository, ERASED, among=ids))
+    done = set(Expiry(repository).states(ERASED, among=ids))
     left = [i for i in ids if i not in done or not _is_tombstone(repository, i)]
     steps = {_erase(repository, version_id, wanted[version_id]) for version_id in left}
     if left:
@@ -75,11 +76,12 @@ def _end_journal(repository: Repository, version_id: str, cause: Cause) -> None:
     """Let the journal of a version's expiry end in `erased`, whoever restores it meanwhile."""
     expiry = Expiry(repository)
     for _ in range(ATTEMPTS):
-        expiry.trash(version_id, cause)
-        last = expiry.last(version_id)
+        of = expiry.of(shard_of(version_id))
+        expiry.trash_all(of, {version_id: cause.rule}, cause)
+        last = of.last.get(version_id)
         if last is not None and last.state == ERASED:
             return
-        if last is not None and last.state == TRASHED and expiry.erase(version_id, last, cause):
+        if last and last.state == TRASHED and expiry.erase_all(of, [version_id], cause):
             return
     raise ConflictError(
         f"others restored {version_id} each time it was to be erased; run again", id=version_id

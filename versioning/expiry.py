@@ -1,9 +1,10 @@
 """Expiry: versions lose their bytes after a trash period, and keep record, lineage and recipe.
 
-What happened to a version is a journal of its own, `trash/<id>/<n>`: trashed, then restored or
-erased, and so on; erased is the end. Each entry is written by put-if-absent at the position after
-the one it follows, so of an undo and an erasure exactly one happens. The journal is also the
-ledger: who did it, when, by which plan and rule.
+What happened to the versions whose ids begin alike is one journal, `trash/<aa>/<n>`. An entry says
+what happened to some of them: trashed, then restored or erased, and so on; erased is the end. It is
+written by put-if-absent at the position after those that its writer looked at, so of an undo and an
+erasure exactly one happens. The journal is also the ledger: who did it, when, by which plan and
+rule.
 """
 
 from __future__ import annotations
@@ -12,28 +13,35 @@ import getpass
 import logging
 import os
 import socket
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
+from versioning.digest import Digest, Key, is_digest
 from versioning.envelope import UNREADABLE, parse
-from versioning.errors import FormatError, NotFoundError
+from versioning.errors import ConflictError, FormatError
 from versioning.journals import Journal
+from versioning.records import ID_PATTERN
+from versioning.shards import SHARDS, shard_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from versioning.repository import Repository
+    from versioning.storage import Store
 
 logger = logging.getLogger("versioning")
 TRASHED, RESTORED, ERASED = "trashed", "restored", "erased"
+ATTEMPTS = 100
+# Versions of an entry: far below what a record may hold.
+PAGE = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why, by whom and when something is done to a version; the moment is timezone-aware."""
+    """Why, by whom and when something is done to versions; the moment is timezone-aware."""
 
     plan: str
     rule: str
@@ -43,19 +51,89 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The newest entry of a version's journal.
+    """What last happened to a version.
 
     Attributes:
         state: `trashed`, `restored` or `erased`.
-        position: Its place in the journal, from 0.
+        position: Place of the entry in the journal, from 0.
         cause: Why, by whom and when.
-        bound: Whether the version answered its key until then; asked of trashed ones.
+        key: The key that the version answered, or could.
+        bound: Whether it answered until then; asked of trashed ones.
     """
 
     state: str
     position: int
     cause: Cause
+    key: Key
     bound: bool = False
+
+
+class ShardExpiry:
+    """The expiry of the versions of one shard, as far as its journal was read.
+
+    Attributes:
+        last: What last happened to each version that something happened to, by its id.
+    """
+
+    def __init__(self, store: Store, shard: str) -> None:
+        self.last: dict[str, Entry] = {}
+        self._store = store
+        self._shard = shard
+        self._next = 0
+
+    def read(self, *, lenient: bool = False) -> None:
+        """Read what was added since.
+
+        Args:
+            lenient: Leave out an entry that cannot be read, and tell.
+
+        Raises:
+            FormatError: If an entry is none.
+            IntegrityError: If an entry is damaged.
+        """
+        listed = self._store.names(self._place(0).rpartition("/")[0] + "/")
+        names = [name for name in listed if layout.entry(name)]
+        added = sorted(name for name in names if _position(name) >= self._next)
+        for name, data in zip(added, self._store.get_all(added), strict=True):
+            self._next = _position(name) + 1
+            try:
+                fields = parse(data or b"", "trash", name=name)
+                self.last |= dict(_versions(fields, name))
+            except UNREADABLE as error:
+                if not lenient:
+                    raise
+                logger.warning("%s says nothing of the expiry of versions: %s", name, error)
+
+    def add(self, state: str, items: Mapping[str, Mapping[str, Any]], cause: Cause) -> list[str]:
+        """Say that something happened to versions, as far as nothing else did meanwhile.
+
+        Args:
+            state: What happened.
+            items: What else is said of each version, by its id.
+            cause: By which plan, by whom and when.
+
+        Returns:
+            The versions that it happened to: those to which nothing happened that was not looked
+            at when this was called.
+        """
+        seen = {version_id: self.last.get(version_id) for version_id in items}
+        journal = Journal(self._store, "trash", self._place)
+        at = cause.at.isoformat()
+        facts = {"state": state, "plan": cause.plan, "actor": cause.actor, "at": at}
+        for _ in range(ATTEMPTS):
+            left = [i for i, last in seen.items() if self.last.get(i) == last]
+            fields = {**facts, "versions": [{"id": i, **items[i]} for i in left]}
+            if not left:
+                return left
+            if journal.add(self._next, fields):
+                self.last |= dict(_versions(fields, self._place(self._next)))
+                self._next += 1
+                return left
+            self.read()
+        raise ConflictError(f"{self._place(self._next)} is written by others; run again")
+
+    def _place(self, position: int) -> str:
+        return layout.trash(self._shard, position)
 
 
 class Expiry:
@@ -74,16 +152,31 @@ class Expiry:
         Raises:
             NotFoundError: If there is no such version.
         """
+        of = self.of(shard_of(version_id))
+        return self.trash_all(of, {version_id: cause.rule}, cause) == [version_id]
+
+    def trash_all(
+        self,
+        of: ShardExpiry,
+        rules: Mapping[str, str],
+        cause: Cause,
+        *,
+        hints: Mapping[str, Key] | None = None,
+    ) -> list[str]:
+        """`trash` many of one shard: those that were neither trashed nor erased before.
+
+        Args:
+            of: What is known of their shard.
+            rules: Why each version goes, by its id.
+            cause: By which plan, by whom and when; its rule does not count.
+            hints: Keys of versions, as far as they are known; a wrong one does no harm.
+
+        Raises:
+            NotFoundError: If one of them is no version.
+        """
         self._repository.check_writable()
-        record = self._repository.record(version_id)
-        last = self.last(version_id)
-        bound = self._repository.answers(record)
-        is_new = last is None or last.state == RESTORED
-        done = is_new and self._add(version_id, TRASHED, last, cause, bound=bound)
-        # The journal first: a binding that outlives a crash is a hit on bytes that are still there,
-        # and goes with the next call.
-        self._repository.unbind(record)
-        return done
+        known = hints or {}
+        return [i for page in _pages(rules) for i in self._trash(of, page, rules, cause, known)]
 
     def restore(self, version_id: str, cause: Cause) -> bool:
         """Take a version out of the trash; if it answered its key and no other does now, it does.
@@ -92,28 +185,49 @@ class Expiry:
             Whether it is back; not when its bytes are erased, or it was not trashed.
         """
         self._repository.check_writable()
-        last = self.last(version_id)
-        if last is None or last.state != TRASHED:
-            return False
-        if not self._add(version_id, RESTORED, last, cause):
-            return False
-        # What a later version had replaced, or nobody ever bound, answers nothing now either.
-        if last.bound:
-            record = self._repository.record(version_id)
-            self._repository.bind(record)
-            # Who trashed it again meanwhile may have looked for the binding before it was there.
-            if self.is_over(version_id):
-                self._repository.unbind(record)
-        return True
+        of = self.of(shard_of(version_id))
+        return self.restore_all(of, [version_id], cause) == [version_id]
 
-    def erase(self, version_id: str, last: Entry, cause: Cause) -> bool:
-        """Give up the bytes of a version that was trashed, for good; whether nobody undid it."""
-        if last.state != TRASHED:
-            return False
-        with suppress(NotFoundError, *UNREADABLE):
-            # A crash may have left the binding; nothing may answer with bytes that go.
-            self._repository.unbind(self._repository.record(version_id))
-        return self._add(version_id, ERASED, last, cause)
+    def restore_all(self, of: ShardExpiry, ids: Iterable[str], cause: Cause) -> list[str]:
+        """`restore` many of one shard, as `of` knows it: those that are back."""
+        back: list[str] = []
+        trashed = [i for i in ids if (last := of.last.get(i)) and last.state == TRASHED]
+        for page in _pages(trashed):
+            before = {version_id: of.last[version_id] for version_id in page}
+            items = {i: {"key": last.key, "rule": cause.rule} for i, last in before.items()}
+            done = of.add(RESTORED, items, cause)
+            # What a later version had replaced, or nobody ever bound, answers nothing now either.
+            bound = [version_id for version_id in done if before[version_id].bound]
+            for version_id in bound:
+                self._repository.bind(self._repository.record(version_id))
+            # Who trashed it again meanwhile may have looked for the binding before it was there.
+            if bound:
+                of.read()
+                over = [i for i in bound if of.last[i].state != RESTORED]
+                self._repository.unbind_all({i: before[i].key for i in over})
+            back += done
+        return back
+
+    def erase_all(self, of: ShardExpiry, ids: Sequence[str], cause: Cause) -> list[str]:
+        """Give up the bytes of trashed versions of one shard for good: those that nobody undid.
+
+        Args:
+            of: What is known of their shard.
+            ids: Which; all of them are trashed, as far as is known.
+            cause: By whom and when. The ledger names the plan and rule that trashed each of them.
+        """
+        erased: list[str] = []
+        plans: dict[str, list[str]] = {}
+        for version_id in ids:
+            plans.setdefault(of.last[version_id].cause.plan, []).append(version_id)
+        for plan, those in plans.items():
+            for page in _pages(those):
+                before = {version_id: of.last[version_id] for version_id in page}
+                # A crash may have left bindings; nothing may answer with bytes that go.
+                self._repository.unbind_all({i: last.key for i, last in before.items()})
+                items = {i: {"key": e.key, "rule": e.cause.rule} for i, e in before.items()}
+                erased += of.add(ERASED, items, replace(cause, plan=plan))
+        return erased
 
     def is_over(self, version_id: str) -> bool:
         """Whether a version is in the trash, or has lost its bytes."""
@@ -121,55 +235,75 @@ class Expiry:
         return last is not None and last.state != RESTORED
 
     def last(self, version_id: str) -> Entry | None:
-        """The newest entry of one version, or None when it has none."""
-        prefix = layout.trash(version_id, 0).rpartition("/")[0] + "/"
-        listed = (entry.name for entry in self._store.list(prefix))
-        name = max(filter(layout.entry, listed), default=None)
-        return None if name is None else self.entry(name)
+        """What last happened to one version, or None when nothing did."""
+        return self.of(shard_of(version_id)).last.get(version_id)
 
-    def entries(self) -> Iterator[tuple[str, Entry]]:
-        """The newest entry of each version that has any, with the version's id.
+    def touched(self) -> list[str]:
+        """The shards that have versions to which something happened."""
+        listed = (layout.entry(name) for name in self._store.names(layout.TRASH))
+        return sorted({found[0] for found in listed if found} & set(SHARDS))
+
+    def of(self, shard: str, *, lenient: bool = False) -> ShardExpiry:
+        """What happened to the versions of a shard; see `ShardExpiry.read`."""
+        expiry = ShardExpiry(self._store, shard)
+        expiry.read(lenient=lenient)
+        return expiry
+
+    def shards(self) -> Iterator[ShardExpiry]:
+        """What happened to versions, shard by shard.
 
         Raises:
             FormatError: If an entry is none.
             IntegrityError: If an entry is damaged.
         """
-        for version_id, name in self.newest().items():
-            yield version_id, self.entry(name)
+        for shard in self.touched():
+            yield self.of(shard)
 
-    def newest(self) -> dict[str, str]:
-        """Name of the newest entry of each version that has any, by the version's id."""
-        newest: dict[str, str] = {}
-        for entry in self._store.list(layout.TRASH):
-            if found := layout.entry(entry.name):
-                newest[found[0]] = max(entry.name, newest.get(found[0], ""))
-        return newest
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """What last happened to each version that something happened to; raises as `shards`."""
+        for expiry in self.shards():
+            yield from expiry.last.items()
 
-    def _add(
-        self, version_id: str, state: str, last: Entry | None, cause: Cause, **facts: bool
-    ) -> bool:
-        fields = {
-            "state": state,
-            "plan": cause.plan,
-            "rule": cause.rule,
-            "actor": cause.actor,
-            "at": cause.at,
-            **facts,
+    def states(self, state: str, among: Collection[str] | None = None) -> Iterator[str]:
+        """Ids of the versions whose newest entry is `state`, as far as journals can be read.
+
+        Args:
+            state: `trashed`, `restored` or `erased`.
+            among: The versions that are asked for; all when None.
+        """
+        asked = None if among is None else {shard_of(version_id) for version_id in among}
+        for shard in self.touched():
+            if asked is not None and shard not in asked:
+                continue
+            for version_id, last in self.of(shard, lenient=True).last.items():
+                if last.state == state and (among is None or version_id in among):
+                    yield version_id
+
+    def _trash(
+        self,
+        of: ShardExpiry,
+        ids: Sequence[str],
+        rules: Mapping[str, str],
+        cause: Cause,
+        hints: Mapping[str, Key],
+    ) -> list[str]:
+        likely = {i: key for i in ids if (key := hints.get(i))}
+        bound = set(self._repository.answering(likely))
+        # What a binding does not confirm, the record says.
+        others = self._repository.keys_of([i for i in ids if i not in bound])
+        keys = {i: likely[i] for i in bound} | others
+        bound |= set(self._repository.answering(others))
+        items = {
+            i: {"key": key, "rule": rules[i], "bound": i in bound}
+            for i, key in keys.items()
+            if (last := of.last.get(i)) is None or last.state == RESTORED
         }
-        journal = Journal(self._store, "trash", lambda n: layout.trash(version_id, n))
-        return journal.add(0 if last is None else last.position + 1, fields)
-
-    def entry(self, name: str) -> Entry:
-        """The entry of that name; raises as `entries` does."""
-        fields = parse(self._store.get(name), "trash", name=name)
-        try:
-            position = int(name.rpartition("/")[2])
-            return Entry(_state(fields), position, _cause(fields), fields.get("bound") is True)
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(
-                f"{name} is no entry of a version's expiry ({error}); run `versioning verify`",
-                name=name,
-            ) from error
+        done = of.add(TRASHED, items, cause)
+        # The journal first: a binding that outlives a crash is a hit on bytes that are still there,
+        # and goes with the next call.
+        over = {i for i in keys if (last := of.last.get(i)) and last.state != RESTORED}
+        self._repository.unbind_all({i: key for i, key in keys.items() if i in over})
+        return done
 
 
 def here() -> Cause:
@@ -183,35 +317,53 @@ def here() -> Cause:
     return Cause(plan="", rule="", actor=actor, at=datetime.now(UTC))
 
 
-def states(
-    repository: Repository, state: str, among: Collection[str] | None = None
-) -> Iterator[str]:
-    """Ids of the versions whose newest entry is `state`; those that cannot be read are left out.
-
-    Args:
-        repository: Where they are.
-        state: `trashed`, `restored` or `erased`.
-        among: The versions that are asked for; all when None.
-    """
-    expiry = Expiry(repository)
-    for version_id, name in expiry.newest().items():
-        if among is not None and version_id not in among:
-            continue
-        try:
-            if expiry.entry(name).state == state:
-                yield version_id
-        except UNREADABLE as error:
-            logger.warning("%s says nothing of the expiry of a version: %s", name, error)
+def _pages(ids: Iterable[str]) -> Iterator[list[str]]:
+    waiting = iter(ids)
+    while page := list(islice(waiting, PAGE)):
+        yield page
 
 
-def _state(fields: Mapping[str, Any]) -> str:
-    if fields["state"] not in {TRASHED, RESTORED, ERASED}:
-        raise ValueError(f"its state is {str(fields['state'])[:80]!r}")
-    return str(fields["state"])
+def _position(name: str) -> int:
+    return int(name.rpartition("/")[2])
 
 
-def _cause(fields: Mapping[str, Any]) -> Cause:
-    at = datetime.fromisoformat(fields["at"])
+def _versions(fields: Mapping[str, Any], name: str) -> Iterator[tuple[str, Entry]]:
+    """What an entry says of each version that it names."""
+    try:
+        state, plan, actor = _state(fields["state"]), str(fields["plan"]), str(fields["actor"])
+        cause = Cause(plan, "", actor, _moment(fields["at"]))
+        for item in fields["versions"]:
+            if item["rule"] != cause.rule:
+                cause = replace(cause, rule=str(item["rule"]))
+            yield _id(item["id"]), Entry(state, _position(name), cause, *_binding(item))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"{name} is no entry of the expiry of versions ({error}); run `versioning verify`",
+            name=name,
+        ) from error
+
+
+def _state(value: Any) -> str:
+    if value not in {TRASHED, RESTORED, ERASED}:
+        raise ValueError(f"its state is {str(value)[:80]!r}")
+    return str(value)
+
+
+def _moment(value: Any) -> datetime:
+    at = datetime.fromisoformat(value)
     if at.tzinfo is None:
         raise ValueError("its moment has no zone")
-    return Cause(str(fields["plan"]), str(fields["rule"]), str(fields["actor"]), at)
+    return at
+
+
+def _id(value: Any) -> str:
+    if not ID_PATTERN.fullmatch(value):
+        raise ValueError(f"{value[:80]!r} is no id")
+    return str(value)
+
+
+def _binding(item: Mapping[str, Any]) -> tuple[Key, bool]:
+    key = item["key"]
+    if not is_digest(key):
+        raise ValueError(f"{str(key)[:80]!r} is no key")
+    return Key(Digest(key)), item.get("bound") is True

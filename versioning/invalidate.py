@@ -18,7 +18,7 @@ from versioning.digest import Digest
 from versioning.envelope import UNREADABLE
 from versioning.erase import finish
 from versioning.errors import ConflictError, FormatError
-from versioning.expiry import ERASED, states
+from versioning.expiry import ERASED, Expiry
 from versioning.invalidations import NAMED, Invalidation
 from versioning.journals import Journal
 from versioning.names import resolve
@@ -246,7 +246,7 @@ def _fill(
     reasons = descent(repository, catalog, roots, down=made.down)
     rows = {row.id: row for row in catalog.versions(captured=True)}
     catalog.check_format()
-    erased = set(states(repository, ERASED))
+    erased = set(Expiry(repository).states(ERASED))
     if made.erase:
         alone = _captured_alone(catalog, rows, {*reasons, *erased})
         reasons |= dict.fromkeys(alone, "captured for it")

@@ -11,8 +11,8 @@ names/<name>/<n>             append-only history of a name
 pins/<id>/<n>                append-only history of a version's pin
 trust/<recipe>/<n>           append-only history of what audits found of a step
 reads/<key>/<n>              append-only history of which files the bodies of a key read
-marks/<digest>-<nonce>       a collector means to delete a blob
-trash/<id>/<n>               append-only history of a version's expiry
+marks/<aa>/<nonce>           blobs that a collector means to delete
+trash/<aa>/<n>               append-only history of the expiry of versions
 invalid/<id>/<n>             append-only history of why a version is invalid
 plans/<plan>/<n>             what a plan of retention would expire, in pages
 quarantine/<digest>-<nonce>  blobs whose bytes were wrong, set aside
@@ -24,7 +24,7 @@ import re
 
 from versioning.digest import Digest, Key, is_digest
 from versioning.errors import FormatError
-from versioning.records import ID_PATTERN
+from versioning.records import BLOB_PATTERN, ID_PATTERN
 
 REPOSITORY = "repository.json"
 BLOBS, INTENTS, VERSIONS, KEYS = "blobs/", "intents/", "versions/", "keys/"
@@ -42,7 +42,8 @@ JOURNALS = {
 }
 
 _POSITION = re.compile(r"[0-9]{8}")
-_BLOB = re.compile(r"[0-9a-f]{64}-[0-9a-f]{16}")
+_MARKS = re.compile(r"[0-9a-f]{2}/[0-9a-f]{16}")
+_SHARD = re.compile(r"[0-9a-f]{2}")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -123,9 +124,9 @@ def pin(version_id: str, position: int) -> str:
     return f"{PINS}{_checked_id(version_id)}/{position:08d}"
 
 
-def trash(version_id: str, position: int) -> str:
-    """Of the entry `position` (from 0) in the history of a version's expiry."""
-    return f"{TRASH}{_checked_id(version_id)}/{position:08d}"
+def trash(shard: str, position: int) -> str:
+    """Of the entry `position` (from 0) in the history of the expiry of a shard's versions."""
+    return f"{TRASH}{_checked_shard(shard)}/{position:08d}"
 
 
 def invalid(about: str, position: int) -> str:
@@ -167,20 +168,41 @@ def quarantined(blob_name: str) -> str:
     return QUARANTINE + blob_name.rpartition("/")[2]
 
 
-def mark(blob_name: str) -> str:
-    """Of a collector's mark on a blob."""
-    return MARKS + blob_name.rpartition("/")[2]
+def marks(shard: str, nonce: str = "") -> str:
+    """Of a collector's marks on blobs of a shard; without `nonce`, the prefix of all of them."""
+    return f"{MARKS}{_checked_shard(shard)}/{nonce}"
 
 
-def marked_blob(name: str) -> str | None:
-    """The blob that a mark is on, as a manifest gives it, or None when `name` is something else."""
-    tail = name.removeprefix(MARKS)
-    return f"{tail[:2]}/{tail}" if _BLOB.fullmatch(tail) and name == MARKS + tail else None
+def is_marks(name: str) -> bool:
+    """Whether `name` is one of marks."""
+    return name.startswith(MARKS) and _MARKS.fullmatch(name.removeprefix(MARKS)) is not None
+
+
+def blobs(shard: str) -> str:
+    """Of every blob of a shard."""
+    return f"{BLOBS}{_checked_shard(shard)}/"
+
+
+def is_blob(name: object) -> bool:
+    """Whether `name` can be a blob, as a manifest gives it."""
+    is_one = isinstance(name, str) and BLOB_PATTERN.fullmatch(name)
+    return bool(is_one) and str(name).startswith(str(name)[3:5])
+
+
+def versions(shard: str) -> str:
+    """Of the record of every version of a shard."""
+    return f"{VERSIONS}{_checked_shard(shard)}/"
 
 
 def _checked_id(text: str) -> str:
     if not ID_PATTERN.fullmatch(text):
         raise FormatError(f"{text[:80]!r} is not a version id: ids have 32 hexadecimal characters")
+    return text
+
+
+def _checked_shard(text: str) -> str:
+    if not _SHARD.fullmatch(text):
+        raise FormatError(f"{text[:80]!r} is no shard: shards have 2 hexadecimal characters")
     return text
 
 

@@ -20,13 +20,13 @@ from versioning.journals import Journal
 from versioning.names import named
 from versioning.records import ID_PATTERN, outputs
 from versioning.retention import Candidate, Decision, Holding, Policy, decide
-from versioning.status import statuses
+from versioning.status import lost
 from versioning.usage import usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping
 
-    from versioning.catalog import Catalog, Row
+    from versioning.catalog import Catalog
     from versioning.repository import Repository
     from versioning.usage import Usage
 
@@ -119,22 +119,13 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
             not known.
         IntegrityError: The same.
     """
-    rows = catalog.versions(captured=True)
+    catalog.refresh()
     catalog.check_format()
-    blobs = catalog.blobs(row.id for row in rows)
-    over = {
-        version_id
-        for version_id, last in Expiry(repository).entries()
-        if last.state in {TRASHED, ERASED}
-    }
-    gone = over | statuses(repository, blobs).keys()
-    protection = protections(repository)
+    gone = {i for i, last in Expiry(repository).entries() if last.state in {TRASHED, ERASED}}
+    gone |= lost(repository, catalog)
+    rows = (row for page in catalog.stream() for row in page)
     known = usage(repository, rows, policy)
-    candidates = [
-        _candidate(row, blobs.get(row.id, ()), protection.get(row.id, ()), known)
-        for row in rows
-        if row.id not in gone
-    ]
+    candidates = _candidates(catalog, gone, protections(repository), known)
     decisions = decide(candidates, policy, now, inputs=catalog.inputs())
     with_bytes = tuple(item for item in decisions if item.candidate.blobs)
     return Plan(secrets.token_hex(8), now, policy, with_bytes)
@@ -201,20 +192,26 @@ def saved(repository: Repository, plan_id: str) -> Saved:
     return Saved(plan_id, made, policy, expire)
 
 
-def _candidate(
-    row: Row, blobs: Sequence[tuple[str, int]], protection: tuple[str, ...], known: Usage
-) -> Candidate:
-    return Candidate(
-        id=row.id,
-        step=row.step,
-        flow=row.flow,
-        created=row.created,
-        seconds=row.seconds,
-        blobs=dict(blobs),
-        is_rebuildable=row.is_rebuildable,
-        protection=protection,
-        **known.facts(row),
-    )
+def _candidates(
+    catalog: Catalog, gone: set[str], protection: Mapping[str, tuple[str, ...]], known: Usage
+) -> Iterator[Candidate]:
+    """All versions but those that are gone. There may be millions: each keeps what is needed."""
+    same: dict[str, str] = {}
+    for page in catalog.stream():
+        rows = [row for row in page if row.id not in gone]
+        blobs = catalog.blobs(row.id for row in rows)
+        for row in rows:
+            yield Candidate(
+                id=row.id,
+                step=same.setdefault(row.step, row.step),
+                flow=same.setdefault(row.flow, row.flow) if row.flow else row.flow,
+                created=row.created,
+                seconds=row.seconds,
+                blobs=dict(blobs.get(row.id, ())),
+                is_rebuildable=row.is_rebuildable,
+                protection=protection.get(row.id, ()),
+                **known.facts(row),
+            )
 
 
 def _journal(repository: Repository, plan_id: str) -> Journal:

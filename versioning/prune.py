@@ -15,12 +15,13 @@ from versioning import layout
 from versioning.envelope import UNREADABLE
 from versioning.erase import finish
 from versioning.errors import ConflictError, FormatError, NotFoundError
-from versioning.expiry import ERASED, TRASHED, Cause, Expiry
+from versioning.expiry import ERASED, TRASHED, Cause, Entry, Expiry
 from versioning.plans import protections, saved
+from versioning.shards import Progress, by_shard, each, in_silence
 from versioning.sweep import Patience, Swept, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from versioning.catalog import Catalog
     from versioning.plans import Saved
@@ -53,6 +54,7 @@ def apply(
     cause: Cause,
     *,
     patience: Patience | None = None,
+    progress: Progress = in_silence,
 ) -> Applied:
     """Carry out a saved plan; again, if it was interrupted.
 
@@ -63,6 +65,7 @@ def apply(
         cause: By whom and when; plan and rule are filled in.
         patience: How long the sweep waits; its trash period is that of the policy, or that of the
             plan that expired a version, if that is longer.
+        progress: Told what is done, and to how many shards of how many.
 
     Raises:
         NotFoundError: If the repository has no such plan.
@@ -71,24 +74,55 @@ def apply(
     """
     plan = saved(repository, plan_id)
     applied = Applied(spared=_spared(repository, catalog, plan))
-    expiry = Expiry(repository)
-    for version_id, reason in plan.expire.items():
-        if version_id in applied.spared:
-            continue
-        because = replace(cause, plan=plan_id, rule=reason)
-        if expiry.trash(version_id, because) or _is_by(expiry, version_id, plan_id):
-            applied.expired.append(version_id)
+    expiry, because = Expiry(repository), replace(cause, plan=plan_id)
+    going = by_shard(i for i in plan.expire if i not in applied.spared)
+
+    def trash(shard: str) -> list[str]:
+        of = expiry.of(shard)
+        hints = {row.id: row.key for row in catalog.rows(going[shard]).values()}
+        rules = {version_id: plan.expire[version_id] for version_id in going[shard]}
+        expiry.trash_all(of, rules, because, hints=hints)
+        lasts = ((i, of.last[i]) for i in going[shard] if i in of.last)
+        return [i for i, e in lasts if e.state == TRASHED and e.cause.plan == plan_id]
+
+    for done, (_, trashed) in enumerate(each(repository.store, trash, list(going)), 1):
+        applied.expired += trashed
+        progress("trash", done, len(going))
     # What somebody was stopped from erasing goes with the rest.
     finish(repository)
     waits = replace(patience or Patience(), trash=plan.policy.trash)
-    swept_by = replace(cause, plan=plan_id, rule="trash")
-    # Asked anew: what was pinned while it was in the trash stays there, to be undone.
-    spared = protections(repository).keys() | set(_promised(repository, cause.at))
-    applied.swept = sweep(repository, swept_by, patience=waits, spared=spared)
+    applied.swept = sweep(
+        repository,
+        replace(cause, plan=plan_id, rule="trash"),
+        patience=waits,
+        # Asked anew: what was pinned while it was in the trash stays there, to be undone.
+        is_spared=sparing(repository, cause.at),
+        progress=progress,
+    )
     return applied
 
 
-def undo(repository: Repository, plan_id: str, cause: Cause) -> dict[str, bool]:
+def sparing(repository: Repository, now: datetime) -> Callable[[str, Entry], bool]:
+    """Which versions in the trash are not erased now, whatever the policy at hand says.
+
+    Those that are pinned or named, and those whose own plan promised to keep their bytes for longer
+    than until now. What a plan promised that cannot be read is not known.
+    """
+    protected = protections(repository).keys()
+    periods: dict[str, timedelta] = {}
+
+    def is_spared(version_id: str, last: Entry) -> bool:
+        plan_id = last.cause.plan
+        if plan_id not in periods:
+            periods[plan_id] = _period(repository, plan_id)
+        return version_id in protected or now - last.cause.at < periods[plan_id]
+
+    return is_spared
+
+
+def undo(
+    repository: Repository, plan_id: str, cause: Cause, *, progress: Progress = in_silence
+) -> dict[str, bool]:
     """Bring back what a plan expired: whether each version is back, by id.
 
     Raises:
@@ -96,15 +130,24 @@ def undo(repository: Repository, plan_id: str, cause: Cause) -> dict[str, bool]:
         ConflictError: If the plan was never carried out, or all of it was undone.
     """
     saved(repository, plan_id)
-    expiry = Expiry(repository)
-    entries = [(i, last) for i, last in expiry.entries() if last.cause.plan == plan_id]
-    trashed = [version_id for version_id, last in entries if last.state == TRASHED]
-    erased = [version_id for version_id, last in entries if last.state == ERASED]
-    if not trashed and not erased:
-        raise ConflictError(f"nothing is in the trash by plan {plan_id}: nothing was done")
     because = replace(cause, plan=plan_id, rule="undo")
-    back = {version_id: expiry.restore(version_id, because) for version_id in trashed}
-    return back | dict.fromkeys(erased, False)
+    expiry = Expiry(repository)
+    touched = expiry.touched()
+    back: dict[str, bool] = {}
+
+    def restore(shard: str) -> dict[str, bool]:
+        of = expiry.of(shard)
+        gone = [i for i, last in of.last.items() if last.cause.plan == plan_id]
+        states = {i: of.last[i].state for i in gone}
+        restored = set(expiry.restore_all(of, gone, because))
+        return {i: i in restored for i in gone if states[i] in {TRASHED, ERASED}}
+
+    for done, (_, found) in enumerate(each(repository.store, restore, touched), 1):
+        back |= found
+        progress("restore", done, len(touched))
+    if not back:
+        raise ConflictError(f"nothing is in the trash by plan {plan_id}: nothing was done")
+    return back
 
 
 def _spared(repository: Repository, catalog: Catalog, plan: Saved) -> dict[str, str]:
@@ -118,22 +161,6 @@ def _spared(repository: Repository, catalog: Catalog, plan: Saved) -> dict[str, 
     for run, version_id in _used_since(repository, plan.made):
         found.setdefault(version_id, f"run {run} used it since")
     return {version_id: found[version_id] for version_id in plan.expire if version_id in found}
-
-
-def _promised(repository: Repository, now: datetime) -> Iterator[str]:
-    """Versions in the trash whose own plan promised to keep their bytes for longer than until now.
-
-    The policy at hand may be another one. What a plan promised that cannot be read is not known.
-    """
-    periods: dict[str, timedelta] = {}
-    for version_id, last in Expiry(repository).entries():
-        if last.state != TRASHED:
-            continue
-        plan_id = last.cause.plan
-        if plan_id not in periods:
-            periods[plan_id] = _period(repository, plan_id)
-        if now - last.cause.at < periods[plan_id]:
-            yield version_id
 
 
 def _period(repository: Repository, plan_id: str) -> timedelta:
@@ -177,8 +204,3 @@ def _ended(part: Mapping[str, Any]) -> datetime:
         return datetime.fromisoformat(str(part["ended"])).astimezone(UTC)
     except (ValueError, OverflowError):
         return datetime.max.replace(tzinfo=UTC)
-
-
-def _is_by(expiry: Expiry, version_id: str, plan_id: str) -> bool:
-    last = expiry.last(version_id)
-    return last is not None and last.state == TRASHED and last.cause.plan == plan_id

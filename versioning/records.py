@@ -11,7 +11,7 @@ import base64
 import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from versioning.digest import Digest, Key, is_digest
 from versioning.envelope import dump, parse
@@ -28,8 +28,9 @@ CAPTURED = "captured:"
 # Years that every clock and zone can show.
 EARLIEST, LATEST = 1900, 9000
 ID_PATTERN = re.compile(r"[0-9a-f]{32}")
+# As one pattern for all: compiling one for each digest takes longer than all else about a record.
+BLOB_PATTERN = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}-[0-9a-f]{16}")
 _UNSEALED = Digest("")
-_NONCE = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +248,39 @@ def parse_version(data: bytes, *, name: str) -> VersionRecord:
         ) from error
 
 
+class Outline(NamedTuple):
+    """What deletion needs to know of a version; see `VersionRecord`."""
+
+    id: str
+    repository: str
+    key: Key
+    blobs: tuple[str, ...]
+
+
+def parse_outline(data: bytes, *, name: str) -> Outline:
+    """The outline of the version stored as `data`; its other fields are not looked at.
+
+    Raises:
+        FormatError: If a field is missing, of another type, or not of its form.
+        IntegrityError: If it is not as it was sealed.
+    """
+    fields = parse(data, "version", name=name)
+    try:
+        manifest = _manifest(fields["manifest"], is_erased="erased" in fields)
+        return Outline(
+            _id(fields["id"]),
+            _id(fields["repository"]),
+            Key(_digest(fields["key"])),
+            tuple(blob.name for blob in manifest if blob.name is not None),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise FormatError(
+            f"{name} is damaged or foreign ({reason}); run `versioning verify`",
+            name=name,
+        ) from error
+
+
 def _version(fields: dict[str, Any]) -> VersionRecord:
     created = datetime.fromisoformat(_text(fields["created"]))
     if created.tzinfo is None or not EARLIEST <= created.year <= LATEST:
@@ -334,8 +368,7 @@ def _blob(fields: dict[str, Any], *, is_erased: bool) -> Blob:
     if is_erased and "name" not in fields:
         return Blob(part, digest, size)
     name = _text(fields["name"])
-    begin = f"{digest[:2]}/{digest}-"
-    if not (name.startswith(begin) and _NONCE.fullmatch(name[len(begin) :])):
+    if not (BLOB_PATTERN.fullmatch(name) and name.startswith(f"{digest[:2]}/{digest}-")):
         raise ValueError(f"blob name {name[:80]!r} does not belong to its digest")
     return Blob(part, digest, size, name=name)
 

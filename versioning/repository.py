@@ -225,6 +225,11 @@ class Repository(Register):
         """Whether a version is never to be a hit again."""
         return bool(self.invalidations.among([version_id]))
 
+    def unbind_all(self, keys: Mapping[str, Key]) -> None:
+        """`unbind` many versions; `keys` holds their keys, by id."""
+        self.check_writable()
+        self.store.delete_all([layout.binding(keys[i]) for i in self.answering(keys)])
+
     def answers(self, record: VersionRecord) -> bool:
         """Whether `record` is what answers its key."""
         bound = self.lookup(record.key)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from versioning import layout
-from versioning.expiry import TRASHED, states
+from versioning.expiry import TRASHED, Expiry
+from versioning.shards import SHARDS, each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from versioning.catalog import Catalog
     from versioning.repository import Repository
     from versioning.storage import Store
 
@@ -42,7 +44,22 @@ def statuses(
     found = {
         version_id: _status(names, sizes, aside) for version_id, names in lost.items() if names
     }
-    return dict.fromkeys(states(repository, TRASHED, among=blobs.keys()), TRASHED) | found
+    return dict.fromkeys(Expiry(repository).states(TRASHED, among=blobs.keys()), TRASHED) | found
+
+
+def lost(repository: Repository, catalog: Catalog) -> set[str]:
+    """The versions that miss a byte, as the catalog was refreshed; shard by shard."""
+    found: set[str] = set()
+
+    def look(shard: str) -> set[str]:
+        stored = catalog.stored(shard)
+        sizes = repository.store.sizes([layout.blob(name) for _, name, _ in stored])
+        there = zip(stored, sizes, strict=True)
+        return {version_id for (version_id, _, wanted), size in there if size != wanted}
+
+    for _, ids in each(repository.store, look, SHARDS):
+        found |= ids
+    return found
 
 
 def _status(lost: list[str], sizes: dict[str, int | None], aside: set[str]) -> str:

@@ -3,31 +3,38 @@
 The order of requests is that of `tests/models/gc.pml`, which is checked in every interleaving:
 erase what the trash period is over for, mark, close every open intent, read every version, delete.
 Clocks decide only which writers count as abandoned; one taken for dead by mistake starts over.
+
+Each step is done to every shard before the next begins; within a step, shards know nothing of each
+other.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from versioning import layout
+from versioning import layout, marks
+from versioning.collecting import Deleted, Survey, delete, erase, mark, survey
 from versioning.envelope import UNREADABLE, dump, parse
-from versioning.errors import IntegrityError, NotFoundError, ReadOnlyError
-from versioning.expiry import ERASED, TRASHED, Cause, Expiry
+from versioning.errors import NotFoundError
+from versioning.expiry import Expiry
+from versioning.shards import SHARDS, Progress, each, in_silence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from versioning.expiry import Cause, Entry
     from versioning.repository import Repository
 
+T = TypeVar("T")
 POLL_SECONDS = 0.2
 # A wait that is longer than this wants to be explained.
 PATIENT_SECONDS = 3.0
 logger = logging.getLogger("versioning")
-_MARK = dump("mark", {})
 _REVOKED = dump("revoked", {})
 
 
@@ -72,7 +79,8 @@ def sweep(
     cause: Cause,
     *,
     patience: Patience | None = None,
-    spared: Collection[str] = (),
+    is_spared: Callable[[str, Entry], bool] = lambda version_id, last: False,
+    progress: Progress = in_silence,
 ) -> Swept:
     """Erase versions whose trash period is over, and delete every blob that no version needs.
 
@@ -82,7 +90,8 @@ def sweep(
         repository: Which one.
         cause: By whom and when; all ages are counted up to its moment.
         patience: How long to wait for what.
-        spared: Versions that are not erased, whenever they were trashed.
+        is_spared: Whether a version that is in the trash is not erased, whenever it was trashed.
+        progress: Told what is done, and to how many shards of how many.
 
     Raises:
         IntegrityError: If a version's record cannot be read, as its blobs are not known then;
@@ -91,7 +100,7 @@ def sweep(
         StorageError: If the store fails.
     """
     repository.check_writable()
-    return _Sweep(repository, cause, patience or Patience(), spared).run()
+    return _Sweep(repository, cause, patience or Patience(), is_spared, progress).run()
 
 
 class _Sweep:
@@ -100,138 +109,150 @@ class _Sweep:
         repository: Repository,
         cause: Cause,
         patience: Patience,
-        spared: Collection[str],
+        is_spared: Callable[[str, Entry], bool],
+        progress: Progress,
     ) -> None:
         self.swept = Swept()
-        self._spared = spared
+        self._is_spared = is_spared
         self._repository = repository
-        self._store = repository.store
-        self._expiry = Expiry(repository)
+        self._progress = progress
         self._cause = cause
         self._patience = patience
-        self._read: set[str] = set()
-        self._kept: set[str] = set()
 
     def run(self) -> Swept:
         """All of it, in the order that the model checks."""
-        self._erase()
-        erased = {version_id for version_id, last in self._expiry.entries() if last.state == ERASED}
-        # What is kept now stays so, but for erasures; marking less than all garbage is harmless.
-        self._keep_blobs(erased)
-        marked = self._mark()
+        repository, cause = self._repository, self._cause
+        is_due = due(cause, self._patience, self._is_spared)
+        touched = Expiry(repository).touched()
+        for _, erased in self._each(
+            "erase", touched, lambda s: erase(repository, s, cause, is_due)
+        ):
+            self.swept.erased += erased
+        # What is needed now stays so, but for erasures; marking less than all garbage is harmless.
+        surveys = dict(self._each("read", SHARDS, lambda shard: survey(repository, shard)))
+        needed = needed_of(surveys.values())
+        marked = self._each("mark", SHARDS, lambda shard: mark(repository, shard, needed[shard]))
+        pages = {shard: page for shard, page in marked if page}
         # Where nothing is to be deleted, nobody need be waited for.
-        if marked and not self._close_intents():
-            return self.swept
-        self._keep_blobs(erased)
-        for name, size_bytes in marked.items():
-            if name not in self._kept:
-                self._delete(name, size_bytes)
-        self._tidy()
+        if pages:
+            if not self._close_intents():
+                return self.swept
+            new = self._each("read again", SHARDS, lambda s: survey(repository, s, surveys[s]))
+            self._delete(pages, needed_of([*surveys.values(), *(found for _, found in new)]))
+        tidy(repository)
         return self.swept
 
-    def _erase(self) -> None:
-        for version_id, last in list(self._expiry.entries()):
-            is_young = self._cause.at - last.cause.at < self._patience.trash
-            if last.state != TRASHED or is_young or version_id in self._spared:
-                continue
-            # The ledger names the plan that it is done for.
-            cause = replace(last.cause, actor=self._cause.actor, at=self._cause.at)
-            if self._expiry.erase(version_id, last, cause):
-                self.swept.erased.append(version_id)
+    def _delete(self, pages: Mapping[str, str], needed: Mapping[str, bytes]) -> None:
+        repository = self._repository
 
-    def _keep_blobs(self, erased: set[str]) -> None:
-        """Note the blobs of every version; a record never changes, so each is read once."""
-        for version_id in self._repository.ids():
-            if version_id in self._read or version_id in erased:
-                continue
-            self._read.add(version_id)
-            try:
-                record = self._repository.record(version_id)
-            except NotFoundError:
-                continue
-            except UNREADABLE as error:
-                raise IntegrityError(
-                    f"nothing was deleted: which blobs version {version_id} needs is not known, "
-                    f"since {error}",
-                    id=version_id,
-                ) from error
-            self._kept.update(blob.name for blob in record.manifest if blob.name is not None)
+        def act(shard: str) -> Deleted:
+            return delete(repository, shard, pages[shard], needed[shard])
 
-    def _mark(self) -> dict[str, int]:
-        marked = {}
-        for entry in self._store.list(layout.BLOBS):
-            name = entry.name.removeprefix(layout.BLOBS)
-            if name not in self._kept:
-                self._store.put_if_absent(layout.mark(name), _MARK, durable=False)
-                marked[name] = entry.size_bytes
-        return marked
+        for _, deleted in self._each("delete", list(pages), act):
+            self.swept.deleted += deleted.blobs
+            self.swept.freed_bytes += deleted.freed_bytes
+            self.swept.left |= deleted.left
 
     def _close_intents(self) -> bool:
         """Wait for the writers that may have missed a mark; whether none of them is left."""
-        began = time.monotonic()
-        tell, ends = began + PATIENT_SECONDS, began + self._patience.wait_seconds
-        waiting = self._intents()
-        while waiting := {item for item in waiting if self._is_open(item)}:
-            if (now := time.monotonic()) >= ends:
-                self.swept.busy = sorted(waiting)
-                return False
-            if now >= tell:
-                logger.warning(
-                    "waiting %.0f s at most for %d writers that began and did not end yet",
-                    ends - now,
-                    len(waiting),
-                )
-                tell = ends
-            time.sleep(POLL_SECONDS)
-        return True
+        closed = close_intents(self._repository, self._cause.at, self._patience)
+        self.swept.revoked, self.swept.busy = closed.revoked, closed.busy
+        return not closed.busy
 
-    def _intents(self) -> set[str]:
-        listed = self._store.list(layout.INTENTS)
-        return {found for entry in listed if (found := layout.intended_id(entry.name))}
+    def _each(
+        self, step: str, shards: Sequence[str], act: Callable[[str], T]
+    ) -> Iterator[tuple[str, T]]:
+        for done, found in enumerate(each(self._repository.store, act, shards), 1):
+            self._progress(step, done, len(shards))
+            yield found
 
-    def _is_open(self, version_id: str) -> bool:
-        """Whether a writer may still commit; one that seems dead is revoked, and then may not."""
-        version = layout.version(version_id)
-        if self._store.exists(version):
-            return False
-        try:
-            # Either way: a writer whose clock was far ahead would be waited for until then.
-            is_young = abs(self._cause.at - self._begun(version_id)) < self._patience.abandoned
-        except NotFoundError:
-            # Its writer deleted it, and does that only after its version is there.
-            return False
-        if is_young:
-            return True
-        if self._store.put_if_absent(version, _REVOKED):
-            self.swept.revoked.append(version_id)
+
+def due(
+    cause: Cause, patience: Patience, is_spared: Callable[[str, Entry], bool]
+) -> Callable[[str, Entry], bool]:
+    """Whether the trash period of a version is over and nothing else speaks for it."""
+    return lambda version_id, last: (
+        cause.at - last.cause.at >= patience.trash and not is_spared(version_id, last)
+    )
+
+
+def needed_of(surveys: Iterable[Survey]) -> Mapping[str, bytes]:
+    """What some shards of versions need, by the shard of the blob."""
+    needed: dict[str, bytearray] = defaultdict(bytearray)
+    for found in surveys:
+        for shard, nonces in found.needed.items():
+            needed[shard] += nonces
+    return defaultdict(bytes, ((shard, bytes(nonces)) for shard, nonces in needed.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Versions whose writers were revoked, and those of writers that are still busy."""
+
+    revoked: list[str]
+    busy: list[str]
+
+
+def close_intents(repository: Repository, now: datetime, patience: Patience) -> Closed:
+    """Wait for the writers that may have missed a mark, and revoke those that seem dead."""
+    revoked: list[str] = []
+    began = time.monotonic()
+    tell, ends = began + PATIENT_SECONDS, began + patience.wait_seconds
+    waiting = _intents(repository)
+    while waiting := {i for i in waiting if _is_open(repository, i, now, patience, revoked)}:
+        if (clock := time.monotonic()) >= ends:
+            return Closed(revoked, sorted(waiting))
+        if clock >= tell:
+            logger.warning(
+                "waiting %.0f s at most for %d writers that began and did not end yet",
+                ends - clock,
+                len(waiting),
+            )
+            tell = ends
+        time.sleep(POLL_SECONDS)
+    return Closed(revoked, [])
+
+
+def tidy(repository: Repository) -> None:
+    """Withdraw marks whose blob is gone and delete intents that are closed: a crash left them."""
+    for shard in marks.shards(repository.store):
+        marks.withdraw(repository.store, shard)
+    for version_id in _intents(repository):
+        if repository.store.exists(layout.version(version_id)):
+            repository.store.delete(layout.intent(version_id))
+
+
+def _intents(repository: Repository) -> set[str]:
+    listed = repository.store.names(layout.INTENTS)
+    return {found for name in listed if (found := layout.intended_id(name))}
+
+
+def _is_open(
+    repository: Repository, version_id: str, now: datetime, patience: Patience, revoked: list[str]
+) -> bool:
+    """Whether a writer may still commit; one that seems dead is revoked, and then may not."""
+    version = layout.version(version_id)
+    if repository.store.exists(version):
         return False
+    try:
+        # Either way: a writer whose clock was far ahead would be waited for until then.
+        is_young = abs(now - _begun(repository, version_id)) < patience.abandoned
+    except NotFoundError:
+        # Its writer deleted it, and does that only after its version is there.
+        return False
+    if is_young:
+        return True
+    if repository.store.put_if_absent(version, _REVOKED):
+        revoked.append(version_id)
+    return False
 
-    def _begun(self, version_id: str) -> datetime:
-        """When the writer of a version says that it began; one that says nothing, long ago."""
-        name = layout.intent(version_id)
-        data = self._store.get(name)
-        try:
-            created = parse(data, "intent", name=name)["created"]
-            return datetime.fromisoformat(created).astimezone(UTC)
-        except (*UNREADABLE, KeyError, TypeError, ValueError, OverflowError):
-            return datetime.min.replace(tzinfo=UTC)
 
-    def _delete(self, name: str, size_bytes: int) -> None:
-        try:
-            self._store.delete(layout.blob(name))
-        except ReadOnlyError as error:
-            self.swept.left[name] = str(error)
-            return
-        self._store.delete(layout.mark(name))
-        self.swept.deleted.append(name)
-        self.swept.freed_bytes += size_bytes
-
-    def _tidy(self) -> None:
-        """Delete marks whose blob is gone and intents that are closed: a crash left them."""
-        for entry in self._store.list(layout.MARKS):
-            blob = layout.marked_blob(entry.name)
-            if blob and not self._store.exists(layout.blob(blob)):
-                self._store.delete(entry.name)
-        for version_id in self._intents():
-            if self._store.exists(layout.version(version_id)):
-                self._store.delete(layout.intent(version_id))
+def _begun(repository: Repository, version_id: str) -> datetime:
+    """When the writer of a version says that it began; one that says nothing, long ago."""
+    name = layout.intent(version_id)
+    data = repository.store.get(name)
+    try:
+        created = parse(data, "intent", name=name)["created"]
+        return datetime.fromisoformat(created).astimezone(UTC)
+    except (*UNREADABLE, KeyError, TypeError, ValueError, OverflowError):
+        return datetime.min.replace(tzinfo=UTC)

@@ -16,13 +16,14 @@ from versioning.envelope import UNREADABLE
 from versioning.trust import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from versioning.catalog import Row
     from versioning.repository import Repository
     from versioning.retention import Policy
 
 logger = logging.getLogger("versioning")
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -44,14 +45,15 @@ class Usage:
     def facts(self, row: Row) -> dict[str, Any]:
         """What a `Candidate` takes of it."""
         return {
-            "tags": frozenset({*row.tags, *self.tags.get(row.id, ())}),
+            # Few have any, and an empty set of its own for each would be the largest thing kept.
+            "tags": frozenset({*row.tags, *self.tags.get(row.id, ())}) or _NONE,
             "names": tuple(self.names.get(row.id, ())),
             "last_used": self.used.get(row.id),
             "trust": self.trust.get(row.id, "unknown"),
         }
 
 
-def usage(repository: Repository, rows: Sequence[Row], policy: Policy) -> Usage:
+def usage(repository: Repository, rows: Iterable[Row], policy: Policy) -> Usage:
     """What `policy` needs to know of versions; what it does not ask for is not looked up."""
     found = Usage()
     if policy.has_budget or policy.asks_tags:

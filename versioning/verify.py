@@ -10,7 +10,7 @@ from versioning import layout
 from versioning.digest import digest_bytes, digest_stream
 from versioning.envelope import FORMAT_VERSION, UNREADABLE
 from versioning.errors import FormatError, NotFoundError, VersioningError
-from versioning.expiry import ERASED, states
+from versioning.expiry import ERASED, Expiry
 from versioning.findings import Damage, Dangling, Gone, Report
 from versioning.names import aliases
 from versioning.records import VersionRecord, captured, outputs
@@ -80,7 +80,7 @@ class _Check:
         self._repository = repository
         self._store = repository.store
         self._sets_aside = set_aside
-        self._erased = set(states(repository, ERASED))
+        self._erased = set(Expiry(repository).states(ERASED))
         self._records: dict[str, VersionRecord | VersioningError] = {}
         self._states: dict[str, str | None] = {}
         self._lost: set[str] = set()

@@ -101,13 +101,14 @@ def peak_memory(task: Callable[[], object]) -> tuple[int, int]:
     gc.collect()
     pa.default_memory_pool().release_unused()
     ctypes.CDLL(None).malloc_trim(0)
-    before = _status("VmRSS")
+    before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     task()
-    return before, _status("VmHWM")
+    return before, resident("VmHWM")
 
 
-def _status(name: str) -> int:
+def resident(name: str) -> int:
+    """Bytes of memory of this process, as Linux tells: `VmRSS` now, `VmHWM` at its highest."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith(name))) * 1024
 

@@ -158,6 +158,30 @@ class StoreContract:
         assert not store.exists("a/b")
         assert store.put_if_absent("a/b", b"again")
 
+    def test_names_are_those_that_a_listing_finds(self, store: Store) -> None:
+        for name in ("blobs/aa/1-x", "blobs/aa/2-x", "blobs/ab/1-x", "versions/1"):
+            store.put(name, b"")
+        for prefix in ("", "blobs/", "blobs/aa/", "blobs/aa/1", "none/"):
+            listed = sorted(entry.name for entry in store.list(prefix))
+            assert sorted(store.names(prefix)) == listed
+
+    def test_many_are_got_in_the_order_asked(self, store: Store) -> None:
+        wanted = {f"a/{n}": b"%d" % n for n in range(40)} | {"a/long": bytes(70_000), "a/e": b""}
+        for name, data in wanted.items():
+            store.put(name, data)
+        asked = ["a/none", *wanted, "b/none"]
+        assert list(store.get_all(asked)) == [None, *wanted.values(), None]
+        assert list(store.get_all([])) == []
+
+    def test_many_are_deleted_whether_they_are_there_or_not(self, store: Store) -> None:
+        names = [f"a/{n % 3}/{n}" for n in range(50)]
+        for name in [*names, "a/0/stays"]:
+            store.put(name, b"")
+        store.delete_all([*names[:10], "a/0/none"])
+        store.delete_all([*names, "b/none"])
+        store.delete_all([])
+        assert list(store.names("")) == ["a/0/stays"]
+
     def test_moving_gives_a_new_name(self, store: Store) -> None:
         add(store, "blobs/aa/b", b"data")
         store.move("blobs/aa/b", "quarantine/b")
@@ -168,7 +192,15 @@ class StoreContract:
         "name", ["../a", "a/../../b", "/etc/passwd", "a//b", ".", "", "a\\b", "a\0b"]
     )
     def test_names_that_leave_the_store_are_refused(self, store: Store, name: str) -> None:
-        for act in (store.get, store.stream, store.delete, lambda n: store.put(n, b"")):
+        acts = (
+            store.get,
+            store.stream,
+            store.delete,
+            lambda n: store.put(n, b""),
+            lambda n: list(store.get_all([n])),
+            lambda n: store.delete_all([n]),
+        )
+        for act in acts:
             with pytest.raises(FormatError):
                 act(name)
         with pytest.raises(FormatError):

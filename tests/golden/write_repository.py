@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
 
-from versioning import layout
+from versioning import layout, marks
 from versioning.digest import digest_bytes
 from versioning.envelope import dump
 from versioning.erase import finish
@@ -53,7 +53,7 @@ class Counting:
 def write(folder: Path) -> None:
     """Write the repository to `folder`, which must not exist."""
     with contextlib.ExitStack() as stack:
-        for module in ("repository", "blobs", "journals"):
+        for module in ("repository", "blobs", "journals", "marks"):
             stack.enter_context(mock.patch(f"versioning.{module}.secrets", Counting()))
         repository = _created(folder)
         parameters = repository.commit(PARAMETERS, draft("parameters"))
@@ -133,7 +133,7 @@ def _with_a_plan(repository: Repository) -> None:
     journal.append({"expire": [item]})
     cause = Cause("3f9c2a1b5d6e7f80", item["reason"], "ann@trainer-1", NOW)
     Expiry(repository).trash(old.id, cause)
-    repository.store.put(layout.mark(str(blob.name)), dump("mark", {}))
+    marks.put(repository.store, str(blob.name)[:2], [str(blob.name)])
 
 
 def _with_an_erasure(repository: Repository) -> None:

@@ -5,17 +5,21 @@
  * anything: a collector may take any writer for dead at any moment, and any trash period may be over.
  *
  * All blobs have the same bytes: their names 0..N-1 stand for `<digest>-<nonce>`, never used twice.
- *   blob[n]    the blob is there               mark[n]    marks/<digest>-<nonce> is there
+ *   blob[n]    the blob is there               mark[n]    a page below marks/ names it
  *   intent[s]  intents/<s> is there            slot[s]    versions/<s>: EMPTY, REVOKED or COMMIT + n
- *   trash[s]   the journal of version s: KEPT, TRASHED, ERASED. Its next entry is written by
- *              put-if-absent, so of an undo and an erasure exactly one happens.
+ *   trash[s]   what the journal of its shard says of version s: KEPT, TRASHED, ERASED. The next entry
+ *              is written by put-if-absent after those that its writer looked at, so of an undo and
+ *              an erasure exactly one happens.
+ * Pages of marks and entries of journals are about many at once. What is one step there is several
+ * here, so each execution of the code is one of the model.
  *
  * Writer     W1 put the intent. W2 of a candidate, read the mark, then look whether the blob is there.
  *            W3 else write a fresh name. W4 put-if-absent the version; who loses was revoked. W5 delete the
  *            own intent.
  * Collector  G0 erase what was trashed. G1 mark. G2 close every open intent: its version is there, or
  *            put-if-absent REVOKED. G3 read every version. G4 delete what is marked and unreferenced. G5
- *            delete the marks of what is gone. G6 delete closed intents.
+ *            withdraw the marks of what is gone: read them, then look whether the blobs are there.
+ *            G6 delete closed intents.
  * Invariant  A version that is committed and not erased never misses its blob.
  *
  * Each V_ variant leaves one rule out and must fail. Each P_ probe asserts that something never
@@ -103,7 +107,7 @@ end: skip
 }
 
 proctype Collector() {
-  byte n = 0; byte s = 0; byte seen; bit mine[N]; bit kept[N];
+  byte n = 0; byte s = 0; byte seen; bit mine[N]; bit kept[N]; bit is_marked; bit is_there;
   do                                                    /* G0 */
   :: s < S ->
 #ifdef V_ERASE_WITHOUT_ENTRY
@@ -163,7 +167,7 @@ proctype Collector() {
   :: else -> break
   od;
   n = 0;
-  do                                                    /* G4, G5 */
+  do                                                    /* G4 */
   :: n < N ->
        if
        :: mine[n] && !kept[n] ->
@@ -171,9 +175,7 @@ proctype Collector() {
 #ifdef P_DELETED
             assert(false);
 #endif
-            assert(SAFE);
-            if :: goto end :: skip fi;
-            mark[n] = 0
+            assert(SAFE)
        :: mine[n] && kept[n] ->
 #ifdef P_SPARED
             assert(false);
@@ -185,6 +187,18 @@ proctype Collector() {
        :: else
        fi;
        if :: goto end :: n++ fi
+  :: else -> break
+  od;
+  n = 0;
+  do                                                    /* G5 */
+  :: n < N ->
+#ifdef V_LOOK_BEFORE_PAGES
+       is_there = blob[n]; is_marked = mark[n];
+#else
+       is_marked = mark[n]; is_there = blob[n];
+#endif
+       if :: is_marked && !is_there -> mark[n] = 0 :: else fi;
+       n++
   :: else -> break
   od;
   s = 0;
@@ -232,10 +246,19 @@ proctype Retention() {                                  /* trashes what it likes
   od
 }
 
+proctype Dead() {                                       /* a writer that comes so far, and never commits */
+  blob[0] = 1
+}
+
 init {
   byte i = 0;
   atomic {
-    blob[0] = 1; used[0] = 1;                           /* left by somebody, named by no version */
+    used[0] = 1;                                        /* left by somebody, named by no version */
+#ifdef LATE
+    run Dead();
+#else
+    blob[0] = 1;
+#endif
     do :: i < S -> run Writer(i); i++ :: else -> break od;
     i = 0;
     do :: i < COLLECTORS -> run Collector(); i++ :: else -> break od;

@@ -14,6 +14,9 @@ TEXT = MODEL.read_text("utf-8")
 # What two collectors do to each other takes some time to find, and less in this order.
 TWO = ("-DCOLLECTORS=2", "-DREVERSE")
 NEEDS_TWO = {"V_NAME_AGAIN", "V_MARK_WITHDRAWN"}
+# Two collectors and one writer, to whom another one, dead by then, leaves a blob at any moment.
+LATE = ("-DCOLLECTORS=2", "-DS=1", "-DLATE")
+NEEDS_LATE = {"V_LOOK_BEFORE_PAGES"}
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,14 +45,17 @@ def _errors(folder: Path, *flags: str) -> int:
     return int(errors)
 
 
-@pytest.mark.parametrize("bounds", [(), ("-DCOLLECTORS=2", "-DS=1")], ids=["writers", "collectors"])
+@pytest.mark.parametrize(
+    "bounds", [(), ("-DCOLLECTORS=2", "-DS=1"), LATE], ids=["writers", "collectors", "late"]
+)
 def test_no_version_ever_misses_its_blob(tmp_path: Path, bounds: tuple[str, ...]) -> None:
     assert _errors(tmp_path, *bounds) == 0
 
 
 @pytest.mark.parametrize("rule", _defined("V"))
 def test_without_any_one_rule_a_blob_is_lost(tmp_path: Path, rule: str) -> None:
-    assert _errors(tmp_path, f"-D{rule}", *(TWO if rule in NEEDS_TWO else ())) == 1
+    bounds = TWO if rule in NEEDS_TWO else LATE if rule in NEEDS_LATE else ()
+    assert _errors(tmp_path, f"-D{rule}", *bounds) == 1
 
 
 @pytest.mark.parametrize("event", _defined("P"))

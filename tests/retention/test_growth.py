@@ -89,9 +89,8 @@ def found(tmp_path: Path) -> Costs:
     cause = Cause("p", "r", "a", NOW + 10 * DAY)
     expiry = Expiry(repository)
     expiry.trash(versions[0].id, cause)
-    last = expiry.last(versions[0].id)
-    assert last is not None
-    assert expiry.erase(versions[0].id, last, cause)
+    of = expiry.of(versions[0].id[:2])
+    assert expiry.erase_all(of, [versions[0].id], cause)
     policy = Policy.of({"max_bytes": "10 MB", "max_money": 1}, "tests")
     return costs(repository, repository.catalog, policy, NOW + 20 * DAY, "age")
 

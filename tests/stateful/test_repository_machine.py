@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import settings
@@ -21,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from tests.examples import examples
-from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, key, opened
+from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, key, opened, shards_in
 from versioning import layout
 from versioning.catalog import Catalog
 from versioning.envelope import dump
@@ -189,7 +190,8 @@ class RepositoryMachine(RuleBasedStateMachine):
         """Erase what is in the trash, or collect garbage only; killed on the way, or not."""
         waits = Patience(timedelta(0 if is_over else 7), abandoned=timedelta(0), wait_seconds=0)
         store = CrashingStore(self.store, calls) if dies else self.store
-        with contextlib.suppress(Crash):
+        shards = mock.patch("versioning.sweep.SHARDS", shards_in(self.store))
+        with contextlib.suppress(Crash), shards:
             sweep(self._through(store), CAUSE, patience=waits)
         for version_id in [i for i in self.trashed if self._is_erased(i)]:
             del self.trashed[version_id]

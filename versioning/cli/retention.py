@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
+from versioning.cli.progress import shown
 from versioning.errors import FormatError
 from versioning.settings import find_project
 from versioning.units import duration, size
@@ -74,7 +75,9 @@ def prune(
         document = _saved(repository, saved(repository, plan))
     applied = None
     if apply:
-        applied = carry_out(repository, repository.catalog, document["plan"], cause)
+        with shown(unless=options.json) as tell:
+            carried = (repository, repository.catalog, document["plan"], cause)
+            applied = carry_out(*carried, progress=tell)
         document |= asdict(applied)
     document["applied"] = apply
     options.answer(document, lambda: _report(document, applied))
@@ -98,7 +101,8 @@ def undo(plan: str, /, *, options: Options = PLAIN) -> int:
     from versioning.expiry import here
     from versioning.prune import undo as bring_back
 
-    back = bring_back(options.open(write=True), plan, here())
+    with shown(unless=options.json) as tell:
+        back = bring_back(options.open(write=True), plan, here(), progress=tell)
     lost = [version_id for version_id, is_back in back.items() if not is_back]
     document = {"plan": plan, "restored": sorted(back.keys() - set(lost)), "deleted": sorted(lost)}
     told = f"{len(back) - len(lost)} versions are back"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from versioning.retention.policy import Policy
+    from versioning.retention.policy import Policy, Rule
 
 
 def decide(
@@ -50,11 +50,16 @@ def decide(
     def over(kept: Sequence[Candidate], may_not: Collection[str]) -> dict[str, str]:
         return over_budget(kept, may_not, policy, budgets, now)
 
-    dropped, reasons = _within_budget(ordered, policy, inputs, (reasons, firm), over)
+    if budgets:
+        dropped, reasons = _within_budget(ordered, policy, inputs, (reasons, firm), over)
+    else:
+        dropped = {}
+        _keep_lineage(ordered, policy, inputs, reasons)
+    expiry = [_expiry(rule, number) for number, rule in enumerate(policy.rules, 1)]
     return [
         Decision(item, tuple(reasons[item.id]))
         if reasons[item.id]
-        else Decision(item, expire=dropped.get(item.id) or _expiry(policy, numbers[item.id]))
+        else Decision(item, expire=dropped.get(item.id) or expiry[numbers[item.id] - 1])
         for item in ordered
     ]
 
@@ -142,5 +147,5 @@ def _is_wanted(item: Candidate, policy: Policy, inputs: Mapping[str, Sequence[st
     return policy.keep_lineage == "sources" and not inputs.get(item.id)
 
 
-def _expiry(policy: Policy, number: int) -> str:
-    return f"rule {number} ({policy.rules[number - 1].told}) does not keep it"
+def _expiry(rule: Rule, number: int) -> str:
+    return f"rule {number} ({rule.told}) does not keep it"

@@ -33,22 +33,25 @@ def kept_by(
         members: Versions of one step, newest first.
         now: The moment up to which ages count.
     """
+    reason = f"keep_last = {rule.keep_last}"
     for item in members[: rule.keep_last]:
-        yield item, f"keep_last = {rule.keep_last}"
+        yield item, reason
+    is_limit = not rule.keeps
     for item in members:
+        if is_limit:
+            yield item, "within its budget"
         yield from ((item, reason) for reason in _reasons(rule, item, now))
     for field, period in _PERIODS.items():
-        count = getattr(rule, field)
-        for item in _newest_of_each(period, members)[:count]:
-            yield item, f"{field} = {count}"
+        if count := getattr(rule, field):
+            reason = f"{field} = {count}"
+            for item in _newest_of_each(period, members)[:count]:
+                yield item, reason
 
 
 def _reasons(rule: Rule, item: Candidate, now: datetime) -> Iterator[str]:
     """Why a rule keeps a version, whatever else there is."""
     if rule.keep_all:
         yield "keep_all"
-    if not rule.keeps:
-        yield "within its budget"
     for tag in sorted(item.tags):
         if any(fnmatchcase(tag, pattern) for pattern in rule.keep_tagged):
             yield f"tagged {tag}"

@@ -14,6 +14,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 READ_AHEAD_BYTES = 16 * 1024 * 1024
 CALLERS = 16
+# Records asked for at once, and from how many names on one request deletes several.
+BATCH = 512
+MANY = 32
 CONFLICTS = 3
 TRIES = 3
 
@@ -41,6 +45,8 @@ _MODIFIED = ("LastModified", "last_modified", "updated", "mtime", "created")
 
 class RemoteStore(Store):
     """Objects below a URL. Directories do not exist."""
+
+    callers = CALLERS
 
     def __init__(self, url: str, *, options: Mapping[str, Any] | None = None) -> None:
         self.url = url.rstrip("/")
@@ -67,6 +73,17 @@ class RemoteStore(Store):
     def get(self, name: str) -> bytes:
         with translated(self.url, name):
             return limited(self._read(name), name)
+
+    def get_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
+        asked = iter(names)
+        while batch := list(islice(asked, BATCH)):
+            ends = [MAX_RECORD_BYTES + 1] * len(batch)
+            paths = [self._path(name) for name in batch]
+            with translated(self.url, batch[0]):
+                found = self._fs.cat_ranges(paths, [0] * len(batch), ends, on_error="return")
+            for name, data in zip(batch, found, strict=True):
+                # Whatever went wrong goes wrong again, and is told by name.
+                yield limited(data, name) if isinstance(data, bytes) else self._found(name)
 
     def put_if_absent(self, name: str, data: bytes, *, durable: bool = True) -> bool:
         for _ in range(CONFLICTS):
@@ -112,6 +129,11 @@ class RemoteStore(Store):
         asked = list(names)
         if len(asked) < 2:
             return [self._size(name) for name in asked]
+        if len(asked) >= MANY:
+            # A listing tells of a thousand names at once.
+            folders = {checked(name).rpartition("/")[0] for name in asked}
+            there = {e.name: e.size_bytes for folder in folders for e in self._below(folder)}
+            return [there.get(name) for name in asked]
         with ThreadPoolExecutor(min(CALLERS, len(asked))) as callers:
             return list(callers.map(self._size, asked))
 
@@ -129,6 +151,19 @@ class RemoteStore(Store):
     def delete(self, name: str) -> None:
         with translated(self.url, name, writing=True), suppress(FileNotFoundError):
             self._fs.rm_file(self._path(name))
+
+    def delete_all(self, names: Iterable[str]) -> None:
+        asked = list(names)
+        if len(asked) >= MANY:
+            # In one request for many; services tell of what they refused, and fsspec does not.
+            with translated(self.url, asked[0], writing=True), suppress(FileNotFoundError):
+                self._fs.rm([self._path(name) for name in asked])
+            folders = {name.rpartition("/")[0] for name in asked}
+            left = {entry.name for folder in folders for entry in self._below(folder)}
+            asked = [name for name in asked if name in left]
+        with ThreadPoolExecutor(CALLERS) as callers:
+            for _ in callers.map(self.delete, asked):
+                pass
 
     def move(self, name: str, new: str) -> None:
         with translated(self.url, name):
@@ -155,6 +190,9 @@ class RemoteStore(Store):
 
     def _path(self, name: str) -> str:
         return self._prefix + checked(name)
+
+    def _below(self, folder: str) -> Iterator[Entry]:
+        return self.list(f"{folder}/" if folder else "")
 
     def _read(self, name: str) -> bytes:
         try:

@@ -44,9 +44,11 @@ class Store(ABC):
 
     Attributes:
         url: Where it is, as it can be opened again.
+        callers: How many calls it answers at once for less than one after the other.
     """
 
     url: str
+    callers: int = 1
 
     @staticmethod
     def open(url: str, *, options: Mapping[str, Any] | None = None) -> Store:
@@ -87,6 +89,19 @@ class Store(ABC):
             NotFoundError: If there is no such name.
             FormatError: If there are more than a record may have; they are not read.
         """
+
+    def get_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
+        """The bytes of each record in the order of `names`; None for each that is not there.
+
+        Raises:
+            FormatError: As `get`.
+        """
+        for name in names:
+            try:
+                data: bytes | None = self.get(name)
+            except NotFoundError:
+                data = None
+            yield data
 
     @abstractmethod
     def put_if_absent(self, name: str, data: bytes, *, durable: bool = True) -> bool:
@@ -148,9 +163,23 @@ class Store(ABC):
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every name that begins with `prefix`, in no order; an empty prefix lists all."""
 
+    def names(self, prefix: str) -> Iterator[str]:
+        """The names that `list` finds, for less where lengths cost something."""
+        return (entry.name for entry in self.list(prefix))
+
     @abstractmethod
     def delete(self, name: str) -> None:
         """Remove `name`; nothing happens when it is not there."""
+
+    def delete_all(self, names: Iterable[str]) -> None:
+        """Remove all of `names`, in no order; none of them is there afterwards.
+
+        Raises:
+            ReadOnlyError: If one may not be removed; others may be gone by then.
+            StorageError: If the store fails; the same.
+        """
+        for name in names:
+            self.delete(name)
 
     @abstractmethod
     def move(self, name: str, new: str) -> None:

@@ -1,0 +1,90 @@
+"""Repositories of any size, written as commits leave them, without waiting for the disk each time.
+
+Runs of a chain of steps, each of which reads the one before. Every version has a blob of its own;
+it is short, since what retention costs is names, not bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from tests.repositories import NOW, draft, opened
+from versioning import layout, records
+from versioning.digest import digest_bytes
+from versioning.envelope import seal_of
+from versioning.keys import Leaf, root_key
+from versioning.records import Blob, Input, VersionRecord
+from versioning.retention import Policy
+
+STEPS = 20
+CODE = [Leaf(f"code/flows.part{n}:work", digest_bytes(b"%d" % n)) for n in range(10)]
+
+
+def policy(versions: int) -> Policy:
+    """One that keeps the newer half of the runs."""
+    rule = {"keep_last": versions // STEPS // 2}
+    return Policy.of({"rules": [rule], "keep_lineage": "inputs", "trash": "7d"}, "bench")
+
+
+def files(repository_id: str, versions: int) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of everything that so many commits leave."""
+    before: VersionRecord | None = None
+    for number in range(versions):
+        value = b"the value of version %d" % number
+        record = _record(repository_id, number, value, before if number % STEPS else None)
+        data = records.dump_version(record)
+        before = replace(record, seal=seal_of(data))
+        yield layout.blob(str(record.manifest[0].name)), value
+        yield layout.version(record.id), data
+        yield layout.binding(record.key), data
+
+
+def write(folder: Path, versions: int) -> None:
+    """Make a repository of so many versions in `folder`."""
+    _write(folder, files(opened(folder, folder.parent).id, versions))
+
+
+def write_removed(folder: Path, versions: int) -> None:
+    """Write bindings and blobs of the older half alone: what expiring and sweeping it removes."""
+    made = files("0" * 32, versions // 2)
+    _write(folder, ((name, data) for name, data in made if not name.startswith(layout.VERSIONS)))
+
+
+def _write(folder: Path, wanted: Iterable[tuple[str, bytes]]) -> None:
+    made: set[str] = set()
+    for name, data in wanted:
+        parent, _, _ = name.rpartition("/")
+        if parent not in made:
+            (folder / parent).mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+        os.write(fd, data)
+        os.close(fd)
+
+
+def _record(
+    repository_id: str, number: int, value: bytes, before: VersionRecord | None
+) -> VersionRecord:
+    step = f"step {number % STEPS}"
+    digest = digest_bytes(value)
+    leaves = (*draft(str(number)).leaves, *CODE)
+    return VersionRecord(
+        id=digest[:32],
+        repository=repository_id,
+        digest=digest,
+        codec="bytes/1",
+        manifest=(Blob("data.bin", digest, len(value), f"{digest[:2]}/{digest}-{digest[32:48]}"),),
+        key=root_key(leaves),
+        leaves=leaves,
+        step=step,
+        function=f"flows:{step}",
+        flow="retrain",
+        created=NOW + timedelta(seconds=number),
+        seconds=1.5,
+        inputs=(Input("before", before.id, before.digest, before.seal),) if before else (),
+        meta={"value": str(number), "environment": {"python": "3.11.7"}},
+    )
