@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+
+
+def _again(settrace: Callable[[Any], None]) -> Callable[[Any], None]:
+    """`sys.settrace`, which CPython 3.11 refuses while another thread sets one.
+
+    It can be caught at that where garbage is collected amid an audit event, as Hypothesis looks on
+    in Python; coverage traces every thread, and one that cannot be traced never runs.
+    """
+
+    def again(function: Any) -> None:
+        for _ in range(1000):
+            try:
+                return settrace(function)
+            except RuntimeError:
+                continue
+        return settrace(function)
+
+    return again
+
+
+if sys.version_info < (3, 12):
+    sys.settrace = _again(sys.settrace)
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[None]:
     """A real Prefect server, one a test process, started for the first test that needs it."""
-    from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
+    from prefect.settings import (
+        PREFECT_CLIENT_MAX_RETRIES,
+        PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
+        temporary_settings,
+    )
     from prefect.testing.utilities import prefect_test_harness
 
-    # Steps outside a flow are tested too; Prefect warns that their logs belong to no run.
-    quiet = {PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"}
+    # Steps outside a flow are tested too; Prefect warns that their logs belong to no run. Its
+    # server says that it is busy while other tests keep the machine so.
+    quiet = {PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore", PREFECT_CLIENT_MAX_RETRIES: 20}
     with prefect_test_harness(server_startup_timeout=120), temporary_settings(quiet):
         yield

@@ -13,6 +13,7 @@ import random
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from versioning.hidden.frames import asker
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # About 0.2 s.
 CALLS = 1_000_000
+ATTEMPTS = 1000
 _SHARED: Any = random.random.__self__  # type: ignore[attr-defined]
 _CLOCKS = {
     function: name
@@ -58,7 +60,7 @@ class Profile:
             return
         self._left -= 1
         if self._left < 0:
-            sys.setprofile(None)
+            _profile(None)
         elif function in _KNOWN:
             watch = self._current()
             if watch is not None:
@@ -92,11 +94,23 @@ def begin(current: Callable[[], Watch | None]) -> None:
     """Watch the calls of this thread; a profiler of somebody else's is left alone."""
     _in_thread.depth = getattr(_in_thread, "depth", 0) + 1
     if sys.getprofile() is None or isinstance(sys.getprofile(), Profile):
-        sys.setprofile(Profile(current))
+        _profile(Profile(current))
 
 
 def end() -> None:
     """Watch them no longer, once the last body in this thread is over."""
     _in_thread.depth -= 1
     if _in_thread.depth == 0 and isinstance(sys.getprofile(), Profile):
-        sys.setprofile(None)
+        _profile(None)
+
+
+def _profile(function: Profile | None) -> None:
+    """Set the profile function of this thread.
+
+    CPython 3.11 refuses while another thread sets one, which it can be caught at where garbage is
+    collected amid an audit event. That is over at once.
+    """
+    for _ in range(ATTEMPTS):
+        with suppress(RuntimeError):
+            return sys.setprofile(function)
+    return None
