@@ -10,7 +10,7 @@ import pytest
 
 from tests.local import Up
 from versioning import Repository
-from versioning.expiry import TRASHED, states
+from versioning.expiry import TRASHED, Expiry
 from versioning.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -131,7 +131,7 @@ def test_a_prune_waits_for_a_person_and_goes_on_when_resumed(
     page.goto(run)
     page.get_by_text("Paused", exact=True).first.wait_for()
     page.get_by_text("waits for approval: resume this run").first.wait_for()
-    assert list(states(repository(up), TRASHED)) == []
+    assert list(Expiry(repository(up)).states(TRASHED)) == []
     open_shown(page, run, "prune-plan")
     page.get_by_text("does not keep it").first.wait_for()
     page.goto(run)
@@ -139,7 +139,7 @@ def test_a_prune_waits_for_a_person_and_goes_on_when_resumed(
     page.get_by_text("Do you want to resume this flow run?").wait_for()
     page.get_by_role("button", name="Submit").click()
     page.get_by_text("Completed", exact=True).first.wait_for()
-    assert list(states(repository(up), TRASHED)) != []
+    assert list(Expiry(repository(up)).states(TRASHED)) != []
 
 
 def test_a_verification_says_how_much_it_checked(page: Any, up: Up, retrained: str) -> None:

@@ -115,6 +115,8 @@ class Project:
         return {
             **kept,
             "PYTHONPATH": str(CHECKOUT),
+            # Python takes a file edited within the second, to the same length, for the one it compiled.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "VERSIONING_REPOSITORY": str(self.place / "repository"),
             "VERSIONING_CACHE": str(self.place / "cache"),
             **variables,
