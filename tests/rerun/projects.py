@@ -115,7 +115,7 @@ class Project:
         return {
             **kept,
             "PYTHONPATH": str(CHECKOUT),
-            # Python takes a file edited within the second, to the same length, for what it compiled.
+            # Python takes a file edited at once, to the same length, for what it compiled before.
             "PYTHONDONTWRITEBYTECODE": "1",
             "VERSIONING_REPOSITORY": str(self.place / "repository"),
             "VERSIONING_CACHE": str(self.place / "cache"),
