@@ -185,7 +185,7 @@ def s3_server() -> Iterator[Server]:
     url = f"http://127.0.0.1:{ports['s3.port']}"
     with tempfile.TemporaryDirectory() as folder:
         command = [weed, "server", f"-dir={folder}", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-                   "-master.volumeSizeLimitMB=256", "-volume.max=100", "-master.telemetry=false",
+                   "-master.volumeSizeLimitMB=256", "-volume.max=1000", "-master.telemetry=false",
                    *(f"-{name}={port}" for name, port in ports.items())]  # fmt: skip
         try:
             with running(command, lambda: answers(url)) as process:

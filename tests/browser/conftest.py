@@ -27,9 +27,12 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """One chromium for all tests."""
+    """One chromium for the tests of a file.
+
+    Playwright keeps an event loop running in this thread, beside which no other test could run one.
+    """
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("chromium is not here: apt-get install chromium")
@@ -55,7 +58,7 @@ def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def up(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """What `make ui` starts, until Ctrl-C, which must end all of it."""
     folder = tmp_path_factory.mktemp("ui")

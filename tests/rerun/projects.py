@@ -163,11 +163,10 @@ def erase(repository: Repository, version: Version) -> None:
     from dataclasses import replace
 
     from versioning.expiry import Expiry, here
+    from versioning.shards import shard_of
     from versioning.sweep import sweep
 
     expiry, cause = Expiry(repository), replace(here(), actor="ann@here", plan="0123456789abcdef")
     assert expiry.trash(version.id, cause)
-    last = expiry.last(version.id)
-    assert last is not None
-    assert expiry.erase(version.id, last, cause)
+    assert expiry.erase_all(expiry.of(shard_of(version.id)), [version.id], cause) == [version.id]
     sweep(repository, cause)
