@@ -40,10 +40,13 @@ class Register(Notes):
 
     def records(self, ids: Sequence[str]) -> Iterator[VersionRecord | VersioningError]:
         """The record of each version, or the error that `record` raises, in the order of `ids`."""
-        # One by one: a record that is too long to be one may not end the reading of the others.
-        for version_id in ids:
+        names = [layout.version(version_id) for version_id in ids]
+        for version_id, name, data in zip(ids, names, self.store.get_all(names), strict=True):
+            if data is None:
+                yield NotFoundError(f"{name} is not in {self.store.url}", name=name)
+                continue
             try:
-                yield self.record(version_id)
+                yield self._record(version_id, name, data)
             except (NotFoundError, *UNREADABLE) as error:
                 yield error
 

@@ -173,6 +173,13 @@ class StoreContract:
         assert list(store.get_all(asked)) == [None, *wanted.values(), None]
         assert list(store.get_all([])) == []
 
+    def test_one_that_is_too_long_keeps_nobody_from_the_others(self, store: Store) -> None:
+        for name, data in (("a/1", b"1"), ("a/long", bytes(MAX_RECORD_BYTES + 9)), ("a/2", b"2")):
+            add(store, name, data)
+        first, long, second = store.get_all(["a/1", "a/long", "a/2"])
+        assert (first, second) == (b"1", b"2")
+        assert len(long or b"") == MAX_RECORD_BYTES + 1
+
     def test_many_are_deleted_whether_they_are_there_or_not(self, store: Store) -> None:
         names = [f"a/{n % 3}/{n}" for n in range(50)]
         for name in [*names, "a/0/stays"]:

@@ -55,9 +55,9 @@ class LocalStore(Store):
             except FileNotFoundError:
                 yield None
             except OSError:
-                yield self.get(name)
+                yield self._head(name)
             else:
-                yield data if len(data) < FEW_BYTES else self.get(name)
+                yield data if len(data) < FEW_BYTES else self._head(name)
 
     def put_if_absent(self, name: str, data: bytes, *, durable: bool = True) -> bool:
         target = self._path(name)
