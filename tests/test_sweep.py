@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -273,6 +273,29 @@ def test_expiry_killed_at_any_call_leaves_one_state_or_the_other(tmp_path: Path,
         if crashing.left > 0:
             return
         calls += 1
+
+
+class _Forgetful(CrashingStore):
+    """Lists the record of a version, and does not find it when it is read."""
+
+    def __init__(self, store: Store, lost: str) -> None:
+        super().__init__(store, -1)
+        self.lost = lost
+
+    def get_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
+        asked = list(names)
+        for name, data in zip(asked, super().get_all(asked), strict=True):
+            yield None if name == self.lost else data
+
+
+def test_a_record_that_is_listed_and_not_found_lets_nothing_be_deleted(
+    repository: Repository,
+) -> None:
+    record = repository.commit(LARGE, draft("a"))
+    store = _Forgetful(repository.store, layout.version(record.id))
+    with pytest.raises(IntegrityError, match="nothing was deleted"):
+        sweep(_through(store, repository), LATER)
+    assert repository.load(record) == LARGE
 
 
 def _through(store: Store, repository: Repository) -> Repository:

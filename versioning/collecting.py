@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from versioning import layout, marks
 from versioning.envelope import UNREADABLE
-from versioning.errors import IntegrityError, ReadOnlyError
+from versioning.errors import IntegrityError, NotFoundError, ReadOnlyError
 from versioning.expiry import ERASED, TRASHED, Expiry
 from versioning.shards import shard_of
 
@@ -135,7 +135,7 @@ def _each_refused(store: Store, blobs: Iterable[str]) -> Iterator[tuple[str, str
 def _outlines(repository: Repository, ids: list[str]) -> Iterator[Outline]:
     try:
         yield from repository.outlines(ids)
-    except UNREADABLE as error:
+    except (NotFoundError, *UNREADABLE) as error:
         raise IntegrityError(
             f"nothing was deleted: which blobs a version needs is not known, since {error}",
             **error.facts,

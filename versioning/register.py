@@ -67,12 +67,15 @@ class Register(Notes):
         """What deletion needs to know of versions; those that were revoked are left out.
 
         Raises:
+            NotFoundError: If one has no record.
             FormatError: As `record`.
             IntegrityError: As `record`, but for leaves that do not make the key.
         """
         names = [layout.version(version_id) for version_id in ids]
         for version_id, name, data in zip(ids, names, self.store.get_all(names), strict=True):
-            if data is None or records.is_revoked(data):
+            if data is None:
+                raise NotFoundError(f"{name} is not in {self.store.url}: name another", name=name)
+            if records.is_revoked(data):
                 continue
             outline = records.parse_outline(data, name=name)
             self._check_repository(outline.repository, name)

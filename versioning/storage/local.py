@@ -107,14 +107,18 @@ class LocalStore(Store):
         return found
 
     def list(self, prefix: str) -> Iterator[Entry]:
-        folder, _, start = prefix.rpartition("/")
-        with translated(self.url, prefix):
-            yield from _walk(self._prefix + folder, f"{folder}/" if folder else "", start)
+        for name, entry in self._below(prefix):
+            with translated(self.url, name), suppress(FileNotFoundError):
+                found = entry.stat(follow_symlinks=False)
+                yield Entry(name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def names(self, prefix: str) -> Iterator[str]:
+        return (name for name, _ in self._below(prefix))
+
+    def _below(self, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         folder, _, start = prefix.rpartition("/")
         with translated(self.url, prefix):
-            yield from _names(self._prefix + folder, f"{folder}/" if folder else "", start)
+            yield from _files(self._prefix + folder, f"{folder}/" if folder else "", start)
 
     def delete_all(self, names: Iterable[str]) -> None:
         folders = set()
@@ -234,8 +238,8 @@ def _persist(path: Path) -> None:
         os.close(fd)
 
 
-def _walk(folder: str, prefix: str, start: str) -> Iterator[Entry]:
-    """Entries below `folder` whose name there begins with `start`; hidden ones are no names."""
+def _files(folder: str, prefix: str, start: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Files below `folder` whose name there begins with `start`; hidden ones are no names."""
     try:
         entries = os.scandir(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -245,25 +249,6 @@ def _walk(folder: str, prefix: str, start: str) -> Iterator[Entry]:
             if not entry.name.startswith(start) or entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", "")
+                yield from _files(entry.path, f"{prefix}{entry.name}/", "")
             else:
-                with suppress(FileNotFoundError):
-                    found = entry.stat(follow_symlinks=False)
-                    modified = datetime.fromtimestamp(found.st_mtime, UTC)
-                    yield Entry(prefix + entry.name, found.st_size, modified)
-
-
-def _names(folder: str, prefix: str, start: str) -> Iterator[str]:
-    """The names that `_walk` finds; no file is looked at."""
-    try:
-        entries = os.scandir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    with entries:
-        for entry in entries:
-            if not entry.name.startswith(start) or entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _names(entry.path, f"{prefix}{entry.name}/", "")
-            else:
-                yield prefix + entry.name
+                yield prefix + entry.name, entry
