@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 import sys
 import sysconfig
 from importlib import metadata
@@ -47,10 +48,16 @@ def is_first_party(module: str, file: str | None) -> bool:
 
 @functools.cache
 def _is_project_file(module: str, file: str) -> bool:
-    path = Path(file).as_posix()
+    path = _as_posix(file)
     is_installed = any(folder in path for folder in _INSTALLED)
     is_ours = module.partition(".")[0] == _OURS
     return not (is_ours or is_installed or path.startswith(_STANDARD))
+
+
+def _as_posix(file: str) -> str:
+    # Asked of every module that is loaded, and few are written in any other way.
+    is_plain = os.sep == "/" and "//" not in file and "/./" not in file
+    return file if is_plain else Path(file).as_posix()
 
 
 def is_runner(module: str) -> bool:
