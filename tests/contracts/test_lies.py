@@ -545,12 +545,6 @@ class RemoteLieContract(LieContract):
 
 
 @pytest.mark.slow
-class TestLiesOnMoto(RemoteLieContract):
-    protocol = "s3"
-    serving = staticmethod(servers.moto_server)
-
-
-@pytest.mark.slow
 class TestLiesOnSeaweed(RemoteLieContract):
     protocol = "s3"
     serving = staticmethod(servers.s3_server)
