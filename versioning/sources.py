@@ -2,6 +2,7 @@
 
 A file is read when a step is keyed, and what was read is what the step sees: a version whose key is
 the name and the content. Unchanged files are recognised by what their disk or service says of them.
+A branch or tag in a URL is resolved to a commit first; see `versioning.storage.pinned`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from versioning.storage.external import (
     read_url,
     stat_url,
 )
+from versioning.storage.pinned import Pinned, pin, place_in
 
 if TYPE_CHECKING:
     from versioning.api import Repository
@@ -47,6 +49,8 @@ class Source:
 
     Attributes:
         url: Local path or fsspec URL; one that ends in a slash is of a folder, with all below it.
+            `git://`, `dvc://`, `lakefs://` and versions of S3 objects are read at one commit or
+            version.
         name: What to call it; the last part of the path when None.
     """
 
@@ -68,21 +72,22 @@ class Source:
         """
         repository = repository or open_repository()
         index = _Index(repository.settings.cache / "sources")
-        identity = stat_url(self.url)
-        digest = identity and index.find(self.url, identity)
+        found = pin(self.url)
+        identity = _identity(found)
+        digest = identity and index.find(found.url, identity)
         if digest and (record := repository.lookup(root_key(self._leaves(digest)))):
             return Version.of(repository, record)
-        return self._pin(repository, index)
+        return self._pin(repository, index, found)
 
-    def _pin(self, repository: Repository, index: _Index) -> Version:
+    def _pin(self, repository: Repository, index: _Index, found: Pinned) -> Version:
         # Read into a file of our own, so that what is digested is what is stored.
         with tempfile.TemporaryDirectory(
             prefix="source-", dir=repository.store.staging()
         ) as folder:
             began, moment = time.perf_counter(), time.time()
-            before = stat_url(self.url)
+            before = _identity(found)
             path = Path(folder) / self._title
-            digest = _copy(self.url, path)
+            digest = _copy(found.url, path)
             leaves = self._leaves(digest)
             draft = Draft(
                 key=root_key(leaves),
@@ -91,11 +96,11 @@ class Source:
                 function="",
                 created=datetime.now(UTC),
                 seconds=time.perf_counter() - began,
-                meta={"source": _public(self.url)},
+                meta={"source": _origin(found)},
             )
             record = repository.lookup(draft.key) or self._committed(repository, path, draft)
-        if before is not None and before == stat_url(self.url):
-            index.keep(self.url, before, digest, moment)
+        if before is not None and before == _identity(found):
+            index.keep(found.url, before, digest, moment)
         return Version.of(repository, record)
 
     def _committed(self, repository: Repository, path: Path, draft: Draft) -> VersionRecord:
@@ -117,7 +122,7 @@ class Source:
 
     @property
     def _title(self) -> str:
-        path = self.url
+        path = place_in(self.url)
         if "://" in path:
             parts = urlsplit(path)
             path = parts.path.strip("/") or parts.netloc.rpartition("@")[2]
@@ -159,6 +164,15 @@ class _Index:
 
     def _path(self, url: str) -> Path:
         return self._folder / digest_bytes(absolute_url(url).encode())
+
+
+def _identity(found: Pinned) -> Identity | None:
+    """What identifies the bytes there; at a commit or of a version nothing ever changes."""
+    return Identity(found.moment, None) if found.moment else stat_url(found.url)
+
+
+def _origin(found: Pinned) -> dict[str, Any]:
+    return _public(found.url) | ({"at": found.moment} if found.moment else {})
 
 
 def _copy(url: str, path: Path) -> Digest:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from versioning.digest import CHUNK_BYTES, digest_bytes
 from versioning.storage.folders import Folder, looks, tags
+from versioning.storage.pinned import filesystem_of
 from versioning.storage.store import translated
 
 if TYPE_CHECKING:
@@ -133,17 +134,14 @@ def _local(url: str) -> Path | None:
 def _opened(url: str) -> BinaryIO:
     if (path := _local(url)) is not None:
         return path.open("rb")
-    import fsspec
-
-    stream: BinaryIO = fsspec.open(url, "rb").open()
+    filesystem, name = filesystem_of(url)
+    stream: BinaryIO = filesystem.open(name, "rb")
     return stream
 
 
 def _look(url: str) -> Folder | Mapping[str, Any]:
     """The folder at the URL of a store, or what is known of the file there."""
-    from fsspec.core import url_to_fs
-
-    filesystem, path = url_to_fs(url, use_listings_cache=False)
+    filesystem, path = filesystem_of(url)
     folder = Folder(url, filesystem, path)
     if url.endswith("/") and not url.startswith(_PAGES):
         return folder

@@ -98,5 +98,9 @@ def looks(files: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Any, list[s
 
 
 def tags(info: Mapping[str, Any]) -> list[str]:
-    """What changes whenever the bytes of an object do; empty where a service has no such thing."""
-    return [f"{name}={info[name]}" for name in _TAGS if info.get(name)]
+    """What changes whenever the bytes of an object do; empty where a service has no such thing.
+
+    A weak tag of HTTP (`W/"..."`, RFC 9110) may stay when bytes change, so it is none.
+    """
+    found = {name: str(info[name]) for name in _TAGS if info.get(name)}
+    return [f"{name}={tag}" for name, tag in found.items() if not tag.startswith("W/")]
