@@ -5,17 +5,10 @@ Blobs that are not files of this machine are copied into a cache first, checked 
 
 from __future__ import annotations
 
-import atexit
-import io
 import logging
-import os
 import secrets
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from blake3 import blake3
@@ -23,8 +16,6 @@ from blake3 import blake3
 from versioning import layout, marks
 from versioning.digest import CHUNK_BYTES, Digest, digest_bytes
 from versioning.errors import (
-    ConflictError,
-    FormatError,
     IntegrityError,
     NotFoundError,
     VersioningError,
@@ -34,7 +25,9 @@ from versioning.shards import shard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
+    from versioning.copies import Copies
     from versioning.parts import Part, PartWriter
     from versioning.storage import Store
 
@@ -53,7 +46,7 @@ class Blobs:
         self,
         store: Store,
         *,
-        cache: Path,
+        copies: Copies,
         report: Callable[[str, dict[str, Any]], None],
         read_only: bool = False,
     ) -> None:
@@ -61,12 +54,12 @@ class Blobs:
 
         Args:
             store: Where they lie.
-            cache: Folder of this machine for copies of blobs that are not files here.
+            copies: Copies on this machine of blobs that are not files here.
             report: Told `corrupt` and the facts when a blob is damaged.
             read_only: Leave damaged blobs where they are.
         """
         self._store = store
-        self._cache = cache
+        self._copies = copies
         self._report = report
         self._read_only = read_only
         self._verified: set[tuple[str, int, int, int, int]] = set()
@@ -95,8 +88,12 @@ class Blobs:
             self._set_aside(blob, "has another length than its manifest says")
         return not damaged and None not in sizes
 
-    def path(self, blob: Blob) -> Path:
+    def path(self, blob: Blob, until: ExitStack) -> Path:
         """A read-only file of this machine with the bytes of `blob`, verified once a process.
+
+        Args:
+            blob: The blob.
+            until: At its end a copy of a blob that is no file of this machine may go.
 
         Raises:
             IntegrityError: If the bytes are not those written; the blob is set aside.
@@ -104,10 +101,18 @@ class Blobs:
         """
         path = self._store.local_path(_name(blob))
         if path is None:
-            return self._cached(blob)
+            return self._copied(blob, until)
         if not self._is_intact(path, blob):
             raise self._set_aside(blob, "has other bytes than were written")
         return path
+
+    def lasting_path(self, blob: Blob) -> Path:
+        """As `path`, and a copy stays while this process lives."""
+        with ExitStack() as until:
+            path = self.path(blob, until)
+            if self._is_remote:
+                self._copies.keep(blob.digest)
+            return path
 
     def digest(self, blob: Blob) -> Digest:
         """Digest of the bytes stored now, read afresh; `NotFoundError` when they are gone."""
@@ -122,7 +127,7 @@ class Blobs:
 
     def forget(self, blob: Blob) -> None:
         """Delete the copy of the bytes of `blob` that this machine keeps."""
-        (self._cache / blob.digest[:2] / blob.digest).unlink(missing_ok=True)
+        self._copies.forget(blob.digest)
 
     def _added(self, part: Part) -> Blob:
         if (name := self._reusable(part)) is None:
@@ -162,26 +167,22 @@ class Blobs:
         self.set_aside(blob)
         return False
 
-    def _cached(self, blob: Blob) -> Path:
-        path = self._cache / blob.digest[:2] / blob.digest
-        try:
-            if self._is_intact(path, blob):
-                return path
-        except NotFoundError:
-            pass
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staged = path.with_name(f"{blob.digest}.{secrets.token_hex(8)}")
-        try:
-            with self._store.stream(_name(blob)) as source, staged.open("xb") as target:
-                digest = _copy_digest(source, target)
-            if digest != blob.digest:
-                raise self._set_aside(blob, "has other bytes than were written")
-            staged.chmod(0o444)
-            staged.replace(path)
-        finally:
-            staged.unlink(missing_ok=True)
-        self._verified.add(_seen(path))
-        return path
+    def _copied(self, blob: Blob, until: ExitStack) -> Path:
+        def fill(target: BinaryIO) -> None:
+            with self._store.stream(_name(blob)) as source:
+                if _copy_digest(source, target) != blob.digest:
+                    raise self._set_aside(blob, "has other bytes than were written")
+
+        while True:
+            path = self._copies.find(blob.digest, until)
+            with suppress(NotFoundError):
+                if path is not None and self._is_intact(path, blob):
+                    return path
+            if path is not None:
+                self._copies.forget(blob.digest)
+            if path := self._copies.add(blob.digest, fill, until):
+                self._verified.add(_seen(path))
+            self._copies.trim()
 
     def _is_intact(self, path: Path, blob: Blob) -> bool:
         try:
@@ -225,72 +226,6 @@ class Blobs:
             return list(transfers.map(act, items))
 
 
-class BlobReader:
-    """What a codec reads from: the parts of one version, checked before they are seen."""
-
-    def __init__(self, blobs: Blobs, manifest: Iterable[Blob]) -> None:
-        self._blobs = blobs
-        self._manifest = {blob.part: blob for blob in manifest}
-
-    @property
-    def parts(self) -> Sequence[str]:
-        """Names of the parts, in order."""
-        return tuple(self._manifest)
-
-    def read(self, part: str) -> bytes:
-        """All bytes of a part."""
-        blob = self._blob(part)
-        return self._blobs.path(blob).read_bytes() if blob.inline is None else blob.inline
-
-    def path(self, part: str) -> Path:
-        """A read-only file of this machine with the bytes of a part, while this process lives."""
-        blob = self._blob(part)
-        if blob.inline is None:
-            return self._blobs.path(blob)
-        path = self.folder() / (part.rpartition("/")[2] or "data")
-        path.write_bytes(blob.inline)
-        path.chmod(0o444)
-        return path
-
-    def open(self, part: str) -> BinaryIO:
-        """A stream over the bytes of a part."""
-        blob = self._blob(part)
-        return self._blobs.path(blob).open("rb") if blob.inline is None else io.BytesIO(blob.inline)
-
-    def size(self, part: str) -> int:
-        """Length of a part in bytes, as the manifest says and reading checks."""
-        return self._blob(part).size_bytes
-
-    def folder(self) -> Path:
-        """A new, empty folder of this machine that is removed when this process ends."""
-        return Path(tempfile.mkdtemp(dir=_scratch(os.getpid())))
-
-    def whole(self) -> Path:
-        """The bytes as stored: the file of a single part, else a folder of a file each."""
-        if len(self._manifest) == 1:
-            return self.path(self.parts[0])
-        folder = self.folder()
-        for part in self._manifest:
-            target = folder / part
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(self.path(part))
-        return folder
-
-    def _blob(self, part: str) -> Blob:
-        if (blob := self._manifest.get(part)) is None:
-            known = ", ".join(self._manifest) or "none"
-            raise FormatError(
-                f"the version has no part {part[:80]!r}, only {known[:400]}", part=part
-            )
-        if blob.inline is not None and digest_bytes(blob.inline) != blob.digest:
-            raise IntegrityError(
-                f"part {part!r} in the record has other bytes than were written: "
-                "run the step again to recompute it",
-                digest=blob.digest,
-            )
-        return blob
-
-
 def _name(blob: Blob) -> str:
     return layout.blob(str(blob.name))
 
@@ -316,34 +251,3 @@ def _copy_digest(source: BinaryIO, target: BinaryIO | None) -> Digest:
         if target is not None:
             target.write(chunk)
     return Digest(hasher.hexdigest())
-
-
-def copied(path: Path, dest: Path) -> Path:
-    """Copy a file or folder to `dest`, writable by its owner.
-
-    Raises:
-        ConflictError: If `dest` exists.
-    """
-    if dest.exists():
-        raise ConflictError(f"{dest} exists: choose another place or remove it", path=str(dest))
-    dest.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        shutil.copytree(path, dest)
-    else:
-        shutil.copy(path, dest)
-    for file in (dest, *dest.rglob("*")):
-        file.chmod(file.stat().st_mode | 0o200)
-    return dest
-
-
-@cache
-def _scratch(pid: int) -> str:
-    """Folder for files that live as long as process `pid`; a fork gets its own."""
-    path = tempfile.mkdtemp(prefix="versioning-")
-    atexit.register(_remove_scratch, path, pid)
-    return path
-
-
-def _remove_scratch(path: str, pid: int) -> None:
-    if os.getpid() == pid:
-        shutil.rmtree(path, ignore_errors=True)

@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from versioning import layout, records
-from versioning.blobs import BlobReader, Blobs, copied
+from versioning.blobs import Blobs
 from versioning.codecs import codec_for, codec_named, recorded_name
+from versioning.copies import Copies
 from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, value_digest
 from versioning.envelope import UNREADABLE, dump, seal_of
 from versioning.errors import ConflictError, NotFoundError, ReadOnlyError
 from versioning.invalidations import Invalidations
 from versioning.parts import PartWriter
+from versioning.readers import BlobReader, copied
 from versioning.records import Input, VersionRecord
 from versioning.register import Register
 from versioning.storage import Store
@@ -85,7 +87,7 @@ class Repository(Register):
         self._is_proven = False
         self._blobs = Blobs(
             store,
-            cache=settings.cache / repository_id / "blobs",
+            copies=Copies(settings.cache / repository_id / "blobs", settings.cache_bytes),
             report=self._report,
             read_only=read_only,
         )
@@ -245,7 +247,8 @@ class Repository(Register):
         """
         _check_not_erased(record)
         codec = codec_named(record.codec, allow_pickle=self.settings.allow_pickle)
-        return codec.read(BlobReader(self._blobs, record.manifest))
+        with BlobReader(self._blobs, record.manifest) as reader:
+            return codec.read(reader)
 
     def path(self, record: VersionRecord, dest: Path | None = None) -> Path:
         """The stored file or tree, else the bytes as stored: a file, or a folder of several.
@@ -261,7 +264,11 @@ class Repository(Register):
         """
         _check_not_erased(record)
         is_path = record.codec.partition("/")[0] in PATH_CODECS
-        path = self.load(record) if is_path else BlobReader(self._blobs, record.manifest).whole()
+        if is_path:
+            path = self.load(record)
+        else:
+            with BlobReader(self._blobs, record.manifest) as reader:
+                path = reader.whole()
         return path if dest is None else copied(path, dest)
 
     def is_live(self, record: VersionRecord) -> bool:

@@ -23,6 +23,7 @@ PREFIX = "VERSIONING_"
 # What a file says relative to itself.
 _PLACES = {"repository", "cache"}
 Share = float
+Size = int
 Files = str
 WARN, KEY = "warn", "key"
 _WORDS = {
@@ -49,6 +50,8 @@ class Settings:
     Attributes:
         repository: URL or folder of the repository; None for the default, see `repository_url`.
         cache: Folder of this machine for what can be fetched or computed again.
+        cache_bytes: What copies of a repository that lies elsewhere may take on this machine, but
+            for those in use: a number of bytes, or text such as `20 GB`.
         lease_seconds: How long a silent holder of a key delays others.
         allow_pickle: Whether versions may be stored and loaded as pickles, which can run code.
         audit: Share of the hits, from 0 to 1, whose body runs again to see if it gives the same.
@@ -60,6 +63,7 @@ class Settings:
 
     repository: str | None = None
     cache: Path = field(default_factory=_default_cache)
+    cache_bytes: Size = 50 * 10**9
     lease_seconds: float = 15.0
     allow_pickle: bool = False
     audit: Share = 0.0
@@ -190,6 +194,20 @@ def _positive(raw: object) -> float:
     return number
 
 
+def _size(raw: object) -> int:
+    from pydantic import ByteSize, TypeAdapter
+
+    if isinstance(raw, bool) or not isinstance(raw, int | str):
+        raise TypeError("it must be a number of bytes, or text such as '20 GB'")
+    try:
+        size = TypeAdapter(ByteSize).validate_python(raw)
+    except ValueError:
+        raise ValueError("it must be a number of bytes, or text such as '20 GB'") from None
+    if size < 0:
+        raise ValueError("it must not be negative")
+    return int(size)
+
+
 def _share(raw: object) -> float:
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         raise TypeError("it must be a number")
@@ -210,6 +228,7 @@ _BY_TYPE: dict[str, Callable[[object], object]] = {
     "Path": _folder,
     "float": _positive,
     "Share": _share,
+    "Size": _size,
     "Files": _choice,
     "bool": _flag,
 }
