@@ -11,36 +11,21 @@ from pathlib import Path
 
 import pytest
 from prefect import flow
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+from prefect.task_runners import ProcessPoolTaskRunner
 
 from tests.surface import steps
 from tests.surface.journal import Journal
+from tests.surface.runners import dask, ray
 from versioning import Repository, versioned
 
 ROOT = Path(__file__).parents[2]
-
-
-def _dask() -> TaskRunner:
-    from prefect_dask import DaskTaskRunner
-
-    return DaskTaskRunner(
-        cluster_kwargs={"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    )
-
-
-def _ray() -> TaskRunner:
-    from prefect_ray import RayTaskRunner
-
-    return RayTaskRunner(
-        init_kwargs={"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
-    )
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
     "runner",
-    [lambda: ProcessPoolTaskRunner(max_workers=2), _dask, _ray],
+    [lambda: ProcessPoolTaskRunner(max_workers=2), dask, ray],
     ids=["processes", "dask", "ray"],
 )
 def test_steps_on_other_processes_share_versions(
@@ -71,7 +56,7 @@ def fails_once(folder: str) -> int:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
-    "runner", [lambda: ProcessPoolTaskRunner(max_workers=2), _dask], ids=["processes", "dask"]
+    "runner", [lambda: ProcessPoolTaskRunner(max_workers=2), dask], ids=["processes", "dask"]
 )
 def test_retries_on_other_processes(runner, tmp_path: Path) -> None:
     @flow(task_runner=runner())

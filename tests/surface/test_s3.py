@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,8 @@ from prefect import flow
 from tests import servers
 from tests.surface import steps
 from tests.surface.journal import Journal, note
-from versioning import Repository, open_repository, versioned
+from tests.surface.runners import dask, ray
+from versioning import Repository, Version, open_repository, versioned
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
@@ -87,6 +90,27 @@ def test_lost_and_damaged_objects_are_made_again(bucket: Repository, ran: Journa
     [blob] = [entry.name for entry in bucket.store.list("blobs/")]
     bucket.store.put(blob, bytes(bucket.store.size(blob)))
     assert bucket.verify().damaged
+
+
+# MAPPED=2000 tries as many as a large sweep has.
+MAPPED = int(os.environ.get("MAPPED", "12"))
+
+
+@pytest.mark.timeout(1800 if MAPPED > 100 else 300)
+@pytest.mark.parametrize("runner", [dask, ray])
+def test_values_of_mapped_steps_never_pass_through_the_scheduler(
+    runner, bucket: Repository, ran: Journal
+) -> None:
+    @flow(task_runner=runner())
+    def mapped() -> list[Version]:
+        return mean.map(noise.map(20_000, seed=range(MAPPED))).result()
+
+    found = mapped()
+    assert max(len(pickle.dumps(version)) for version in found) < 2_000
+    assert sorted(ran.take()) == ["mean"] * MAPPED + ["noise"] * MAPPED
+    assert [version.id for version in mapped()] == [version.id for version in found]
+    assert ran.take() == []
+    assert bucket.verify().is_sound
 
 
 def test_mapped_steps_on_s3(bucket: Repository, ran: Journal) -> None:
