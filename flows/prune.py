@@ -14,6 +14,7 @@ from prefect.events import emit_event
 from prefect.flow_runs import pause_flow_run
 
 from flows.report import show_picture, show_table
+from flows.runs import upkeep_name
 from versioning import open_repository
 from versioning.pictures import cost_picture
 from versioning.retention import Policy
@@ -37,7 +38,7 @@ COLUMNS = ["step", "version", "size", "to make again", "why it goes"]
 log = logging.getLogger(__name__)
 
 
-@flow
+@flow(flow_run_name=upkeep_name("prune"))
 def prune(
     policy: str | None = None,
     *,
