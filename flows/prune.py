@@ -13,7 +13,8 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.events import emit_event
 from prefect.flow_runs import pause_flow_run
 
-from flows.report import show_picture, show_table
+from flows.report import show_image, show_table
+from flows.runs import upkeep_name
 from versioning import open_repository
 from versioning.pictures import cost_picture
 from versioning.retention import Policy
@@ -37,7 +38,7 @@ COLUMNS = ["step", "version", "size", "to make again", "why it goes"]
 log = logging.getLogger(__name__)
 
 
-@flow
+@flow(flow_run_name=upkeep_name("prune"))
 def prune(
     policy: str | None = None,
     *,
@@ -131,14 +132,19 @@ def _show(plan: Plan) -> None:
 
 
 def _show_costs(costs: Costs, url: str) -> None:
-    """What is held, over time; and an event when it comes near a budget, for an automation."""
+    """What is held, over time; and an event when it comes near a budget, for an automation.
+
+    The event `versioning.budget` is about `versioning.repository.<url>` and says the `budget`
+    (`max_bytes` or `max_money`), what is `held` of it, the `most` that may be, and as `reached` the
+    moment when it is used up, as it grows, in ISO 8601; null where that is not to be expected.
+    """
     about = (
         f"{size(costs.total.held_bytes)} are held, {size(costs.total.growth_per_day)} more a day"
     )
     dates = [
         f"{each.budget} is reached on {each.at:%Y-%m-%d}" for each in costs.forecasts if each.at
     ]
-    show_picture("prune costs", cost_picture(costs), about="; ".join([about, *dates]))
+    show_image("prune costs", cost_picture(costs), about="; ".join([about, *dates]))
     for forecast in costs.forecasts:
         if forecast.held < NEAR * forecast.most:
             continue

@@ -6,7 +6,11 @@ import base64
 import re
 from typing import TYPE_CHECKING
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_image_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,10 +26,18 @@ def show_table(name: str, table: pd.DataFrame, *, about: str) -> None:
 
 
 def show_picture(name: str, png: bytes, *, about: str) -> None:
-    """Show a picture; it travels in its own address, so that no web server need hold it."""
-    address = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
-    # An image artifact would write that address out below the picture.
-    create_markdown_artifact(f"![{about}]({address})", key=_key(name), description=about)
+    """Show a picture in text, which tells what it is about where it cannot be seen."""
+    create_markdown_artifact(f"![{about}]({_address(png)})", key=_key(name), description=about)
+
+
+def show_image(name: str, png: bytes, *, about: str) -> None:
+    """Show a picture as an image, by which Prefect's graph and API know it."""
+    create_image_artifact(image_url=_address(png), key=_key(name), description=about)
+
+
+def _address(png: bytes) -> str:
+    """The picture as its own address, so that no web server need hold it."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def _key(name: str) -> str:

@@ -10,6 +10,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.report import show_table
+from flows.runs import upkeep_name
 from versioning import open_repository
 from versioning.errors import VersioningError
 from versioning.units import duration
@@ -28,7 +29,7 @@ class NotTheSameError(VersioningError):
     """A version did not come out as it was recorded."""
 
 
-@flow
+@flow(flow_run_name=upkeep_name("rerun"))
 def rerun(
     version: str,
     *,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from prefect.runtime import flow_run
 
+from versioning.settings import Settings
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,3 +31,21 @@ def run_name(action: str) -> Callable[[], str]:
         return f"{action}-{parameters.get('problem', '')}-{first_unknown_day(day)}"
 
     return name
+
+
+def upkeep_name(action: str) -> Callable[[], str]:
+    """Names runs `<action>-<repository>-<day>`, or, of one version, `<action>-<version>-...`."""
+
+    def name() -> str:
+        parameters = flow_run.parameters
+        url = parameters.get("url") or Settings.load().repository_url()
+        about = [str(parameters["version"])] if "version" in parameters else []
+        return "-".join([action, *about, _short(url), str(first_unknown_day(None))])
+
+    return name
+
+
+def _short(url: str) -> str:
+    """The end of a URL, by which people tell repositories; without a password."""
+    pieces = [piece for piece in url.rpartition("://")[2].split("/") if piece]
+    return "/".join(piece.rpartition("@")[2] for piece in pieces[-2:])

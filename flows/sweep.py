@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import flow, task, unmapped
 
+from flows.runs import upkeep_name
 from versioning import open_repository
 from versioning.collecting import Deleted, Survey, delete, erase, mark, survey
+from versioning.erase import finish
 from versioning.expiry import Cause, here
 from versioning.prune import sparing
 from versioning.shards import SHARDS
@@ -25,7 +27,7 @@ Range = tuple[str, ...]
 log = logging.getLogger(__name__)
 
 
-@flow
+@flow(flow_run_name=upkeep_name("sweep"))
 def sweep(*, url: str | None = None, tasks: int = 16, patience: Patience | None = None) -> Swept:
     """Erase what has been in the trash for long enough, and delete every blob that nobody needs.
 
@@ -42,6 +44,8 @@ def sweep(*, url: str | None = None, tasks: int = 16, patience: Patience | None 
     place, cause, waits = repository.url, here(), patience or Patience()
     ranges = [SHARDS[start::tasks] for start in range(min(tasks, len(SHARDS)))]
     where, swept = unmapped(place), Swept()
+    # What somebody was stopped from erasing goes with the rest.
+    finish(repository)
     erased = erase_shards.map(ranges, where, unmapped(cause), unmapped(waits))
     swept.erased = [version_id for ids in erased.result() for version_id in ids]
     first = _joined(survey_shards.map(ranges, where).result())

@@ -10,7 +10,7 @@ from prefect import flow
 from prefect.events import emit_event
 
 from flows.report import show_table
-from flows.runs import first_unknown_day
+from flows.runs import upkeep_name
 from versioning import open_repository
 from versioning.errors import IntegrityError
 from versioning.integrations import mlflow
@@ -24,7 +24,7 @@ COLUMNS = ["what", "about", "found"]
 log = logging.getLogger(__name__)
 
 
-@flow(flow_run_name=lambda: f"verify-{first_unknown_day(None)}")
+@flow(flow_run_name=upkeep_name("verify"))
 def verify(*, set_aside: bool = False, registry: bool = True) -> int:
     """Digest every stored byte again, and tell where MLflow says something else.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.repositories import LARGE
+from tests.repositories import LARGE, Crash, CrashingStore
 from tests.repositories import draft as drafted
 from tests.steps import commit, opened
 from versioning import layout
@@ -315,3 +316,20 @@ def test_nothing_is_planned_while_what_protects_cannot_be_read(
     repository.store.put(layout.name_entry("m", 0), b"{}")
     with pytest.raises(FormatError, match="names/m"):
         plan(repository, repository.catalog, ONE, NOW)
+
+
+@pytest.mark.parametrize("calls", range(0, 40, 3))
+def test_an_undo_that_is_stopped_anywhere_is_finished_by_the_next(
+    repository: Repository, versions: list[Version], calls: int
+) -> None:
+    plan_id = made(repository).id
+    carried_out(repository, plan_id)
+    store = CrashingStore(repository.store, calls)
+    dying = Repository(store, repository_id=repository.id, settings=repository.settings)
+    with suppress(Crash):
+        undo(dying, plan_id, CAUSE)
+    assert verify(repository).is_sound
+    # Nothing is left to do once all calls were made.
+    with suppress(ConflictError):
+        undo(repository, plan_id, CAUSE)
+    assert all(repository.lookup(version.key) for version in versions)

@@ -124,10 +124,11 @@ class Repository(base.Repository):
         from versioning.expiry import Expiry, here
 
         record = self.record(self.resolve(version_id))
-        super().pin(record.id, reason, hold=hold)
-        # Who erases asks for pins first, who pins looks into the trash last: no pin is overlooked.
-        for pinned in (record.id, *(part.id for part in outputs(record))):
-            Expiry(self).restore(pinned, replace(here(), rule=f"pinned: {reason}"))
+        with self.store.drawing():
+            super().pin(record.id, reason, hold=hold)
+            # Who erases asks for pins first, who pins looks into the trash last.
+            for pinned in (record.id, *(part.id for part in outputs(record))):
+                Expiry(self).restore(pinned, replace(here(), rule=f"pinned: {reason}"))
 
     def unpin(self, version_id: str | Version, *, release: bool = False) -> None:
         """Withdraw a pin, and with `release` a legal hold; nothing happens when there is none.
@@ -314,9 +315,7 @@ class Repository(base.Repository):
         from versioning.plans import plan, save
         from versioning.retention import Policy
 
-        made = plan(self, self.catalog, policy or Policy.default(), datetime.now(UTC))
-        save(self, made)
-        return made
+        return save(self, plan(self, self.catalog, policy or Policy.default(), datetime.now(UTC)))
 
     def prune(self, plan: str | Plan) -> Applied:
         """Carry a plan out as it stands, sparing what has been pinned, named or used since.

@@ -55,6 +55,8 @@ class DerivedFile:
             try:
                 return act(self._opened())
             except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                    return self._in_memory(act, error)
                 if self._is_healing or "locked" in str(error):
                     raise StorageError(
                         f"the catalog {self._path} cannot be used ({error}): remove it, run again",
@@ -70,6 +72,14 @@ class DerivedFile:
             if self._db is not None:
                 self._db.close()
             self._db = None
+
+    def _in_memory(self, act: Callable[[sqlite3.Connection], T], error: Exception) -> T:
+        """`act` on a stand-in for the file, which stays as it is: it remembers what was seen."""
+        logger.warning("the catalog %s is left as it is: %s", self._path, error)
+        self.close()
+        self._db = self._connect(":memory:")
+        self._fill()
+        return act(self._db)
 
     def _rebuild(self) -> None:
         self.close()

@@ -9,6 +9,7 @@ VersioningError
 ├── UnkeyableError   (TypeError)     a value or function cannot be keyed exactly
 ├── ReadOnlyError    (PermissionError)
 └── StorageError     (OSError)       the store cannot be reached or cannot do what is needed
+    └── FullError                    it has no room left: free some
 """
 
 from __future__ import annotations
@@ -74,3 +75,7 @@ class ReadOnlyError(VersioningError, PermissionError):
 
 class StorageError(VersioningError, OSError):
     """The store cannot be reached, is full, or lacks what a repository needs of it."""
+
+
+class FullError(StorageError):
+    """The store has no room left for what was to be written."""

@@ -58,7 +58,7 @@ class Entry:
         position: Place of the entry in the journal, from 0.
         cause: Why, by whom and when.
         key: The key that the version answered, or could.
-        bound: Whether it answered until then; asked of trashed ones.
+        bound: Whether it answered until it was trashed.
     """
 
     state: str
@@ -194,19 +194,33 @@ class Expiry:
         trashed = [i for i in ids if (last := of.last.get(i)) and last.state == TRASHED]
         for page in _pages(trashed):
             before = {version_id: of.last[version_id] for version_id in page}
-            items = {i: {"key": last.key, "rule": cause.rule} for i, last in before.items()}
+            items = {
+                i: {"key": last.key, "rule": cause.rule, "bound": last.bound}
+                for i, last in before.items()
+            }
             done = of.add(RESTORED, items, cause)
-            # What a later version had replaced, or nobody ever bound, answers nothing now either.
-            bound = [version_id for version_id in done if before[version_id].bound]
-            for version_id in bound:
-                self._repository.bind(self._repository.record(version_id))
-            # Who trashed it again meanwhile may have looked for the binding before it was there.
-            if bound:
-                of.read()
-                over = [i for i in bound if of.last[i].state != RESTORED]
-                self._repository.unbind_all({i: before[i].key for i in over})
+            self._bind(of, done)
             back += done
         return back
+
+    def finish(self, of: ShardExpiry, ids: Iterable[str]) -> list[str]:
+        """Bind restored versions whose restoring was stopped before that: those that answer now."""
+        keys = {i: of.last[i].key for i in ids if of.last[i].state == RESTORED and of.last[i].bound}
+        there = set(self._repository.answering(keys))
+        lacking = [version_id for version_id in keys if version_id not in there]
+        self._bind(of, lacking)
+        return list(self._repository.answering({i: keys[i] for i in lacking}))
+
+    def _bind(self, of: ShardExpiry, ids: Iterable[str]) -> None:
+        # What a later version had replaced, or nobody ever bound, answers nothing now either.
+        keys = {i: of.last[i].key for i in ids if of.last[i].bound}
+        for version_id in keys:
+            self._repository.bind(self._repository.record(version_id))
+        # Who trashed it again meanwhile may have looked for the binding before it was there.
+        if keys:
+            of.read()
+            over = {i: key for i, key in keys.items() if of.last[i].state != RESTORED}
+            self._repository.unbind_all(over)
 
     def erase_all(self, of: ShardExpiry, ids: Sequence[str], cause: Cause) -> list[str]:
         """Give up the bytes of trashed versions of one shard for good: those that nobody undid.

@@ -180,20 +180,25 @@ def apply(
         ConflictError: If something stands against erasing, and `force` is not given.
         ReadOnlyError: If the repository cannot be written.
     """
-    repository.check_writable()
+    store = repository.store
+    with store.drawing():
+        repository.check_writable()
     if not made.reason.strip():
         raise FormatError("say why, for whoever wonders later: give a reason")
     roots = [item.id for item in made.versions if item.why == NAMED]
     _fill(repository, catalog, made, roots)
     _check(repository, made, force=force)
-    _save(repository, made, cause)
+    with store.drawing():
+        _save(repository, made, cause)
     entry = Invalidation(
         made.reason, NAMED, cause.actor, cause.at, made.plan, made.down, made.erase
     )
     for _ in range(ROUNDS):
-        _mark(repository, made.versions, entry)
+        with store.drawing():
+            _mark(repository, made.versions, entry)
         if made.erase:
-            finish(repository)
+            with store.drawing():
+                finish(repository)
             _sweep(repository, catalog, made, cause, patience)
         before = {item.id for item in made.versions}
         _fill(repository, catalog, made, roots)

@@ -57,6 +57,8 @@ def write_picture(found: Costs, path: Path) -> None:
 
 
 def _draw_history(axes: Any, found: Costs, unit: tuple[str, float]) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
     moments = [moment for moment, _ in found.history]
     axes.fill_between(
         moments, [held / unit[1] for _, held in found.history], color=ACCENT, alpha=0.2
@@ -69,7 +71,9 @@ def _draw_history(axes: Any, found: Costs, unit: tuple[str, float]) -> None:
             line = [forecast.held / unit[1], max(forecast.most, forecast.held) / unit[1]]
             axes.plot([found.now, forecast.at], line, color=MUTED, linestyle="--")
     _dress(axes, f"held, {unit[0]}")
-    axes.tick_params(axis="x", labelrotation=30)
+    locator = AutoDateLocator(maxticks=6)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.set_ylim(bottom=0)
     # No further ahead than is known back.
     ahead = max((f.at for f in found.forecasts if f.at), default=found.now)

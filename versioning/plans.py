@@ -9,12 +9,12 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from versioning import layout
-from versioning.errors import ConflictError, FormatError, NotFoundError
+from versioning.errors import ConflictError, FormatError, FullError, NotFoundError
 from versioning.expiry import ERASED, TRASHED, Expiry
 from versioning.journals import Journal
 from versioning.names import named
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # Versions on a page of a plan: far below what a record may hold.
 PAGE = 5000
+LATER = "left for another plan, as the disk is full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +150,50 @@ def protections(repository: Repository) -> dict[str, tuple[str, ...]]:
     return {version_id: tuple(reasons) for version_id, reasons in found.items()}
 
 
-def save(repository: Repository, made: Plan) -> None:
-    """Keep a plan, so that it can be carried out as it stands."""
-    repository.check_writable()
+def save(repository: Repository, made: Plan) -> Plan:
+    """Keep a plan, so that it can be carried out as it stands.
+
+    Returns:
+        The plan as it was kept: on a full disk, only as much of it as there is room to carry out.
+
+    Raises:
+        FullError: If there is no room for any.
+        ReadOnlyError: If the repository cannot be written.
+    """
+    store = repository.store
+    with store.drawing():
+        repository.check_writable()
+        while True:
+            try:
+                _write(repository, made)
+            except FullError:
+                # What is there of it is no plan, and takes room.
+                store.delete_all(list(store.names(f"{layout.PLANS}{made.id}/")))
+                if len(made.expire) < 2:
+                    raise
+                made = _half(made)
+            else:
+                return made
+
+
+def _write(repository: Repository, made: Plan) -> None:
     journal = _journal(repository, made.id)
     items = [{"id": d.candidate.id, "reason": d.expire} for d in made.expire]
     policy = made.policy.model_dump(mode="json")
     journal.append({"made": made.made, "policy": policy, "versions": len(items)})
     for start in range(0, len(items), PAGE):
         journal.append({"expire": items[start : start + PAGE]})
+
+
+def _half(made: Plan) -> Plan:
+    """The half of a plan that holds most."""
+    larger = sorted(made.expire, key=lambda d: sum(d.candidate.blobs.values()), reverse=True)
+    left = {d.candidate.id for d in larger[len(larger) // 2 :]}
+    decisions = tuple(
+        replace(d, keep=(LATER,), expire="") if d.candidate.id in left else d
+        for d in made.decisions
+    )
+    return replace(made, id=secrets.token_hex(8), decisions=decisions)
 
 
 def saved(repository: Repository, plan_id: str) -> Saved:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from versioning import layout
 from versioning.envelope import UNREADABLE
 from versioning.erase import finish
-from versioning.errors import ConflictError, FormatError, NotFoundError
+from versioning.errors import ConflictError, FormatError, FullError, NotFoundError
 from versioning.expiry import ERASED, TRASHED, Cause, Entry, Expiry
 from versioning.plans import protections, saved
 from versioning.shards import Progress, by_shard, each, in_silence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("versioning")
 # How far the store's clock may be off before a use is overlooked; more only spares more.
 SKEW = timedelta(days=1)
+OVER = {TRASHED, ERASED}
 
 
 @dataclass(slots=True)
@@ -70,36 +71,78 @@ def apply(
     Raises:
         NotFoundError: If the repository has no such plan.
         FormatError: If what names, pins or used versions since cannot be read.
+        FullError: If there is room for nothing more, and what was deleted made none.
         ReadOnlyError: If it cannot be written.
     """
     plan = saved(repository, plan_id)
     applied = Applied(spared=_spared(repository, catalog, plan))
-    expiry, because = Expiry(repository), replace(cause, plan=plan_id)
-    going = by_shard(i for i in plan.expire if i not in applied.spared)
-
-    def trash(shard: str) -> list[str]:
-        of = expiry.of(shard)
-        hints = {row.id: row.key for row in catalog.rows(going[shard]).values()}
-        rules = {version_id: plan.expire[version_id] for version_id in going[shard]}
-        expiry.trash_all(of, rules, because, hints=hints)
-        lasts = ((i, of.last[i]) for i in going[shard] if i in of.last)
-        return [i for i, e in lasts if e.state == TRASHED and e.cause.plan == plan_id]
-
-    for done, (_, trashed) in enumerate(each(repository.store, trash, list(going)), 1):
-        applied.expired += trashed
-        progress("trash", done, len(going))
-    # What somebody was stopped from erasing goes with the rest.
-    finish(repository)
+    carrying = _Carrying(repository, catalog, plan, replace(cause, plan=plan_id), applied)
     waits = replace(patience or Patience(), trash=plan.policy.trash)
-    applied.swept = sweep(
-        repository,
-        replace(cause, plan=plan_id, rule="trash"),
-        patience=waits,
-        # Asked anew: what was pinned while it was in the trash stays there, to be undone.
-        is_spared=sparing(repository, cause.at),
-        progress=progress,
+    while True:
+        full = carrying.trash(progress)
+        # What somebody was stopped from erasing goes with the rest.
+        with repository.store.drawing():
+            finish(repository)
+        swept = sweep(
+            repository,
+            replace(cause, plan=plan_id, rule="trash"),
+            patience=waits,
+            # Asked anew: what was pinned while it was in the trash stays there, to be undone.
+            is_spared=sparing(repository, cause.at),
+            progress=progress,
+        )
+        applied.swept.add(swept)
+        if full is None and not swept.is_partial:
+            return applied
+        # What was deleted made room to go on.
+        if not swept.deleted:
+            raise _no_room(repository, applied, plan) from full
+
+
+@dataclass(slots=True)
+class _Carrying:
+    """A plan that is being carried out."""
+
+    repository: Repository
+    catalog: Catalog
+    plan: Saved
+    cause: Cause
+    applied: Applied
+
+    def trash(self, progress: Progress) -> FullError | None:
+        """Put what the plan expires into the trash; the error when the disk was full before."""
+        expiry, store = Expiry(self.repository), self.repository.store
+        going = by_shard(i for i in self.plan.expire if i not in self.applied.spared)
+        known = set(self.applied.expired)
+
+        def act(shard: str) -> list[str]:
+            return self._trash(expiry, shard, going[shard])
+
+        try:
+            with store.drawing():
+                for done, (_, trashed) in enumerate(each(store, act, list(going)), 1):
+                    self.applied.expired += (i for i in trashed if i not in known)
+                    progress("trash", done, len(going))
+        except FullError as error:
+            return error
+        return None
+
+    def _trash(self, expiry: Expiry, shard: str, ids: list[str]) -> list[str]:
+        of, plan = expiry.of(shard), self.plan
+        hints = {row.id: row.key for row in self.catalog.rows(ids).values()}
+        expiry.trash_all(of, {i: plan.expire[i] for i in ids}, self.cause, hints=hints)
+        lasts = ((i, of.last[i]) for i in ids if i in of.last)
+        return [i for i, e in lasts if e.state == TRASHED and e.cause.plan == plan.id]
+
+
+def _no_room(repository: Repository, applied: Applied, plan: Saved) -> FullError:
+    return FullError(
+        f"the disk of {repository.url} is full: {len(applied.expired)} of {len(plan.expire)} "
+        f"versions are in the trash by plan {plan.id}, nothing is lost. Free some space, then run "
+        f"`versioning prune --apply --plan {plan.id}`; `versioning prune --trash 0s` plans what "
+        "needs no trash period",
+        plan=plan.id,
     )
-    return applied
 
 
 def sparing(repository: Repository, now: datetime) -> Callable[[str, Entry], bool]:
@@ -139,12 +182,14 @@ def undo(
         of = expiry.of(shard)
         gone = [i for i, last in of.last.items() if last.cause.plan == plan_id]
         states = {i: of.last[i].state for i in gone}
-        restored = set(expiry.restore_all(of, gone, because))
-        return {i: i in restored for i in gone if states[i] in {TRASHED, ERASED}}
+        # An undo that was stopped may not have bound what it restored.
+        restored = {*expiry.finish(of, gone), *expiry.restore_all(of, gone, because)}
+        return {i: i in restored for i in gone if i in restored or states[i] in OVER}
 
-    for done, (_, found) in enumerate(each(repository.store, restore, touched), 1):
-        back |= found
-        progress("restore", done, len(touched))
+    with repository.store.drawing():
+        for done, (_, found) in enumerate(each(repository.store, restore, touched), 1):
+            back |= found
+            progress("restore", done, len(touched))
     if not back:
         raise ConflictError(f"nothing is in the trash by plan {plan_id}: nothing was done")
     return back

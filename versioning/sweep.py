@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from versioning import layout, marks
 from versioning.collecting import Deleted, Survey, delete, erase, mark, survey
 from versioning.envelope import UNREADABLE, dump, parse
-from versioning.errors import NotFoundError
+from versioning.errors import FullError, NotFoundError
 from versioning.expiry import Expiry
 from versioning.shards import SHARDS, Progress, each, in_silence
 
@@ -64,6 +64,7 @@ class Swept:
         revoked: Versions whose writers were taken for dead.
         busy: Writers that were waited for in vain; nothing was deleted on their account.
         left: Blobs that the store refused to delete, with what it said.
+        is_partial: Whether the disk was full before all was erased or marked that could be.
     """
 
     erased: list[str] = field(default_factory=list)
@@ -72,6 +73,15 @@ class Swept:
     revoked: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
+    is_partial: bool = False
+
+    def add(self, more: Swept) -> None:
+        """Count what another sweep, after this one, did."""
+        self.erased += more.erased
+        self.deleted += more.deleted
+        self.freed_bytes += more.freed_bytes
+        self.revoked += more.revoked
+        self.busy, self.left, self.is_partial = more.busy, more.left, more.is_partial
 
 
 def sweep(
@@ -84,7 +94,8 @@ def sweep(
 ) -> Swept:
     """Erase versions whose trash period is over, and delete every blob that no version needs.
 
-    May be killed at any moment, run again, and run by several at once.
+    May be killed at any moment, run again, and run by several at once. On a full disk it deletes
+    what there is room to write of, and goes on with the room that this makes.
 
     Args:
         repository: Which one.
@@ -98,9 +109,16 @@ def sweep(
             nothing is deleted.
         ReadOnlyError: If the repository cannot be written.
         StorageError: If the store fails.
+        FullError: If there is not even room to begin with.
     """
-    repository.check_writable()
-    return _Sweep(repository, cause, patience or Patience(), is_spared, progress).run()
+    swept = Swept()
+    while True:
+        with repository.store.drawing():
+            repository.check_writable()
+        more = _Sweep(repository, cause, patience or Patience(), is_spared, progress).run()
+        swept.add(more)
+        if not (more.is_partial and more.deleted):
+            return swept
 
 
 class _Sweep:
@@ -162,9 +180,18 @@ class _Sweep:
     def _each(
         self, step: str, shards: Sequence[str], act: Callable[[str], T]
     ) -> Iterator[tuple[str, T]]:
-        for done, found in enumerate(each(self._repository.store, act, shards), 1):
-            self._progress(step, done, len(shards))
-            yield found
+        store = self._repository.store
+        with store.drawing():
+            try:
+                for done, found in enumerate(each(store, act, shards), 1):
+                    self._progress(step, done, len(shards))
+                    yield found
+            except FullError as error:
+                # Less than all is erased or marked then, which is harmless.
+                if step not in {"erase", "mark"}:
+                    raise
+                logger.warning("what else there is to %s is left for later: %s", step, error)
+                self.swept.is_partial = True
 
 
 def due(

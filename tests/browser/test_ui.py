@@ -148,5 +148,5 @@ def test_a_verification_says_how_much_it_checked(page: Any, up: Up, retrained: s
     run = submit(page, up, "verify-weekly")
     page.goto(run)
     page.get_by_text("Completed", exact=True).first.wait_for()
-    page.get_by_text("verify-20").first.wait_for()
+    page.get_by_text("/versioning-20").first.wait_for()
     page.get_by_text("were checked; nothing is wrong").first.wait_for()

@@ -64,9 +64,9 @@ def test_the_page_of_a_run_shows_the_plan_and_nothing_goes(
     assert row["why it goes"] == "rule 1 (step '*') does not keep it"
     assert "1 versions go and 2 stay" in shown["table"]["description"]
     # The picture, which travels in its own address.
-    assert "](data:image/png;base64," in shown["markdown"]["data"]
-    assert "307.2 kB are held" in shown["markdown"]["description"]
-    assert "max_bytes is reached" in shown["markdown"]["description"]
+    assert shown["image"]["data"].startswith("data:image/png;base64,")
+    assert "307.2 kB are held" in shown["image"]["description"]
+    assert "max_bytes is reached" in shown["image"]["description"]
     assert float(shown["progress"]["data"]) == 100
     assert bound(open_repository(), versions) == [True, True, True]
 
@@ -165,5 +165,31 @@ def test_of_runs_that_begin_at_once_one_works_and_the_others_wait(
 def test_people_are_told_when_a_budget_is_near(
     versions: list[Version], policy: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    prune(policy)
+    state = prune(policy, return_state=True)
     assert "307203 of max_bytes = 250000 is held" in caplog.text
+    run = f"prefect.flow-run.{state.state_details.flow_run_id}"
+    wanted = {
+        "filter": {
+            "event": {"name": ["versioning.budget"]},
+            "related": {"id": [run], "role": ["flow-run"]},
+        }
+    }
+    for _ in range(400):
+        if found := asked("/events/filter", wanted)["events"]:
+            break
+        threading.Event().wait(0.3)  # events travel apart from the run
+    [event] = found
+    url = open_repository().url
+    assert event["resource"]["prefect.resource.id"] == f"versioning.repository.{url}"
+    reached = event["payload"].pop("reached")
+    assert datetime.fromisoformat(reached).tzinfo is not None
+    assert event["payload"] == {"budget": "max_bytes", "held": 307203, "most": 250000}
+
+
+def test_a_run_is_named_by_repository_and_day(versions: list[Version], policy: str) -> None:
+    state = prune(policy, return_state=True)
+    run = asked(
+        "/flow_runs/filter", {"flow_runs": {"id": {"any_": [str(state.state_details.flow_run_id)]}}}
+    )[0]
+    place = "/".join(Path(open_repository().url).parts[-2:])
+    assert run["name"] == f"prune-{place}-{run['expected_start_time'][:10]}"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.sweep import sweep
@@ -14,6 +15,7 @@ from tests.steps import commit
 from versioning import Repository, Version, layout, open_repository
 from versioning.envelope import dump
 from versioning.expiry import Cause, Expiry
+from versioning.invalidations import Invalidation
 from versioning.retention import Policy
 from versioning.sweep import Patience
 
@@ -85,3 +87,27 @@ def test_nothing_is_deleted_while_a_writer_is_at_work(
     done = sweep(tasks=2, patience=Patience(trash=timedelta(0), wait_seconds=0))
     assert (done.busy, done.deleted) == (["0" * 32], [])
     assert all(repository.is_live(version.record) for version in versions)
+
+
+def test_an_erasure_that_was_stopped_is_finished(
+    repository: Repository, versions: list[Version]
+) -> None:
+    at = datetime.now(UTC)
+    entry = Invalidation("asked for by letter", "named", "ann", at, "plan", erase=True)
+    repository.invalidations.mark(versions[1].id, entry)
+    name = layout.blob(str(versions[1].record.manifest[0].name))
+    done = sweep(tasks=2, patience=Patience(abandoned=timedelta(0), wait_seconds=0))
+    assert name.removeprefix(layout.BLOBS) in done.deleted
+    assert repository.record(versions[1].id).erased is not None
+    assert repository.lookup(versions[1].key) is None
+    assert repository.verify().is_sound
+
+
+def test_a_run_is_named_by_repository_and_day(
+    repository: Repository, versions: list[Version]
+) -> None:
+    state = sweep(url=repository.url, tasks=1, patience=HASTE, return_state=True)
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    place = "/".join(Path(repository.url).parts[-2:])
+    assert run.name == f"sweep-{place}-{run.expected_start_time:%Y-%m-%d}"

@@ -39,6 +39,7 @@ def prune(
     policy: Path | None = None,
     apply: Flag = False,
     plan: str | None = None,
+    trash: str | None = None,
     schema: Flag = False,
     options: Options = PLAIN,
 ) -> int:
@@ -53,6 +54,8 @@ def prune(
             versions of each step, all of a month, and one a week for a quarter.
         apply: Carry the plan out, sparing what has been pinned, named or used since it was made.
         plan: A plan that was made before, to be shown or carried out as it stands.
+        trash: How long what goes now keeps its bytes, as `3d`, whatever the policy says; `0s` frees
+            them at once, as a full disk needs it, and nothing brings them back.
         schema: Print the JSON schema of a policy, for editors, and do nothing else.
     """
     if schema:
@@ -62,14 +65,17 @@ def prune(
     from versioning.plans import plan as planned
     from versioning.plans import save, saved
     from versioning.prune import apply as carry_out
+    from versioning.retention import Policy
 
-    if plan is not None and policy is not None:
-        raise FormatError("a plan has its policy already: give --plan or --policy")
+    if plan is not None and (policy is not None or trash is not None):
+        raise FormatError("a plan has its policy already: give --plan, or --policy and --trash")
     repository = options.open(write=True)
     cause = here()
     if plan is None:
-        made = planned(repository, repository.catalog, _policy(policy), cause.at)
-        save(repository, made)
+        chosen = _policy(policy)
+        if trash is not None:
+            chosen = Policy.of({**chosen.model_dump(), "trash": trash}, "--trash")
+        made = save(repository, planned(repository, repository.catalog, chosen, cause.at))
         document = _made(made)
     else:
         document = _saved(repository, saved(repository, plan))
@@ -245,8 +251,9 @@ def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[Rende
         yield line(f"... and {len(expire) - SHOWN} more: --json lists all of them")
     if expire and applied is not None:
         trashed = set(applied.expired) - set(applied.swept.erased)
-        undo_it = f": versioning undo {plan}" if trashed else ""
-        yield line(f"{len(trashed)} versions are in the trash{undo_it}")
+        if trashed or not applied.swept.erased:
+            undo_it = f": versioning undo {plan}" if trashed else ""
+            yield line(f"{len(trashed)} versions are in the trash{undo_it}")
         for version_id, reason in applied.spared.items():
             yield line(f"{short(version_id)} is spared: {reason}")
     elif expire:

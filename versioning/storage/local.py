@@ -11,19 +11,21 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from versioning.envelope import MAX_RECORD_BYTES
-from versioning.errors import StorageError
+from versioning.errors import FullError, StorageError
+from versioning.storage.reserve import Reserve
 from versioning.storage.store import Entry, Store, checked, limited, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 STAGING = ".staging"
+RESERVE = STAGING + "/reserve"
 LEFTOVER_SECONDS = 24 * 3600
 # Most records are shorter, and read by one call.
 FEW_BYTES = 64 * 1024
@@ -39,6 +41,8 @@ class LocalStore(Store):
         self.url = str(self.root)
         self._prefix = f"{self.root}{os.sep}"
         self._staging = self._prefix + STAGING
+        self._reserve = Reserve(self._prefix + RESERVE)
+        self._may_draw = False
 
     def get(self, name: str) -> bytes:
         with translated(self.url, name), self.stream(name) as file:
@@ -61,18 +65,24 @@ class LocalStore(Store):
 
     def put_if_absent(self, name: str, data: bytes, *, durable: bool = True) -> bool:
         target = self._path(name)
-        with translated(self.url, name, writing=True):
+
+        def put() -> bool:
             staged = self._staged(data, durable=durable)
             try:
                 return _into_folder(lambda: _linked(staged, target), target)
             finally:
                 os.unlink(staged)
 
+        return self._written(name, put)
+
     def put(self, name: str, data: bytes) -> None:
         target = self._path(name)
-        with translated(self.url, name, writing=True):
+
+        def put() -> None:
             staged = self._staged(data, durable=True)
             _into_folder(lambda: os.replace(staged, target), target)
+
+        self._written(name, put)
 
     def add_file(self, name: str, path: Path) -> None:
         target = self._path(name)
@@ -148,18 +158,46 @@ class LocalStore(Store):
         with translated(self.url, name, writing=True):
             _into_folder(lambda: os.rename(source, target), target)
 
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        self._may_draw = True
+        try:
+            yield
+        finally:
+            self._may_draw = False
+
     def self_test(self) -> None:
         """Prove that a second link to a name fails; then sweep what crashes left in `.staging/`."""
-        with translated(self.url, "its self-test", writing=True):
-            probes = [self._staged(b"probe", durable=False) for _ in range(2)]
-            name = f"{self._staging}/{secrets.token_hex(8)}"
-            try:
-                self._prove(probes, name)
-                self._sweep(os.stat(probes[0]).st_mtime - LEFTOVER_SECONDS)
-            finally:
-                for path in (*probes, name):
-                    with suppress(FileNotFoundError):
-                        os.unlink(path)
+        may_draw = self._may_draw
+        self._written("its self-test", self._test)
+        # What was just given up is needed; the next who writes takes it back.
+        if self._may_draw == may_draw:
+            self._reserve.fill()
+
+    def _test(self) -> None:
+        probes: list[str] = []
+        name = f"{self._staging}/{secrets.token_hex(8)}"
+        try:
+            probes += (self._staged(b"probe", durable=False) for _ in range(2))
+            self._prove(probes, name)
+            self._sweep(os.stat(probes[0]).st_mtime - LEFTOVER_SECONDS)
+        finally:
+            for path in (*probes, name):
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+
+    def _written(self, name: str, write: Callable[[], T]) -> T:
+        """What `write` gives; a full disk gets a piece of the reserve, if that may be drawn on."""
+        try:
+            with translated(self.url, name, writing=True):
+                return write()
+        except FullError:
+            if not (self._may_draw and self._reserve.give()):
+                raise
+            # Once: the other pieces are for what is done next.
+            self._may_draw = False
+        with translated(self.url, name, writing=True):
+            return write()
 
     def _prove(self, probes: Iterable[str], name: str) -> None:
         try:

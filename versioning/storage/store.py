@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from versioning.envelope import MAX_RECORD_BYTES
 from versioning.errors import (
     FormatError,
+    FullError,
     NotFoundError,
     ReadOnlyError,
     StorageError,
@@ -192,6 +193,11 @@ class Store(ABC):
             NotFoundError: If there is no such name.
         """
 
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """What is written inside, so that more can be deleted, may take room that is kept back."""
+        yield
+
     @abstractmethod
     def self_test(self) -> None:
         """Prove that of many writers of a name one wins; call before the first write.
@@ -245,9 +251,9 @@ def translated(url: str, name: str, *, writing: bool = False) -> Iterator[None]:
 def _as_ours(error: Exception, url: str, name: str, *, writing: bool) -> VersioningError:
     code = error.errno if isinstance(error, OSError) else None
     if code in _FULL:
-        return StorageError(
-            f"the disk of {url} is full ({error}): "
-            "free space or choose another repository, then run again",
+        return FullError(
+            f"the disk of {url} is full ({error}): free space, then run again; "
+            "`versioning prune --trash 0s` says what could go at once",
             url=url,
         )
     if isinstance(error, PermissionError) or code in _REFUSED:
