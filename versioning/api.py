@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from versioning import repository as base
+from versioning.errors import FormatError
 from versioning.handles import Version
 from versioning.records import outputs
 from versioning.settings import Settings
+from versioning.shards import in_silence
 
 # How many former versions of a step are asked which one is nearest.
 EARLIER = 32
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from versioning.rerun import Rerun
     from versioning.retention import Policy
     from versioning.rollbacks import Advice
+    from versioning.shards import Progress
 
 __all__ = ["Repository", "Version", "open_repository"]
 
@@ -277,6 +280,9 @@ class Repository(base.Repository):
         everything: bool = False,
         explain: bool = False,
         fresh: bool = False,
+        archive: bool = False,
+        against: str | Version | None = None,
+        progress: Progress = in_silence,
     ) -> Rerun:
         """Make a version again from what was captured, in another process, and compare.
 
@@ -291,6 +297,10 @@ class Repository(base.Repository):
             everything: Make also those ancestors again whose bytes are there.
             explain: Find out, one at a time, which of the suspects make a difference.
             fresh: Make an environment even where this one is the recorded one.
+            archive: Keep the wheels of the environment: the next rerun needs no index.
+            against: Another version: find out instead what makes it another one. Single things
+                that it was made of are put into the run of this one, which is as recorded.
+            progress: Told of each wheel that is archived.
 
         Raises:
             NotFoundError: If something that it needs is gone, or no environment can be had.
@@ -298,9 +308,15 @@ class Repository(base.Repository):
             FormatError: If a choice is none.
         """
         from versioning.rerun import Terms, rerun
+        from versioning.rerun import against as compared
 
-        terms = Terms(env, code, tolerance, fresh)
+        terms = Terms(env, code, tolerance, fresh, archive, progress=progress)
         record = self.record(self.resolve(name))
+        if against is not None:
+            if into is not None:
+                raise FormatError("comparing two versions leaves nothing: leave out `into`")
+            other = self.record(self.resolve(against))
+            return compared(self, record, other, terms, everything=everything)
         return rerun(self, record, terms, into=into, everything=everything, explain=explain)
 
     def plan_prune(self, policy: Policy | None = None) -> Plan:

@@ -21,17 +21,16 @@ from versioning.derived import DerivedFile
 from versioning.digest import digest_bytes
 from versioning.envelope import FORMAT_VERSION
 from versioning.errors import FormatError, NotFoundError, VersioningError
-from versioning.records import VersionRecord, captured
+from versioning.records import VersionRecord, archive_of, captured
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from versioning.digest import Digest, Key
-    from versioning.records import Input
     from versioning.repository import Repository
 
-LAYOUT = 5
+LAYOUT = 6
 READERS = 8
 BATCH = 2000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -328,7 +327,7 @@ class Catalog:
                     (record.id, item.name, item.id) for record in read for item in record.inputs
                 ],
                 "INSERT OR IGNORE INTO captured VALUES (?, ?)": [
-                    (record.id, item.id) for record in read for item in _captured(record)
+                    pair for record in read for pair in _captured(record)
                 ],
                 "INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)": [
                     (record.id, blob.name, blob.size_bytes)
@@ -372,12 +371,15 @@ class Catalog:
         self._file.use(write)
 
 
-def _captured(record: VersionRecord) -> tuple[Input, ...]:
+def _captured(record: VersionRecord) -> list[tuple[str, str]]:
+    """A version with what holds what its rerun needs; of an archive, its environment with it."""
     try:
-        return captured(record)
+        if (environment := archive_of(record)) is not None:
+            return [(environment, record.id)]
+        return [(record.id, item.id) for item in captured(record)]
     except FormatError as error:
         logger.warning("%s", error)
-        return ()
+        return []
 
 
 def _cells(record: VersionRecord) -> tuple[Any, ...]:

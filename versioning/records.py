@@ -25,6 +25,7 @@ INLINE_BYTES = 64 * 1024
 MAX_BYTES = 2**63 - 1
 # What begins the names of steps that hold what a rerun needs.
 CAPTURED = "captured:"
+ENVIRONMENT, ARCHIVE, WHEEL = f"{CAPTURED}environment", f"{CAPTURED}archive", f"{CAPTURED}wheel"
 # Years that every clock and zone can show.
 EARLIEST, LATEST = 1900, 9000
 ID_PATTERN = re.compile(r"[0-9a-f]{32}")
@@ -203,6 +204,22 @@ def captured(record: VersionRecord) -> tuple[Input, ...]:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise FormatError(
             f"version {record.id} does not say what was captured ({error}): run again"
+        ) from error
+
+
+def archive_of(record: VersionRecord) -> str | None:
+    """Id of the environment whose wheels `record` names; None when it is no archive.
+
+    Raises:
+        FormatError: If it is not of its form.
+    """
+    if record.step != ARCHIVE or record.function:
+        return None
+    try:
+        return _input(record.meta["environment"]).id
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"version {record.id} does not say whose wheels it names ({error}): archive them again"
         ) from error
 
 

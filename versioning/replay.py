@@ -55,7 +55,7 @@ def main(jobs: str, results: str) -> None:
             for line in replay.run(job):
                 out.write(json.dumps(line) + "\n")
                 out.flush()
-        facts = {"machine": machine(), "distributions": installed()}
+        facts = {"machine": machine(plan.get("image")), "distributions": installed()}
         out.write(json.dumps({"facts": facts}) + "\n")
 
 

@@ -59,6 +59,8 @@ class Settings:
             `key` to make what they say a part of the key.
         strict: Whether a step fails that reads what its key cannot see, instead of being warned of.
         capture: Whether versions keep what an exact rerun needs: source, environment, parameters.
+        image: Digest of the container image, where nothing inside tells it; recorded, never keyed.
+        archive: Whether they keep the wheels of what is installed, too, so that no index is needed.
     """
 
     repository: str | None = None
@@ -70,6 +72,8 @@ class Settings:
     files: Files = WARN
     strict: bool = False
     capture: bool = True
+    archive: bool = False
+    image: str | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, start: Path | None = None) -> Self:

@@ -15,6 +15,7 @@ from tests.rerun.projects import Project
 from tests.steps import commit, opened
 from versioning import NotFoundError, Version
 from versioning.capture import Captured
+from versioning.capture.machine import container_image
 from versioning.encoding import preview
 from versioning.parameters import Given, kept
 from versioning.plans import plan
@@ -94,6 +95,17 @@ def test_variables_that_are_not_listed_are_never_kept(project: Project) -> None:
     assert recorded["machine"]["variables"] == {"OMP_NUM_THREADS": "2"}
     assert {"numpy", "pandas"} <= {d["name"] for d in recorded["distributions"]}
     assert "hunter2" not in everything_in(project.place / "repository")
+
+
+def test_the_image_of_the_container_is_kept_and_compared(project: Project, tmp_path: Path) -> None:
+    told = tmp_path / "containerenv"
+    told.write_text('engine="podman-5"\nimageid="4ad5"\nimage="docker.io/library/python:3.11"\n')
+    assert container_image(told) == "4ad5"
+    assert container_image(tmp_path / "nothing") is None
+    made = project.run(VERSIONING_IMAGE="python@sha256:old")
+    code, found = project.versioning("rerun", made[0], VERSIONING_IMAGE="python@sha256:new")
+    assert (code, found["differs"]) == (0, ["image"])
+    assert found["suspects"][0]["before"] == "python@sha256:old"
 
 
 def test_secrets_are_keyed_and_never_kept(project: Project) -> None:

@@ -5,41 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.rerun.projects import FILES, Project, wheel
+from tests.rerun.projects import FILES, NO_INDEX, Project, index, install, uv
 from versioning import NotFoundError
 from versioning.capture.lock import installed
 from versioning.capture.machine import machine
 from versioning.rerun.environments import _build, as_recorded, current, locked
-
-# What this library needs to run steps and the command line; Prefect would take minutes.
-NEEDED = ("blake3", "orjson", "fsspec", "pydantic", "cyclopts", "rich", "numpy")
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an environment of its own and an index of wheels."""
-    folder = tmp_path_factory.mktemp("old")
-    for version, scale in (("1.0", 2), ("2.0", 5)):
-        wheel(folder / "index", "scaling", version, f"SCALE = {scale}\n")
-        wheel(folder / "index", "harmless", version, f"VERSION = {version!r}\n")
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    install(folder, *NEEDED, "scaling==1.0", "harmless==1.0")
-    return folder
-
-
-def install(place: Path, *what: str) -> None:
-    command = [place / "venv" / "bin" / "python", "-m", "pip", "install", "-q", *what]
-    subprocess.run(command, env={**os.environ, **index(place)}, check=True)
-
-
-def index(place: Path) -> dict[str, str]:
-    known = os.environ.get("PIP_FIND_LINKS", "")
-    return {"PIP_FIND_LINKS": f"{known} {place / 'index'}".strip(), "PIP_CONSTRAINT": ""}
 
 
 @pytest.mark.slow
@@ -63,7 +37,7 @@ def test_a_model_of_then_is_identical_after_code_configuration_and_packages_chan
     install(place, "scaling==2.0", "harmless==2.0")
     pip = {**{n: v for n, v in os.environ.items() if n.startswith("PIP_")}, **index(place)}
 
-    code, found = project.versioning("rerun", summary, "--all", **pip)
+    code, found = project.versioning("rerun", summary, "--all", **pip, **uv())
     assert (code, found["verdict"]) == (0, "identical"), found
     assert [step["step"] for step in found["steps"]] == ["numbers", "scores", "summary"]
     assert (found["environment"], found["differs"]) == ("made of the recorded lock", [])
@@ -82,13 +56,39 @@ def test_a_model_of_then_is_identical_after_code_configuration_and_packages_chan
     shutil.rmtree(project.folder)
     code, found = project.versioning("rerun", scores, **pip)
     assert (code, found["environment"]) == (0, "made of the recorded lock before")
-    shutil.rmtree(place / "cache" / "environments")
-    (place / "index" / "scaling-1.0-py3-none-any.whl").unlink()
-    code, said = project.versioning("rerun", summary, **pip)
-    assert code == 2
-    assert "scaling==1.0 of the recorded lock is not in any index" in said
     code, found = project.versioning("rerun", summary, "--env", "current", **pip)
     assert (code, found["verdict"]) == (0, "identical")
+
+    # The release is withdrawn, while an environment with it is still here.
+    made = (place / "cache" / "environments").rename(place / "environments")
+    (place / "index" / "scaling-1.0-py3-none-any.whl").unlink()
+    code, said = project.versioning("rerun", summary, **pip, **uv())
+    assert code == 2
+    assert "scaling==1.0 of the recorded lock is not in any index" in said
+    made.rename(place / "cache" / "environments")
+    code, found = project.versioning("rerun", summary, "--archive", **pip)
+    assert (code, found["environment"]) == (0, "made of the recorded lock before")
+    assert len(found["archived"]) == 1
+    assert project.repository.verify().is_sound
+
+    shutil.rmtree(place / "cache" / "environments")
+    code, found = project.versioning("rerun", summary, **uv(), **NO_INDEX)
+    assert (code, found["verdict"]) == (0, "identical"), found
+    assert found["environment"] == "made of the recorded lock, from its archived wheels"
+    shutil.rmtree(place / "cache" / "environments")
+    old = place / "old run"
+    code, found = project.versioning("rerun", summary, "--into", str(old), **NO_INDEX)
+    assert (code, found["environment"]) == (
+        0,
+        "made of the recorded lock, from its archived wheels",
+    )
+    shutil.rmtree(place / "repository")
+    script = old.rename(place / "moved") / "run.sh"
+    plain = {name: os.environ[name] for name in ("PATH", "HOME")}
+    done = subprocess.run(
+        [script], env={**plain, **NO_INDEX}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count('"verdict": "identical"') == 1, done.stderr
 
 
 def test_the_environment_at_hand_is_taken_where_it_is_the_recorded_one(tmp_path: Path) -> None:
@@ -128,5 +128,5 @@ def test_a_build_leaves_the_files_of_others_alone(tmp_path: Path) -> None:
     for path in others:
         path.write_text("of another process")
     with pytest.raises(NotFoundError, match="makes no virtual environment"):
-        _build(tmp_path / "abc.1", ["a==1"], "/bin/false", tmp_path)
+        _build(tmp_path / "abc.1", ["a==1"], "/bin/false", None)
     assert sorted(tmp_path.iterdir()) == sorted(others)

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from versioning.repository import Repository
 
 SOURCE, FILES = f"{CAPTURED}source", f"{CAPTURED}files"
-ENVIRONMENT, PARAMETER = f"{CAPTURED}environment", f"{CAPTURED}parameter"
+PARAMETER = f"{CAPTURED}parameter"
 
 
 def keep_files(repository: Repository, step: str, bundle: Bundle) -> Input:
     """The version that holds the files of a bundle as a tree, written when there is none."""
     content = {place: (file.digest, file.is_executable) for place, file in bundle.files.items()}
-    draft = _draft(step, _digest(content))
+    draft = draft_of(step, _digest(content))
     if (record := repository.lookup(draft.key)) is None:
         with tempfile.TemporaryDirectory(
             prefix="captured-", dir=repository.store.staging()
@@ -40,9 +40,9 @@ def keep_files(repository: Repository, step: str, bundle: Bundle) -> Input:
                 shutil.copyfile(file.path, target)
                 target.chmod(0o755 if file.is_executable else 0o644)
                 copied[place] = (digest_bytes(target.read_bytes()), file.is_executable)
-            draft = _draft(step, _digest(copied))
+            draft = draft_of(step, _digest(copied))
             record = repository.commit(Path(folder), draft)
-    return _input(step, record)
+    return input_of(step, record)
 
 
 def keep_value(
@@ -56,16 +56,17 @@ def keep_value(
         value: The value.
         digest: What tells it from others; that of its JSON when None.
     """
-    draft = _draft(step, digest or _digest(value))
+    draft = draft_of(step, digest or _digest(value))
     record = repository.lookup(draft.key) or repository.commit(value, draft)
-    return _input(step, record)
+    return input_of(step, record)
 
 
 def _digest(value: Any) -> Digest:
     return digest_bytes(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
 
 
-def _draft(step: str, content: Digest) -> Draft:
+def draft_of(step: str, content: Digest) -> Draft:
+    """A version of something captured, told from others by its content."""
     leaves = (Leaf("content", content), text_leaf("step", step))
     return Draft(
         key=root_key(leaves),
@@ -77,5 +78,6 @@ def _draft(step: str, content: Digest) -> Draft:
     )
 
 
-def _input(name: str, record: VersionRecord) -> Input:
+def input_of(name: str, record: VersionRecord) -> Input:
+    """A version as what is made from it names it."""
     return Input(name.removeprefix(CAPTURED), record.id, record.digest, record.seal)

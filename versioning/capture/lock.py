@@ -14,13 +14,18 @@ import sys
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import orjson
 
 from versioning.digest import digest_bytes
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _FOLDERS = (".dist-info", ".egg-info")
+# What makes environments, and this library, which every rerun brings along as it is today.
+_APART = frozenset({"pip", "prefect-versioning", "uv"})
 _DASHES = re.compile(r"[-_.]+")
 
 
@@ -47,6 +52,11 @@ def canonical(name: str) -> str:
     return _DASHES.sub("-", name).lower()
 
 
+def is_wanted(found: Distribution) -> bool:
+    """Whether an environment that is made again gets it from outside the project."""
+    return found["name"] not in _APART and not found.get("editable")
+
+
 def installed(index: Path | None = None) -> list[Distribution]:
     """What is installed where this process imports from, by name; of two the one that is imported.
 
@@ -56,7 +66,7 @@ def installed(index: Path | None = None) -> list[Distribution]:
     known = _read(index)
     seen: dict[str, Any] = {}
     found: dict[str, Distribution] = {}
-    for folder in _folders():
+    for folder in _folders(sys.path):
         stamp = _stamp(folder)
         entry = known.get(str(folder))
         if entry is None or entry[0] != stamp:
@@ -80,10 +90,19 @@ def stamp_of_sites() -> tuple[Any, ...]:
     return tuple(stamps)
 
 
-def _folders() -> list[Path]:
-    """Folders of facts about distributions, in the order of `sys.path`."""
+def located(places: Iterable[str]) -> dict[str, tuple[Distribution, Path]]:
+    """What is installed in folders, by name, each with its folder of facts; the first counts."""
+    found: dict[str, tuple[Distribution, Path]] = {}
+    for folder in _folders(places):
+        if described := _described(folder):
+            found.setdefault(described["name"], (described, folder))
+    return found
+
+
+def _folders(places: Iterable[str]) -> list[Path]:
+    """Folders of facts about distributions, in the order of `places`."""
     found = []
-    for place in dict.fromkeys(sys.path):
+    for place in dict.fromkeys(places):
         with suppress(OSError):
             names = sorted(name for name in os.listdir(place or ".") if name.endswith(_FOLDERS))  # noqa: PTH208
             found += [Path(place or ".", name) for name in names]

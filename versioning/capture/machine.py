@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from versioning.encoding.preview import without_passwords
+
 # What may be written down of the environment: never the whole of it, which holds secrets.
 VARIABLES = (
     "OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_SCHEDULE", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE",
@@ -17,21 +19,39 @@ VARIABLES = (
     "TF_DETERMINISTIC_OPS", "PYTHONOPTIMIZE", "PYTHONUTF8", "TZ", "LANG", "LC_ALL", "LC_COLLATE",
     "LC_NUMERIC", "LC_TIME",
 )  # fmt: skip
+# Where podman tells a container what it is; Docker and Kubernetes tell it nothing.
+_CONTAINER = Path("/run/.containerenv")
 HASH_SEED = "PYTHONHASHSEED"
 _CPU_INFO = Path("/proc/cpuinfo")
 # Those that numerical libraries choose their kernels by.
 _FEATURES = ("sse4_2", "avx", "avx2", "avx512f", "avx512bw", "avx512vl", "fma", "asimd", "sve")
 
 
-def machine() -> dict[str, Any]:
-    """Interpreter, platform, processor, numerical libraries, threads and variables, as JSON."""
+def machine(image: str | None = None) -> dict[str, Any]:
+    """Interpreter, platform, processor, numerical libraries, threads and variables, as JSON.
+
+    Args:
+        image: Digest of the container image, as it is set; else what the container is told.
+    """
+    image = image or container_image()
     return {
         **_fixed(),
         "processors": os.cpu_count(),
         "numerics": _numerics(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "hash_seed": os.environ.get(HASH_SEED, "random"),
+        **({"image": without_passwords(image)} if image else {}),
     }
+
+
+def container_image(told: Path = _CONTAINER) -> str | None:
+    """Digest of the container image that this process runs in, where podman says so in `told`."""
+    try:
+        lines = told.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    facts = dict(line.partition("=")[::2] for line in lines)
+    return facts.get("imageid", "").strip('"') or None
 
 
 @cache

@@ -10,14 +10,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from versioning.capture.keeping import ENVIRONMENT, FILES, SOURCE, keep_files, keep_value
+from versioning.capture.archive import archive_here
+from versioning.capture.keeping import FILES, SOURCE, keep_files, keep_value
 from versioning.capture.lock import installed, stamp_of_sites
 from versioning.capture.machine import machine
 from versioning.capture.sources import Bundle, bundle, gathered, look
 from versioning.code.index import Index
 from versioning.code.loaded import is_edited
 from versioning.hidden.imported import opened_by_modules
-from versioning.records import dump_input
+from versioning.records import ENVIRONMENT, dump_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +41,8 @@ class _Process:
         self._modules = self._opened = -1
         self._sites: tuple[Any, ...] = ()
         self._installed: list[Any] = []
+        # By environment: the archive of its wheels, or None where there is none.
+        self._archives: dict[str, str | None] = {}
         self._next_look = self._next_ask = 0.0
 
     def refresh(self, repository: Repository) -> None:
@@ -66,20 +69,31 @@ class _Process:
         if now < self._next_ask:
             return True
         self._next_ask = now + ASK_SECONDS
-        kept = (self.facts[name]["id"] for name in ("source", "environment"))
-        return all(repository.answers(repository.record(version_id)) for version_id in kept)
+        environment = self.facts["environment"]["id"]
+        kept = (self.facts["source"]["id"], environment, self._archives.get(environment))
+        if all(repository.answers(repository.record(i)) for i in kept if i is not None):
+            return True
+        self._archives.clear()
+        return False
 
     def _keep(self, repository: Repository) -> dict[str, Any]:
         if self._sites != (sites := stamp_of_sites()):
             self._installed = installed(repository.settings.cache / "installed.json")
             self._sites = sites
-        environment = {"distributions": self._installed, "machine": machine()}
+        environment = {
+            "distributions": self._installed,
+            "machine": machine(repository.settings.image),
+        }
         found = self.bundle
         cwd = found.place(os.getcwd())  # noqa: PTH109
         edited = sorted(place for place, file in found.files.items() if is_edited(file.path))
+        kept = keep_value(repository, ENVIRONMENT, environment)
+        if repository.settings.archive and kept.id not in self._archives:
+            archive = archive_here(repository, kept, self._installed, sys.path)
+            self._archives[kept.id] = archive
         facts = {
             "source": dump_input(keep_files(repository, SOURCE, found)),
-            "environment": dump_input(keep_value(repository, ENVIRONMENT, environment)),
+            "environment": dump_input(kept),
             "paths": list(found.paths),
             "folders": found.folders,
             "cwd": cwd,

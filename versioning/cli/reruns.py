@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
+from versioning.cli.progress import shown
 from versioning.errors import FormatError
 from versioning.rerun.verdicts import IDENTICAL
 from versioning.trust import label
@@ -37,6 +38,10 @@ class Choices:
         everything: Make also those ancestors again whose bytes are there.
         explain: Swap one suspect at a time, and name those that make the difference alone.
         fresh: Make an environment even where this one is the recorded one.
+        archive: Keep the wheels of the recorded environment, so that the next rerun needs no index.
+        against: Another version: find out what makes it another one than VERSION. Single things
+            that it was made of (files, distributions, parameters, the seed, inputs, variables,
+            threads) are put into the run of VERSION, which is otherwise as recorded.
     """
 
     env: Literal["captured", "current"] = "captured"
@@ -45,6 +50,8 @@ class Choices:
     everything: Annotated[Flag, Parameter(name="--all")] = False
     explain: Flag = False
     fresh: Flag = False
+    archive: Flag = False
+    against: str | None = None
 
 
 AS_CAPTURED = Choices()
@@ -68,7 +75,9 @@ def rerun(
         version: Which one.
         into: Folder to leave source, lock, inputs and a run.sh in.
     """
-    found = options.open().rerun(version, into=into, **asdict(choices))
+    repository = options.open(write=choices.archive)
+    with shown(unless=options.json) as tell:
+        found = repository.rerun(version, into=into, **asdict(choices), progress=tell)
     options.answer(found.to_dict(), lambda: _report(found))
     return 0 if found.is_same else 1
 
@@ -98,8 +107,12 @@ def _report(found: Rerun) -> Iterator[RenderableType]:
         yield _suspects("not as it was", found.suspects)
     if found.causes is not None:
         yield from _causes(found)
+        yield from _untried(found)
     ran = f"{found.code} code, {found.env} environment ({found.environment})"
-    yield line(f"{found.verdict}: {ran}, {duration(found.seconds)} in all")
+    took = f"{duration(found.seconds)} in all, {duration(found.overhead_seconds)} of it around"
+    yield line(f"{found.verdict}: {ran}, {took} the steps")
+    for held in found.archived:
+        yield line(f"The environment is archived: {held}.")
     if found.folder:
         yield line(f"Everything is in {found.folder}: run.sh there does the same.")
 
@@ -111,6 +124,12 @@ def _causes(found: Rerun) -> Iterator[RenderableType]:
         yield line("There is no difference to explain.")
     else:
         yield line("No suspect makes the difference alone.")
+
+
+def _untried(found: Rerun) -> Iterator[RenderableType]:
+    if found.untried:
+        names = ", ".join(suspect.name for suspect in found.untried)
+        yield line(f"Not tried, as it cannot be had or was not there: {names}.")
 
 
 def _suspects(title: str, suspects: Sequence[Suspect]) -> RenderableType:

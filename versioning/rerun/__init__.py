@@ -1,7 +1,7 @@
 """Rerun: make a version again from what was captured, and say whether it came out the same."""
 
 from versioning.rerun.execution import CAPTURED, CURRENT, Terms
-from versioning.rerun.run import rerun
+from versioning.rerun.run import against, rerun
 from versioning.rerun.twice import rebuilt, twice
 from versioning.rerun.verdicts import (
     DIFFERENT,
@@ -24,6 +24,7 @@ __all__ = [
     "StepVerdict",
     "Suspect",
     "Terms",
+    "against",
     "rebuilt",
     "rerun",
     "twice",

@@ -13,9 +13,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from versioning.capture.lock import installed
+from versioning.capture.lock import installed, is_wanted
 from versioning.digest import digest_bytes
 from versioning.errors import ConflictError, NotFoundError
 
@@ -24,11 +24,27 @@ if TYPE_CHECKING:
 
     from versioning.capture.lock import Distribution
 
-# What makes environments, and this library, which every rerun brings along as it is today.
-_APART = frozenset({"pip", "prefect-versioning", "uv"})
 _BUILD_SECONDS = 3600
 _DONE = ".complete"
+# Everything is pinned; constraints of today, set somewhere, would speak against it.
+_PIP = {"PIP_CONSTRAINT": os.devnull, "PIP_REQUIREMENT": "", "PIP_REQUIRE_HASHES": ""}
+# Where pip is told to look, uv looks, too.
+_UV = {
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_NO_INDEX": "UV_NO_INDEX",
+}  # fmt: skip
 _MISSING = re.compile(r"No matching distribution found for ([^\s;]+)")
+
+
+class Shelf(Protocol):
+    """Wheels of a lock that need no index."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has all of the lock."""
+
+    def lay(self, folder: Path) -> None:
+        """Write them into a folder, which is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,7 @@ def as_recorded(
     *,
     cache: Path,
     fresh: bool = False,
-    wheels: Path | None = None,
+    archive: Shelf | None = None,
 ) -> Environment:
     """An environment with exactly what was installed.
 
@@ -67,7 +83,7 @@ def as_recorded(
         machine: As `capture.machine` told it.
         cache: Folder of this machine for environments.
         fresh: Make one in any case.
-        wheels: Folder of wheels to install from, and from nowhere else.
+        archive: Wheels to install from before any index is asked.
 
     Raises:
         NotFoundError: If the Python or a distribution cannot be had; names it.
@@ -75,7 +91,7 @@ def as_recorded(
     if not fresh and _is_here(lock, machine):
         return Environment(Path(sys.executable), "that of today, which is the recorded one")
     lines = locked(lock)
-    text = "\n".join([str(machine.get("python")), *lines, str(wheels or "")])
+    text = "\n".join([str(machine.get("python")), *map(str, _told(lock))])
     place = cache / digest_bytes(text.encode())[:32]
     python = place / "bin" / "python"
     if not fresh and (place / _DONE).exists():
@@ -83,28 +99,24 @@ def as_recorded(
     staged = place.with_name(f"{place.name}.{os.getpid()}")
     shutil.rmtree(staged, ignore_errors=True)
     try:
-        _build(staged, lines, _interpreter(machine), wheels)
+        _build(staged, lines, _interpreter(machine), archive)
         (staged / _DONE).touch()
         if fresh or not (place / _DONE).exists():
             shutil.rmtree(place, ignore_errors=True)
             staged.rename(place)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    return Environment(python, "made of the recorded lock")
+    return Environment(python, f"made of the recorded lock{_whence(archive)}")
 
 
 def locked(lock: Iterable[Distribution]) -> list[str]:
     """`name==version` of what an index has to give."""
-    return [f"{d['name']}=={d['version']}" for d in lock if _is_wanted(d)]
+    return [f"{d['name']}=={d['version']}" for d in lock if is_wanted(d)]
 
 
 def not_rebuildable(lock: Iterable[Distribution]) -> list[Distribution]:
     """What was installed from elsewhere than an index, and is no checkout."""
-    return [d for d in lock if d.get("url") and _is_wanted(d)]
-
-
-def _is_wanted(found: Distribution) -> bool:
-    return found["name"] not in _APART and not found.get("editable")
+    return [d for d in lock if d.get("url") and is_wanted(d)]
 
 
 def _is_here(lock: Sequence[Distribution], machine: Mapping[str, Any]) -> bool:
@@ -117,7 +129,7 @@ def _is_here(lock: Sequence[Distribution], machine: Mapping[str, Any]) -> bool:
 
 
 def _told(lock: Iterable[Distribution]) -> list[tuple[Any, ...]]:
-    return sorted((d["name"], d["version"], d.get("record", "")) for d in lock if _is_wanted(d))
+    return sorted((d["name"], d["version"], d.get("record", "")) for d in lock if is_wanted(d))
 
 
 def _interpreter(machine: Mapping[str, Any]) -> str:
@@ -141,25 +153,39 @@ def _interpreter(machine: Mapping[str, Any]) -> str:
     return found
 
 
-def _build(place: Path, lines: Sequence[str], python: str, wheels: Path | None) -> None:
+def _build(place: Path, lines: Sequence[str], python: str, archive: Shelf | None) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     # Beside `place`, whose name has the process in it: others build the same lock meanwhile.
-    lock = place.with_name(f"{place.name}.txt")
+    lock, wheels = place.with_name(f"{place.name}.txt"), place.with_name(f"{place.name}.wheels")
     lock.write_text("\n".join(lines) + "\n", "utf-8")
+    where = []
     try:
-        if (uv := shutil.which("uv")) and wheels is None:
-            target = str(place / "bin" / "python")
-            made = [uv, "venv", "--quiet", "--python", python, str(place)]
-            fill = [uv, "pip", "install", "--quiet", "--no-deps", "--python", target]
-            if _run(made)[0] == 0 and _run([*fill, "-r", str(lock)])[0] == 0:
-                return
-            shutil.rmtree(place, ignore_errors=True)
-        _build_by_pip(place, lock, python, wheels)
+        if archive is not None:
+            archive.lay(wheels)
+            where = [*(["--no-index"] if archive.is_whole else []), "--find-links", str(wheels)]
+        if not _build_by_uv(place, lock, python, where):
+            _build_by_pip(place, lock, python, where)
     finally:
         lock.unlink(missing_ok=True)
+        shutil.rmtree(wheels, ignore_errors=True)
 
 
-def _build_by_pip(place: Path, lock: Path, python: str, wheels: Path | None) -> None:
+def _build_by_uv(place: Path, lock: Path, python: str, where: Sequence[str]) -> bool:
+    """Whether uv is here and made it; pip may know of more places, and tells what is missing."""
+    if (uv := shutil.which("uv")) is None:
+        return False
+    target = str(place / "bin" / "python")
+    made = [uv, "venv", "--quiet", "--python", python, str(place)]
+    fill = [uv, "pip", "install", "--quiet", "--no-deps", "--python", target, *where]
+    told = {uv: ",".join(os.environ[pip].split()) for pip, uv in _UV.items() if os.environ.get(pip)}
+    told |= {name: os.environ[name] for name in _UV.values() if name in os.environ}
+    is_made = _run(made)[0] == 0 and _run([*fill, "-r", str(lock)], **told)[0] == 0
+    if not is_made:
+        shutil.rmtree(place, ignore_errors=True)
+    return is_made
+
+
+def _build_by_pip(place: Path, lock: Path, python: str, where: Sequence[str]) -> None:
     code, said = _run([python, "-m", "venv", str(place)])
     if code:
         raise NotFoundError(
@@ -167,25 +193,30 @@ def _build_by_pip(place: Path, lock: Path, python: str, wheels: Path | None) -> 
             "run with `--env current`"
         )
     install = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps"]
-    where = ["--no-index", "--find-links", str(wheels)] if wheels else []
-    # Everything is pinned; constraints of today, set somewhere for pip, would speak against it.
-    code, said = _run([*install, *where, "-r", str(lock)], PIP_CONSTRAINT=os.devnull)
+    code, said = _run([*install, *where, "-r", str(lock)], **_PIP)
     if code:
-        raise NotFoundError(_unresolved(said, wheels))
+        raise NotFoundError(_unresolved(said))
 
 
-def _unresolved(said: str, wheels: Path | None) -> str:
-    found = _MISSING.search(said)
-    if found is None:
+def _unresolved(said: str) -> str:
+    if (found := _MISSING.search(said)) is None:
         return (
             f"the recorded lock cannot be installed ({said.strip()[-400:]}): mend that, or run "
             "with `--env current`"
         )
-    where = f"in {wheels}" if wheels else "in any index that pip is set to"
     return (
-        f"{found[1]} of the recorded lock is not {where}: it was withdrawn, or came from "
-        "elsewhere. Add an index or a folder that has it (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS), or "
-        "run with `--env current`"
+        f"{found[1]} of the recorded lock is not in any index that pip is set to: it was "
+        "withdrawn, or came from elsewhere. Add an index or a folder that has it "
+        "(PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS), or run with `--env current`. What is archived "
+        "(VERSIONING_ARCHIVE, `versioning rerun --archive`) needs no index"
+    )
+
+
+def _whence(archive: Shelf | None) -> str:
+    if archive is None:
+        return ""
+    return (
+        ", from its archived wheels" if archive.is_whole else ", from archived wheels and an index"
     )
 
 

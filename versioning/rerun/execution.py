@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from versioning.capture.machine import HASH_SEED, machine
 from versioning.rerun import environments
 from versioning.rerun import folder as folders
-from versioning.rerun.script import own_variables, write_script
-from versioning.rerun.suspects import of_capture, of_environment, of_hidden, of_source
+from versioning.rerun.script import Part, own_variables, write_script
+from versioning.rerun.shelves import Shelf, keep_wheels
+from versioning.rerun.suspects import of_capture, of_environment, of_hidden, of_source, threads
 from versioning.rerun.swaps import Swaps, apply_files, today
 from versioning.rerun.verdicts import FAILED, StepVerdict, Suspect
+from versioning.shards import in_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from versioning.repository import Repository
     from versioning.rerun.environments import Environment
     from versioning.rerun.jobs import Job, Jobs
+    from versioning.shards import Progress
 
 CAPTURED, CURRENT = "captured", "current"
 RESULTS = "results.jsonl"
@@ -43,55 +46,74 @@ class Terms:
         code: `captured` or `current`: the source of then, or that of the project here.
         tolerance: Within which values count as equal.
         fresh: Make an environment even where this one, or one made before, is the recorded one.
-        wheels: Folder of wheels to install from, and from nowhere else.
+        archive: Keep the wheels of the environments, so that the next rerun needs no index.
         swaps: What is taken from today although the rest is captured.
+        progress: Told of each wheel that is archived.
     """
 
     env: str = CAPTURED
     code: str = CAPTURED
     tolerance: float = 0.0
     fresh: bool = False
-    wheels: Path | None = None
+    archive: bool = False
     swaps: Swaps = field(default_factory=Swaps)
+    progress: Progress = in_silence
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What an execution gave: verdicts in order, suspects, how the environment was come by."""
+    """What an execution gave: verdicts in order, suspects, environment, what was archived."""
 
     steps: list[StepVerdict] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)
     environment: str = ""
+    archived: list[str] = field(default_factory=list)
 
 
-def execute(repository: Repository, jobs: Jobs, folder: Path, terms: Terms) -> Outcome:
+def execute(
+    repository: Repository,
+    jobs: Jobs,
+    folder: Path,
+    terms: Terms,
+    *,
+    is_left: bool = False,
+) -> Outcome:
     """Make versions again in `folder`.
+
+    Args:
+        repository: Where they are.
+        jobs: What is to be made.
+        folder: An empty one.
+        terms: What is taken from then, and what from now.
+        is_left: Whether somebody is to step through the folder later: archived wheels lie in it.
 
     Raises:
         NotFoundError: If the environment cannot be had.
     """
     outcome = Outcome()
     folders.lay_library(folder)
-    folders.lay_versions(repository, _read(repository, jobs), folder)
+    folders.lay_versions(repository, _read(repository, jobs, terms.swaps), folder)
     groups = [list(group) for _, group in groupby(jobs.ordered, key=lambda job: job.place)]
     prepared = [
         _Group(repository, folder, number, group, terms) for number, group in enumerate(groups, 1)
     ]
-    write_script(folder, [(g.number, g.lock, g.plan, g.variables()) for g in prepared])
+    write_script(folder, [group.script(is_left=is_left) for group in prepared])
     results = folder / RESULTS
     for group in prepared:
         died = group.run(results)
         outcome.environment = outcome.environment or group.environment.how
         outcome.suspects += [s for s in group.suspects(results) if s not in outcome.suspects]
         outcome.steps += group.verdicts(results, died)
+        if terms.archive:
+            outcome.archived.append(group.archive(repository))
     return outcome
 
 
-def _read(repository: Repository, jobs: Jobs) -> Iterator[Any]:
+def _read(repository: Repository, jobs: Jobs, swaps: Swaps) -> Iterator[Any]:
     """All versions that the jobs read or are compared with, whose bytes are there."""
     from versioning.records import outputs
 
-    for record in jobs.taken.values():
+    for record in (*jobs.taken.values(), *map(repository.record, swaps.reads)):
         yield record
         yield from (repository.record(part.id) for part in outputs(record))
     for job in jobs.ordered:
@@ -111,6 +133,11 @@ class _Group:
         self._captured = captured = jobs[0].captured
         kept = repository.record(captured.kept["environment"].id)
         self.recorded: dict[str, Any] = repository.load(kept)
+        # Threads as they were, where libraries chose them by a number of processors not here.
+        is_other = self.recorded["machine"].get("processors") != os.cpu_count()
+        is_pinned = terms.env != CURRENT and is_other
+        self._pinned = threads(self.recorded["machine"]) if is_pinned else {}
+        self.shelf = Shelf.of(repository, captured)
         self.source = folder / (f"{folders.SOURCE}-{number}" if number > 1 else folders.SOURCE)
         folders.lay_source(repository, captured, self.source)
         self.today = today(captured)
@@ -129,7 +156,7 @@ class _Group:
             self.recorded["machine"],
             cache=repository.settings.cache / "environments",
             fresh=self._terms.fresh,
-            wheels=self._terms.wheels,
+            archive=self.shelf,
         )
 
     def _plan(self, repository: Repository) -> dict[str, Any]:
@@ -146,6 +173,7 @@ class _Group:
             "cwd": _within(places, captured.cwd) if captured.cwd else fallback,
             "tolerance": self._terms.tolerance,
             "allow_pickle": repository.settings.allow_pickle,
+            "image": repository.settings.image,
             "jobs": [_job(job, repository, swaps) for job in self.jobs],
         }
 
@@ -155,11 +183,28 @@ class _Group:
         source = now if self._terms.env == CURRENT else self.recorded["machine"]
         seed = str(source.get("hash_seed", "random"))
         values: dict[str, str | None] = {
+            **{name: str(number) for name, number in self._pinned.items()},
             **source.get("variables", {}),
             HASH_SEED: seed if seed.isdigit() else "0",
             **self._terms.swaps.variables,
         }
         return {name: value for name, value in values.items() if value is not None}
+
+    def script(self, *, is_left: bool) -> Part:
+        """What `run.sh` says of it."""
+        where = ""
+        if is_left and self.shelf is not None:
+            wheels = self.folder / f"wheels-{self.number}"
+            self.shelf.lay(wheels)
+            where = f"--find-links {wheels.name}" + (" --no-index" if self.shelf.is_whole else "")
+        python = str(self.recorded["machine"].get("python", ""))
+        return Part(self.number, self.lock, self.plan, self.variables(), python, where)
+
+    def archive(self, repository: Repository) -> str:
+        """Keep the wheels of its environment; how much that is, for people."""
+        environment, lock = self._captured.kept["environment"], self.recorded["distributions"]
+        python, progress = self.environment.python, self._terms.progress
+        return keep_wheels(repository, environment, lock, python, progress)
 
     def run(self, results: Path) -> str:
         """Run the process; what it said when it died, or nothing."""
@@ -208,6 +253,9 @@ class _Group:
             yield from of_source(self.source, self.today)
         facts = [line["facts"] for line in _lines(results) if "facts" in line]
         if facts:
+            variables = facts[-1]["machine"]["variables"]
+            for name in self._pinned.keys() - self.recorded["machine"]["variables"].keys():
+                variables.pop(name, None)
             yield from of_environment(self.recorded, facts[-1])
         for job in self.jobs:
             yield from of_hidden(job.record.meta.get("hidden") or ())
@@ -225,11 +273,13 @@ def _job(job: Job, repository: Repository, swaps: Swaps) -> dict[str, Any]:
         }
         for version_id, (made, position) in job.wanted.items()
     ]
+    is_target = swaps.target in job.wanted
+    inputs = {item.name: item.id for item in record.inputs}
     return {
         "step": record.step.partition("[")[0],
         "function": record.function,
-        "parameters": {**job.captured.parameters, **swaps.parameters},
-        "inputs": {item.name: item.id for item in record.inputs} | swaps.inputs,
+        "parameters": {**job.captured.parameters, **(swaps.parameters if is_target else {})},
+        "inputs": {**inputs, **(swaps.inputs if is_target else {})},
         "wanted": wanted,
     }
 

@@ -11,111 +11,98 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from versioning.capture.lock import installed
-from versioning.capture.machine import HASH_SEED, machine
-from versioning.errors import VersioningError
+from versioning.rerun.contrasts import with_other, with_today
 from versioning.rerun.execution import CAPTURED, execute
-from versioning.rerun.folder import lay_source
-from versioning.rerun.suspects import of_distributions, of_source, of_variables
-from versioning.rerun.swaps import Swaps, overlay, today
-from versioning.rerun.verdicts import DIFFERENT, FAILED, Suspect
+from versioning.rerun.swaps import Swaps
+from versioning.rerun.verdicts import DIFFERENT, FAILED, IDENTICAL, Rerun, StepVerdict, Suspect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
+    from versioning.records import VersionRecord
     from versioning.repository import Repository
+    from versioning.rerun.contrasts import Contrast
     from versioning.rerun.execution import Outcome, Terms
     from versioning.rerun.jobs import Jobs
-    from versioning.rerun.verdicts import Rerun
 
 _BAD = {DIFFERENT, FAILED}
+_SHOWN = 12
 
 
-def causes(repository: Repository, jobs: Jobs, found: Rerun, terms: Terms) -> list[Suspect]:
-    """The suspects that make the difference alone; none where the outcome is the same.
+def explain(repository: Repository, jobs: Jobs, found: Rerun, terms: Terms) -> None:
+    """Find the suspects that make the difference alone; none where the outcome is the same.
 
     Args:
         repository: Where the versions are.
         jobs: What is made again.
-        found: What the rerun that is to be explained gave.
+        found: What the rerun that is to be explained gave; it is told the causes.
         terms: Its terms.
     """
-    if found.is_same:
-        return []
-    baseline = replace(terms, env=CAPTURED, code=CAPTURED, swaps=Swaps())
+    found.causes = []
+    if not found.is_same:
+        with tempfile.TemporaryDirectory(prefix="explain-", ignore_cleanup_errors=True) as name:
+            tried = with_today(repository, jobs, terms, Path(name) / "swapped")
+            _explain(_Runs(repository, jobs, terms, Path(name)), tried, found)
+
+
+def contrasted(
+    repository: Repository, jobs: Jobs, record: VersionRecord, other: VersionRecord, terms: Terms
+) -> Rerun:
+    """What makes a version other than another one: single things of it, tried in the first.
+
+    Args:
+        repository: Where they are.
+        jobs: What makes the first again.
+        record: The first.
+        other: The other one.
+        terms: Under which both are as recorded.
+    """
+    found = Rerun(record.id, CAPTURED, CAPTURED, causes=[])
+    is_same = record.digest == other.digest
+    note = "" if is_same else f"compared with {other.step} {other.id[:_SHOWN]}, as recorded"
+    verdict = IDENTICAL if is_same else DIFFERENT
+    digests = str(record.digest), str(other.digest)
+    found.steps = [StepVerdict(record.id, record.step, verdict, *digests, note=note)]
     with tempfile.TemporaryDirectory(prefix="explain-", ignore_cleanup_errors=True) as name:
-        runs = _Runs(repository, jobs, Path(name))
-        first = runs.outcome(baseline)
-        if _is_bad(first):
-            # What is recorded does not come out by itself: by chance, or by the machine?
-            values = [[s.after for s in run.steps] for run in (first, runs.outcome(baseline))]
-            chance = Suspect("chance", "the first run", "another outcome in the second run")
-            return [chance] if values[0] != values[1] else []
-        tried = _tried(repository, jobs, terms, Path(name) / "swapped")
-        return [
-            suspect
-            for suspect, swaps in tried
-            if _is_bad(runs.outcome(replace(baseline, swaps=swaps)))
-        ]
+        tried = list(with_other(repository, record, other, Path(name) / "swapped"))
+        found.suspects = [contrast.suspect for contrast in tried]
+        if not is_same:
+            _explain(_Runs(repository, jobs, terms, Path(name)), tried, found)
+    return found
+
+
+def _explain(runs: _Runs, tried: Iterable[Contrast], found: Rerun) -> None:
+    first = runs.outcome()
+    found.environment = found.environment or first.environment
+    if _is_bad(first):
+        # What is recorded does not come out by itself: by chance, or by the machine?
+        values = [[s.after for s in run.steps] for run in (first, runs.outcome())]
+        chance = Suspect("chance", "the first run", "another outcome in the second run")
+        found.causes = [chance] if values[0] != values[1] else []
+        return
+    found.causes = []
+    for suspect, swaps in tried:
+        if swaps is None:
+            found.untried.append(suspect)
+        elif _is_bad(runs.outcome(swaps)):
+            found.causes.append(suspect)
 
 
 class _Runs:
-    def __init__(self, repository: Repository, jobs: Jobs, folder: Path) -> None:
+    """The recorded run, again and again, each time with one thing swapped."""
+
+    def __init__(self, repository: Repository, jobs: Jobs, terms: Terms, folder: Path) -> None:
         self._repository, self._jobs, self._folder = repository, jobs, folder
+        self._terms = replace(terms, env=CAPTURED, code=CAPTURED, fresh=False, archive=False)
         self._count = 0
 
-    def outcome(self, terms: Terms) -> Outcome:
+    def outcome(self, swaps: Swaps | None = None) -> Outcome:
         self._count += 1
         folder = self._folder / str(self._count)
         folder.mkdir()
-        return execute(self._repository, self._jobs, folder, replace(terms, fresh=False))
+        terms = replace(self._terms, swaps=swaps or Swaps())
+        return execute(self._repository, self._jobs, folder, terms)
 
 
 def _is_bad(outcome: Outcome) -> bool:
     return any(step.verdict in _BAD for step in outcome.steps)
-
-
-def _tried(
-    repository: Repository, jobs: Jobs, terms: Terms, folder: Path
-) -> Iterator[tuple[Suspect, Swaps]]:
-    """What can be swapped alone: a file, a distribution, a variable."""
-    seen: set[str] = set()
-    for number, job in enumerate(jobs.ordered):
-        captured = job.captured
-        recorded = repository.load(repository.record(captured.kept["environment"].id))
-        swaps: list[tuple[Suspect, Swaps]] = []
-        if terms.code != CAPTURED:
-            source, now = (
-                lay_source(repository, captured, folder / f"source-{number}"),
-                today(captured),
-            )
-            for suspect in of_source(source, now):
-                place = suspect.name.removeprefix("source/")
-                name, _, rest = place.partition("/")
-                path = now[name] / rest
-                swaps.append((suspect, Swaps(files={place: path if path.is_file() else None})))
-        if terms.env != CAPTURED:
-            swaps += _of_environment(recorded, folder / f"overlays-{number}")
-        for suspect, swap in swaps:
-            if suspect.name not in seen:
-                seen.add(suspect.name)
-                yield suspect, swap
-
-
-def _of_environment(recorded: dict, folder: Path) -> Iterator[tuple[Suspect, Swaps]]:  # type: ignore[type-arg]
-    for suspect in of_distributions(recorded["distributions"], installed()):
-        name = suspect.name.removeprefix("env/")
-        if suspect.after is None:
-            continue
-        try:
-            place = overlay(name, folder / name)
-        except VersioningError:
-            continue
-        yield suspect, Swaps(overlays=(place,))
-    for suspect in of_variables(recorded["machine"], machine()):
-        variable = suspect.name.removeprefix("variables/")
-        if suspect.name == "hash seed":
-            variable, is_number = HASH_SEED, str(suspect.after).isdigit()
-            yield suspect, Swaps(variables={variable: suspect.after if is_number else "random"})
-        else:
-            yield suspect, Swaps(variables={variable: suspect.after})

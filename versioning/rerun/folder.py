@@ -5,6 +5,7 @@ inputs/                 a repository with the versions that are read, and those 
 library/                this library, for what the source imports of it
 jobs-1.json ...         what runs, in order
 lock-1.txt ...          what is installed for it
+wheels-1/ ...           wheels of it, where they were archived
 run.sh                  runs all of it, without the repository that it is from
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from versioning.rerun.folder import LIBRARY
 
@@ -18,12 +18,33 @@ set -e; cd "$(dirname "$0")"; here=$PWD; rm -f results.jsonl
 """
 _GROUP = """
 if [ ! -d {venv} ]; then
-  ${{PYTHON:-python3}} -m venv {venv}
-  PIP_CONSTRAINT=/dev/null {venv}/bin/pip install --quiet --no-deps -r {lock}
+  "${{PYTHON:-$(command -v {python} || command -v python3)}}" -m venv {venv}
+  PIP_CONSTRAINT=/dev/null {venv}/bin/python -m pip install --quiet --no-deps {where} -r {lock} \\
+    || {{ rm -rf {venv}; exit 1; }}
 fi
 env -i PATH="$PATH" HOME="$HOME" {variables} \\
   {venv}/bin/python -m versioning.replay {plan} results.jsonl
 """
+
+
+class Part(NamedTuple):
+    """What the script says of one process.
+
+    Attributes:
+        number: Of the process, from 1.
+        lock: File that says what is installed for it.
+        plan: File that says what it runs.
+        variables: Its environment variables.
+        python: Version of the recorded interpreter.
+        where: Options of pip that say where wheels are; nothing to ask the index.
+    """
+
+    number: int
+    lock: Path
+    plan: Path
+    variables: Mapping[str, str]
+    python: str
+    where: str = ""
 
 
 def own_variables(folder: Path) -> dict[str, str]:
@@ -39,22 +60,29 @@ def own_variables(folder: Path) -> dict[str, str]:
     }
 
 
-def write_script(folder: Path, groups: Iterable[tuple[int, Path, Path, Mapping[str, str]]]) -> None:
+def write_script(folder: Path, parts: Iterable[Part]) -> None:
     """Write `run.sh`.
 
     Args:
         folder: Of the rerun.
-        groups: Number, lock, jobs and variables of each process.
+        parts: What it says of each process.
     """
     own = own_variables(folder).items()
     fixed = [f'{name}="{value.replace(str(folder), "$here")}"' for name, value in own]
-    text, made = _HEAD, dict[str, str]()
-    for number, lock, plan, variables in groups:
-        given = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+    text, made = _HEAD, dict[tuple[str, str], str]()
+    for part in parts:
+        given = [f"{name}={shlex.quote(value)}" for name, value in part.variables.items()]
         told = " ".join([*fixed, *given])
         # Processes with one lock share an environment.
-        venv = made.setdefault(lock.read_text("utf-8"), f"venv-{number}")
-        text += _GROUP.format(venv=venv, lock=lock.name, plan=plan.name, variables=told)
+        shared = part.python, part.lock.read_text("utf-8")
+        text += _GROUP.format(
+            venv=made.setdefault(shared, f"venv-{part.number}"),
+            python=f"python{'.'.join(part.python.split('.')[:2])}",
+            where=part.where,
+            lock=part.lock.name,
+            plan=part.plan.name,
+            variables=told,
+        )
     script = folder / "run.sh"
     script.write_text(f"{text}cat results.jsonl\n", "utf-8")
     script.chmod(0o755)

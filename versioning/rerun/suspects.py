@@ -16,7 +16,24 @@ if TYPE_CHECKING:
 
 _APART = "prefect-versioning"
 _SHOWN = 12
-_FACTS = ("python", "build", "implementation", "platform", "machine", "libc", "cpu", "processors")
+_FACTS = (
+    "python",
+    "build",
+    "implementation",
+    "platform",
+    "machine",
+    "libc",
+    "cpu",
+    "processors",
+    "image",
+)
+# By the library, as threadpoolctl names it: what sets how many threads it takes.
+THREADS = {
+    "openmp": "OMP_NUM_THREADS",
+    "openblas": "OPENBLAS_NUM_THREADS",
+    "mkl": "MKL_NUM_THREADS",
+    "blis": "BLIS_NUM_THREADS",
+}
 
 
 def of_environment(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Suspect]:
@@ -62,6 +79,27 @@ def of_variables(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
     seeds = before.get("hash_seed"), after.get("hash_seed")
     if seeds[0] != seeds[1]:
         yield Suspect("hash seed", *seeds, is_harmless=seeds[0] == "random")
+
+
+def of_threads(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[tuple[str, Suspect]]:
+    """Threads of numerical libraries that differ, each with the variable that sets their number."""
+    old, new = threads(before), threads(after)
+    for variable in sorted(old.keys() & new.keys()):
+        if old[variable] != new[variable]:
+            name = f"threads/{variable.partition('_')[0].lower()}"
+            yield variable, Suspect(name, str(old[variable]), str(new[variable]))
+
+
+def threads(machine: Mapping[str, Any]) -> dict[str, int]:
+    """How many threads numerical libraries took, by the variable that sets it."""
+    found = ((item.get("internal_api"), item) for item in machine.get("numerics", ()))
+    return {
+        THREADS[api]: item["num_threads"]
+        for api, item in found
+        if api in THREADS and "num_threads" in item
+    }
 
 
 def of_source(kept: Path, now: Mapping[str, Path]) -> Iterator[Suspect]:

@@ -9,12 +9,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from versioning.capture.lock import located
 from versioning.errors import NotFoundError
 from versioning.hidden.paths import project_root
 from versioning.rerun.jobs import has_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from versioning.capture import Captured
     from versioning.repository import Repository
@@ -31,13 +32,17 @@ class Swaps:
         variables: Environment variables; None for those left out.
         parameters: Parameters, as records keep them.
         inputs: Versions to read, by name of the input.
+        reads: Versions that these need.
+        target: The version that parameters and inputs are swapped for; those before it keep theirs.
     """
 
     files: Mapping[str, Path | None] = field(default_factory=dict)
     overlays: tuple[Path, ...] = ()
     variables: Mapping[str, str | None] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    inputs: dict[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    target: str | None = None
 
     def there(self, job: Job, repository: Repository) -> set[str]:
         """Which of the versions that a job makes can be compared with their values."""
@@ -77,16 +82,16 @@ def _has_source(path: Path, name: str, captured: Captured) -> bool:
     )
 
 
-def overlay(name: str, folder: Path) -> Path:
-    """Copy a distribution as it is installed now to a folder of its own.
+def overlay(name: str, folder: Path, places: Iterable[str]) -> Path:
+    """Copy a distribution as it is installed in `places` to a folder of its own.
 
     Raises:
-        NotFoundError: If it does not say which files it has.
+        NotFoundError: If it is not there, or does not say which files it has.
     """
-    try:
-        found = metadata.distribution(name)
-    except metadata.PackageNotFoundError as error:
-        raise NotFoundError(f"{name} is not installed: install it, or leave it out") from error
+    _, info = located(places).get(name, (None, None))
+    if info is None:
+        raise NotFoundError(f"{name} is not installed: install it, or leave it out")
+    found = metadata.PathDistribution(info)
     files = [file for file in found.files or () if ".." not in file.parts]
     if not files:
         raise NotFoundError(f"{name} does not say which files it has: install it from a wheel")

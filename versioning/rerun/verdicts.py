@@ -65,9 +65,12 @@ class Rerun:
         steps: The versions that were made again, in order.
         suspects: What was not as it had been.
         causes: Those suspects that make the difference alone, where that was tried.
+        untried: Those that could not be had to be tried.
         environment: How the environment was come by.
         folder: Where everything lies, when it was asked for.
+        archived: How much is archived of each environment, for people, where that was asked for.
         seconds: How long all of it took.
+        overhead_seconds: How long everything took but the bodies and explaining.
     """
 
     id: str
@@ -76,9 +79,12 @@ class Rerun:
     steps: list[StepVerdict] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)
     causes: list[Suspect] | None = None
+    untried: list[Suspect] = field(default_factory=list)
     environment: str = ""
     folder: str | None = None
+    archived: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    overhead_seconds: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -106,7 +112,9 @@ class Rerun:
         told["suspects"] = [_told(suspect) for suspect in self.suspects]
         if self.causes is not None:
             told["causes"] = [_told(suspect) for suspect in self.causes]
-        return told | {"folder": self.folder, "seconds": self.seconds}
+            told["untried"] = [_told(suspect) for suspect in self.untried]
+        told |= {"folder": self.folder, "archived": self.archived, "seconds": self.seconds}
+        return told | {"overhead_seconds": self.overhead_seconds}
 
 
 def _told(suspect: Suspect) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from versioning.records import ARCHIVE, ENVIRONMENT, WHEEL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -41,6 +43,19 @@ class Candidate:
     names: tuple[str, ...] = ()
     last_used: datetime | None = None
     trust: str = "unknown"
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it holds wheels. No rule is about it: versions keep it that ran with them."""
+        return self.step in {ARCHIVE, WHEEL}
+
+    @property
+    def keeps_lineage(self) -> bool:
+        """Whether what it was made from is needed as long as it is.
+
+        An environment outlives the versions that ran in it, for reruns; its wheels do not.
+        """
+        return self.step != ENVIRONMENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from versioning.retention.policy import Policy, Rule
 
+_UNUSED = "no version is kept that ran with these wheels"
+
 
 def decide(
     candidates: Iterable[Candidate],
@@ -55,11 +57,11 @@ def decide(
     else:
         dropped = {}
         _keep_lineage(ordered, policy, inputs, reasons)
-    expiry = [_expiry(rule, number) for number, rule in enumerate(policy.rules, 1)]
+    expiry = [_UNUSED, *(_expiry(rule, number) for number, rule in enumerate(policy.rules, 1))]
     return [
         Decision(item, tuple(reasons[item.id]))
         if reasons[item.id]
-        else Decision(item, expire=dropped.get(item.id) or expiry[numbers[item.id] - 1])
+        else Decision(item, expire=dropped.get(item.id) or expiry[numbers[item.id]])
         for item in ordered
     ]
 
@@ -105,12 +107,14 @@ def _apply_rules(
     groups: dict[tuple[int, str], list[Candidate]] = defaultdict(list)
     for item in ordered:
         about = (n for n, r in enumerate(policy.rules, 1) if r.is_about(item))
-        groups[next(about, 0), item.step].append(item)
+        if not item.is_archive:
+            groups[next(about, 0), item.step].append(item)
     for (number, _), members in groups.items():
         kept = kept_by(policy.rules[number - 1], members, now) if number else _all(members)
         for item, reason in kept:
             reasons[item.id].append(reason)
-    return {item.id: number for (number, _), members in groups.items() for item in members}
+    found = {item.id: number for (number, _), members in groups.items() for item in members}
+    return {item.id: found.get(item.id, 0) for item in ordered}
 
 
 def _all(members: Iterable[Candidate]) -> Iterable[tuple[Candidate, str]]:
@@ -126,9 +130,8 @@ def _keep_lineage(
     """Keep what kept versions were made from, as far as the policy wants it or nothing else can."""
     known = {item.id: item for item in ordered}
     # Each version is looked at once, on behalf of the newest that was made from it.
-    waiting = deque(
-        (above, item) for item in ordered if reasons[item.id] for above in inputs.get(item.id, ())
-    )
+    roots = (item for item in ordered if reasons[item.id] and item.keeps_lineage)
+    waiting = deque((above, item) for item in roots for above in inputs.get(item.id, ()))
     seen: set[str] = set()
     while waiting:
         version_id, below = waiting.popleft()
