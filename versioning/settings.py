@@ -56,6 +56,7 @@ class Settings:
             `key` to make what they say a part of the key.
         strict: Whether a step fails that reads what its key cannot see, instead of being warned of.
         capture: Whether versions keep what an exact rerun needs: source, environment, parameters.
+        rebuild: Whether loading a version whose bytes are gone makes them again, and checks them.
     """
 
     repository: str | None = None
@@ -66,6 +67,7 @@ class Settings:
     files: Files = WARN
     strict: bool = False
     capture: bool = True
+    rebuild: bool = False
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, start: Path | None = None) -> Self:
