@@ -67,6 +67,7 @@ class Rerun:
         causes: Those suspects that make the difference alone, where that was tried.
         environment: How the environment was come by.
         folder: Where everything lies, when it was asked for.
+        other: Id of the version that a value became that speaks against the step; see `twice`.
         seconds: How long all of it took.
     """
 
@@ -78,6 +79,7 @@ class Rerun:
     causes: list[Suspect] | None = None
     environment: str = ""
     folder: str | None = None
+    other: str | None = None
     seconds: float = 0.0
 
     @property
