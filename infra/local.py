@@ -232,7 +232,8 @@ def _tell(up: Running, folder: Path) -> None:
     _say(f"\n  Prefect   {up.prefect}/deployments")
     _say(f"  MLflow    {up.mlflow or 'no server: pip install .[ui]'}")
     _say(f"  logs      {folder}/logs\n")
-    _say("Schedules: retrain on Mondays, prune nightly (waits for a person), verify on Sundays.")
+    _say("Schedules: retrain on Mondays, prune nightly (waits for a person),")
+    _say("verify and audit on Sundays.")
     _say("Run one from its page, or by: prefect deployment run verify/verify-weekly")
     for name in ("PREFECT_API_URL", "VERSIONING_REPOSITORY", "MLFLOW_TRACKING_URI"):
         if name in up.environ:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from versioning import repository as base
-from versioning.errors import FormatError
+from versioning.errors import FormatError, NotFoundError
 from versioning.handles import Version
 from versioning.records import outputs
 from versioning.settings import Settings
@@ -88,6 +88,60 @@ class Repository(base.Repository):
         from versioning.names import resolve
 
         return name.id if isinstance(name, Version) else resolve(self, self.catalog, name)
+
+    def load(self, record: VersionRecord) -> Any:
+        """The value of a version, made again when its bytes are gone and `rebuild` is set.
+
+        Raises:
+            IntegrityError: If stored bytes are not those written; they are set aside.
+            NotFoundError: If they are gone, and may not or cannot be made again.
+            ConflictError: If they are made again, and are not what was recorded.
+            FormatError: If the codec is unknown, not allowed, or cannot read them.
+        """
+        try:
+            return super().load(record)
+        except NotFoundError as gone:
+            shelf, kept = self._shelved(record, gone)
+            return shelf.load(kept)
+
+    def path(self, record: VersionRecord, dest: Path | None = None) -> Path:
+        """The stored file or tree, else the bytes as stored; made again as `load` does.
+
+        Args:
+            record: The version.
+            dest: Where to put a copy that may be changed; read-only and shared when None.
+
+        Raises:
+            ConflictError: If `dest` exists, or as `load`.
+            IntegrityError: As `load`.
+            NotFoundError: As `load`.
+        """
+        try:
+            return super().path(record, dest)
+        except NotFoundError as gone:
+            shelf, kept = self._shelved(record, gone)
+            return shelf.path(kept, dest)
+
+    def conflicting(self, kept: VersionRecord, other: VersionRecord) -> None:
+        """Tell that a step gave two values for one key: it is not reproducible from now on."""
+        from versioning.trust import remember
+
+        super().conflicting(kept, other)
+        remember(self, kept, other, now=datetime.now(UTC))
+
+    def forget_copies(self, record: VersionRecord) -> None:
+        """Delete the copies of a version's bytes that this machine keeps."""
+        from versioning.rerun.shelf import forget
+
+        super().forget_copies(record)
+        forget(self, record)
+
+    def _shelved(
+        self, record: VersionRecord, gone: NotFoundError
+    ) -> tuple[base.Repository, VersionRecord]:
+        from versioning.rerun.shelf import shelved
+
+        return shelved(self, record, gone)
 
     def versions(
         self,

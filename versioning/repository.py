@@ -170,7 +170,7 @@ class Repository(Register):
         self.check_writable()
         digest = digest_of(value)
         if replace and bind and (found := self._answer(draft.key)) and found.digest == digest:
-            return self._adopted(found, digest)
+            return self._adopted(found)
         chosen = codec_for(value, name=codec)
         for _ in range(ATTEMPTS):
             if record := self._write(value, draft, digest, chosen):
@@ -197,9 +197,16 @@ class Repository(Register):
         # A binding lost in a power cut is a miss, so it need not be durable: the version is.
         if not self.store.put_if_absent(name, data, durable=False):
             other = self._answer(record.key)
-            if other is not None and not (replace and other.digest != record.digest):
-                return self._adopted(other, record.digest) if other.id != record.id else record
+            if other is not None and other.id == record.id:
+                return record
+            if other is not None and other.digest == record.digest:
+                return self._adopted(other)
+            if other is not None and not replace:
+                self.conflicting(other, record)
+                return other
             self.store.put(name, data)
+            if other is not None and not record.meta.get("volatile"):
+                self.conflicting(record, other)
         # Who invalidates says so first and unbinds then: whoever of us comes last removes it.
         if self.is_invalid(record.id):
             self.release(record.key, record.id)
@@ -371,23 +378,28 @@ class Repository(Register):
                 id=record.id,
             )
 
-    def _adopted(self, other: VersionRecord, digest: Digest) -> VersionRecord:
-        facts = {"id": other.id, "key": other.key, "step": other.step, "digest": other.digest}
-        if other.digest == digest:
-            self._report("adopted", facts)
-            return other
+    def conflicting(self, kept: VersionRecord, other: VersionRecord) -> None:
+        """Tell that a step gave two values for one key; both versions stay, `kept` answers."""
         logger.warning(
-            "step %r gave another value for the same key %s; version %s is kept",
-            other.step,
-            other.key[:12],
+            "step %r gave two values for the same key %s; version %s answers, %s has the other",
+            kept.step,
+            kept.key[:12],
+            kept.id[:12],
             other.id[:12],
         )
-        self._report("conflict", {**facts, "refused": digest})
+        self._report("conflict", {**_facts(kept), "refused": other.digest, "other": other.id})
+
+    def _adopted(self, other: VersionRecord) -> VersionRecord:
+        self._report("adopted", _facts(other))
         return other
 
     def _report(self, event: str, facts: dict[str, Any]) -> None:
         for observer in self.observers:
             observer(event, facts)
+
+
+def _facts(record: VersionRecord) -> dict[str, Any]:
+    return {"id": record.id, "key": record.key, "step": record.step, "digest": record.digest}
 
 
 def _check_not_erased(record: VersionRecord) -> None:

@@ -61,6 +61,7 @@ class Settings:
         capture: Whether versions keep what an exact rerun needs: source, environment, parameters.
         image: Digest of the container image, where nothing inside tells it; recorded, never keyed.
         archive: Whether they keep the wheels of what is installed, too, so that no index is needed.
+        rebuild: Whether loading a version whose bytes are gone makes them again, and checks them.
     """
 
     repository: str | None = None
@@ -74,6 +75,7 @@ class Settings:
     capture: bool = True
     archive: bool = False
     image: str | None = None
+    rebuild: bool = False
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, start: Path | None = None) -> Self:

@@ -1,8 +1,9 @@
 """Trust: whether steps give the same value again, as audits found.
 
-An audit runs the body of a hit again and compares. What it finds is a journal,
-`trust/<recipe>/<n>`, of the step as it is written: its code, environment and salt, whatever it was
-called with. So a step that once gave another value is not trusted until somebody changes it.
+An audit runs the body of a hit again and compares; a step that gives two values for one key is
+noticed without. What is found is a journal, `trust/<recipe>/<n>`, of the step as it is written: its
+code, environment and salt, whatever it was called with. So a step that once gave another value is
+not trusted until somebody changes it.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def retrained(browser: Any, up: Up) -> str:
 
 def test_deployments_are_scheduled(page: Any, up: Up) -> None:
     page.goto(f"{up.prefect}/deployments")
-    for name in ("retrain-weekly", "prune-nightly", "verify-weekly"):
+    for name in ("retrain-weekly", "prune-nightly", "verify-weekly", "audit-weekly"):
         page.get_by_text(name, exact=True).first.wait_for()
     page.get_by_text("At 03:00 AM every day").first.wait_for()
 

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
+import orjson
 import pytest
 
 from tests.rerun.projects import Project, erase
-from versioning import ConflictError, FormatError, NotFoundError
+from versioning import ConflictError, FormatError, NotFoundError, Repository, Settings
+from versioning.integrations.mlflow.serving import _load_pyfunc
 
 pytestmark = pytest.mark.slow
 
@@ -282,3 +285,57 @@ def test_expired_bytes_are_had_again_and_checked(project: Project) -> None:
     assert output.exists()
     project.write({"config.json": '{"scale": 4}'})
     assert project.versioning("get", scores.id, "--rebuild")[1]["value"] == value
+
+
+WIDE = {
+    "job.py": "import numpy\ndef wide(count):\n    return numpy.arange(count, dtype='float64')\n"
+    "def total(values):\n    return float(values.sum())\n",
+    "main.py": "import json\nfrom runner import run\nimport job\n"
+    "wide = run(job.wide, count=20000)\n"
+    "print(json.dumps([wide.id, run(job.total, values=wide).id]))\n",
+}
+
+
+def test_loading_makes_expired_bytes_again_where_the_setting_allows(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write(WIDE)
+    repository = project.repository
+    wide = repository.get(project.run()[0])
+    value = wide.load()
+    erase(repository, wide)
+    with pytest.raises(NotFoundError, match=r"erased by ann@here.*--rebuild.*VERSIONING_REBUILD"):
+        repository.get(wide.id).load()
+    settings = Settings(cache=project.place / "cache", rebuild=True)
+    allowed = Repository.open(repository.url, settings=settings)
+    project.write({"job.py": "raise SystemExit"})
+    assert (allowed.get(wide.id).load() == value).all()
+    assert (allowed.load(wide.record) == value).all()
+    copy = allowed.path(wide.record, project.place / "copy.npy")
+    assert (numpy.load(copy) == value).all()
+    # What was made again is kept on this machine, checked at every read, and goes with the version.
+    assert (
+        Repository.open(repository.url, settings=repository.settings).load(wide.record) == value
+    ).all()
+    assert repository.verify().is_sound
+    allowed.forget_copies(wide.record)
+    (project.place / "version.json").write_bytes(
+        orjson.dumps({"id": wide.id, "repository": wide.repository_url})
+    )
+    monkeypatch.setenv("VERSIONING_REBUILD", "true")
+    monkeypatch.setenv("VERSIONING_CACHE", str(project.place / "another"))
+    assert (_load_pyfunc(str(project.place)).model == value).all()
+    with pytest.raises(NotFoundError):
+        repository.load(wide.record)
+
+
+def test_what_comes_out_otherwise_is_never_loaded_for_what_expired(project: Project) -> None:
+    project.write(WIDE | {
+        "job.py": WIDE["job.py"].replace("arange(count, dtype='float64')", "random.random(count)")
+    })  # fmt: skip
+    repository = project.repository
+    wide = repository.get(project.run()[0])
+    erase(repository, wide)
+    settings = Settings(cache=project.place / "cache", rebuild=True)
+    with pytest.raises(ConflictError, match="did not come out as it was recorded: different"):
+        Repository.open(repository.url, settings=settings).load(wide.record)

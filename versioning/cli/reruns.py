@@ -91,8 +91,9 @@ def verify_twice(repository: Repository, version: str | None, options: Options) 
     record = repository.record(repository.resolve(version))
     found = twice(repository, record)
     told = label(repository, record)
-    document = {**found.to_dict(), "trust": told}
-    options.answer(document, lambda: [*_report(found), line(f"{record.step} is {told}")])
+    document = {**found.to_dict(), "trust": told, "other": found.other}
+    where = f": versioning diff {found.id[:12]} {found.other[:12]}" if found.other else ""
+    options.answer(document, lambda: [*_report(found), line(f"{record.step} is {told}{where}")])
     return 0 if found.verdict == IDENTICAL else 1
 
 

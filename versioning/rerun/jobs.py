@@ -104,13 +104,9 @@ class Jobs:
             raise NotFoundError(self._gone(record), id=version_id)
 
     def _gone(self, record: VersionRecord) -> str:
-        last = Expiry(self._repository).last(record.id)
-        by = "its bytes were lost"
-        if last is not None:
-            cause = last.cause
-            by = f"{last.state} by {cause.actor} on {cause.at:%Y-%m-%d} (plan {cause.plan})"
         return (
-            f"{record.step} {record.id[:12]} is gone for good ({by}) and cannot be made again, as "
+            f"{record.step} {record.id[:12]} is gone for good "
+            f"({who_took(self._repository, record)}) and cannot be made again, as "
             f"it {_unrepeatable(record)}: run the flow anew, or restore it from a backup"
         )
 
@@ -125,6 +121,14 @@ def has_bytes(repository: Repository, record: VersionRecord) -> bool:
     except (NotFoundError, *UNREADABLE):
         return False
     return all(repository.is_live(item) for item in (record, *parts))
+
+
+def who_took(repository: Repository, record: VersionRecord) -> str:
+    """By whom and when the bytes of a version went, as far as that is known."""
+    if (last := Expiry(repository).last(record.id)) is None:
+        return "its bytes were lost"
+    cause = last.cause
+    return f"{last.state} by {cause.actor} on {cause.at:%Y-%m-%d} (plan {cause.plan})"
 
 
 def _execution(record: VersionRecord) -> tuple[Key, int | None]:

@@ -44,7 +44,7 @@ def twice(repository: Repository, record: VersionRecord) -> Rerun:
     for part in [repository.record(part.id) for part in outputs(record)] or [record]:
         with tempfile.TemporaryDirectory(prefix="twice-", ignore_cleanup_errors=True) as name:
             found = rerun(repository, part, into=Path(name))
-            _remember(repository, part, found)
+            found.other = _remember(repository, part, found)
             found.folder = None
         if not found.is_same:
             break
@@ -77,7 +77,7 @@ def rebuilt(
         yield copy, copy.record(last.made[0])
 
 
-def _remember(repository: Repository, record: VersionRecord, found: Rerun) -> None:
+def _remember(repository: Repository, record: VersionRecord, found: Rerun) -> str | None:
     last, now = found.steps[-1], datetime.now(UTC)
     if last.verdict == IDENTICAL:
         remember(repository, record, None, now=now)
@@ -98,6 +98,8 @@ def _remember(repository: Repository, record: VersionRecord, found: Rerun) -> No
         codec = record.codec.partition("/")[0]
         other = repository.commit(value, draft, bind=False, codec=codec)
         remember(repository, record, other, now=now)
+        return other.id
+    return None
 
 
 def _opened(repository: Repository, folder: Path) -> Repository:

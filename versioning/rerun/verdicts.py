@@ -69,6 +69,7 @@ class Rerun:
         environment: How the environment was come by.
         folder: Where everything lies, when it was asked for.
         archived: How much is archived of each environment, for people, where that was asked for.
+        other: Id of the version that a value became that speaks against the step; see `twice`.
         seconds: How long all of it took.
         overhead_seconds: How long everything took but the bodies and explaining.
     """
@@ -83,6 +84,7 @@ class Rerun:
     environment: str = ""
     folder: str | None = None
     archived: list[str] = field(default_factory=list)
+    other: str | None = None
     seconds: float = 0.0
     overhead_seconds: float = 0.0
 

@@ -26,6 +26,7 @@ from versioning.differences import Why, nearest, why
 from versioning.errors import ConflictError, VersioningError
 from versioning.hidden.reads import advice, told
 from versioning.integrations.prefect.tables import Row, RunTable
+from versioning.trust import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,6 +56,8 @@ _watched: dict[str, _Watched] = {}
 _warned: set[str] = set()
 # By task run: the version of the value that differed in an audit, or nothing.
 _audits: dict[str, str] = {}
+# By task run: which other version there is for the key, of another value.
+_conflicts: dict[str, str] = {}
 
 
 def watch() -> None:
@@ -66,8 +69,8 @@ def watch() -> None:
     if run_id in _watched:
         return
     repository = open_repository()
-    if _emit not in repository.observers:
-        repository.observers.append(_emit)
+    if _observe not in repository.observers:
+        repository.observers.append(_observe)
     _watched[run_id] = _Watched(repository, datetime.now(UTC))
     flow = context.flow
     for hooks in (flow.on_completion_hooks, flow.on_failure_hooks, flow.on_crashed_hooks,
@@ -149,6 +152,9 @@ def record_versions(task: Task[..., Any], task_run: TaskRun, state: State[Any]) 
     ]
     if audit is not None:
         rows = [_audited(row, audit) for row in rows]
+    if other := _conflicts.pop(str(task_run.id), None):
+        told = f"another value for the same key than version {other[:12]}"
+        rows = [replace(row, status="differs", why=told) for row in rows]
     for row in rows:
         _emit("committed" if row.status == "miss" else "reused", asdict(row))
     run_id = str(task_run.flow_run_id) if task_run.flow_run_id else None
@@ -195,6 +201,7 @@ def report_versions(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
         str(flow_run.id), flow_run.name, flow.name, _all_rows(watched, str(flow_run.id))
     )
     _explain(watched, table.rows)
+    _label(watched.repository, table.rows)
     ended = datetime.now(UTC)
     watched.repository.write_run(
         str(flow_run.id),
@@ -270,9 +277,25 @@ def _explain(watched: _Watched, rows: list[Row]) -> None:
                     before = watched.started
                     earlier[row.step] = watched.repository.earlier(record, before=before)
                 other = nearest(record, earlier[row.step])
-                row.why = _why(why(record, other, watched.repository.invalidations))
+                found = why(record, other, watched.repository.invalidations)
+                row.why = _why(found)
+                if other and not (found.changed or found.invalidated) and _is_other(record, other):
+                    row.status = "differs"
+                    row.why = f"{row.why}; another value than version {other.id[:12]}"
+                    watched.repository.conflicting(record, other)
             except VersioningError as error:
                 row.why = f"unknown: {error}"
+
+
+def _is_other(record: VersionRecord, before: VersionRecord) -> bool:
+    """Whether a step that was not to change anything gave another value than the time before."""
+    return record.digest != before.digest and not record.meta.get("volatile")
+
+
+def _label(repository: Repository, rows: list[Row]) -> None:
+    found = labels(repository, [(row.version, row.step) for row in rows])
+    for row in rows:
+        row.trust = found.get(row.version, row.trust)
 
 
 def _why(found: Why) -> str:
@@ -323,6 +346,13 @@ def _show(table: RunTable, flow_run: FlowRun, cards: Mapping[str, str]) -> None:
     with get_client(sync_client=True) as client:
         client.create_artifact(artifact)
     _logger().info("%s", table.summary())
+
+
+def _observe(event: str, fields: Mapping[str, Any]) -> None:
+    context = TaskRunContext.get()
+    if event == "conflict" and context is not None:
+        _conflicts[str(context.task_run.id)] = str(fields["other"])
+    _emit(event, fields)
 
 
 def _emit(event: str, fields: Mapping[str, Any]) -> None:

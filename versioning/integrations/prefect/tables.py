@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from versioning.errors import NotFoundError
 from versioning.hidden.reads import told
 from versioning.runs import last_run
+from versioning.trust import UNKNOWN
 from versioning.units import duration, size
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_CELLS = 500
 _STYLES = {"hit": "green", "miss": "yellow", "audit": "green", "differs": "bold red"}
-COLUMNS = ("step", "result", "why", "version", "size", "seconds")
+COLUMNS = ("step", "result", "why", "version", "size", "seconds", "audits")
 
 
 @dataclass(slots=True)
@@ -30,8 +31,8 @@ class Row:
 
     Attributes:
         step: Name of the step.
-        status: `hit` or `miss`; of a hit that ran again by audit, `audit`, or `differs` when its
-            value was another one.
+        status: `hit` or `miss`; of a hit that ran again by audit, `audit`; `differs` when its
+            value was another one than that of another version for the same key.
         version: Id of the version.
         key: What was asked for.
         digest: Digest of the value.
@@ -41,6 +42,7 @@ class Row:
         why: Why it is a hit or a miss, for people.
         task_run: Prefect's id of the task run.
         hidden: What its body read that the key cannot see: `kind`, `what` and `where` of each.
+        trust: Whether its step is `reproducible`, `not reproducible` or `unknown`.
     """
 
     step: str
@@ -54,6 +56,7 @@ class Row:
     why: str
     task_run: str
     hidden: list[dict[str, str]] = field(default_factory=list)
+    trust: str = UNKNOWN
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
@@ -131,7 +134,9 @@ class RunTable:
             pad_edge=False,
             show_edge=False,
         )
-        for column in COLUMNS:
+        # Prefect's page has the room to say `unknown` of every step; a terminal has not.
+        columns = COLUMNS if any(row.trust != UNKNOWN for row in self.rows) else COLUMNS[:-1]
+        for column in columns:
             right = column in {"size", "seconds"}
             table.add_column(
                 column,
@@ -141,15 +146,15 @@ class RunTable:
             )
         for step, result, why, *rest in self._lines():
             style = _STYLES[result.partition(" ")[0]]
-            cells = map(Text, (step, why.replace("; ", "\n"), *rest))
-            table.add_row(next(cells), Text(result, style), *cells)
+            cells = [Text(text) for text in (why.replace("; ", "\n"), *rest)]
+            table.add_row(*(Text(step), Text(result, style), *cells)[: len(columns)])
         return table
 
     def _lines(self) -> Iterator[tuple[str, ...]]:
         # Mapped steps: one line for all items with the same outcome.
         order = {row.step: n for n, row in reversed(list(enumerate(self.rows)))}
-        rows = sorted(self.rows, key=lambda row: (order[row.step], row.status, row.reason))
-        for (step, status, why), group in groupby(rows, lambda r: (r.step, r.status, r.reason)):
+        rows = sorted(self.rows, key=lambda row: (order[row.step], *_outcome(row)))
+        for (status, why, trust, step), group in groupby(rows, _outcome):
             items = list(group)
             spent = sum(item.saved_seconds if status == "hit" else item.seconds for item in items)
             yield (
@@ -159,7 +164,12 @@ class RunTable:
                 items[0].version[:12],
                 size(sum(item.size_bytes for item in items)),
                 f"{duration(spent)} {'saved' if status == 'hit' else 'spent'}",
+                trust,
             )
+
+
+def _outcome(row: Row) -> tuple[str, str, str, str]:
+    return row.status, row.reason, row.trust, row.step
 
 
 def _ended(repository: Repository, run_id: str) -> dict[str, Any]:
