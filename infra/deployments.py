@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.types.entrypoint import EntrypointType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prefect import Flow
 
 FILE = Path(__file__).with_name("prefect.yaml")
@@ -33,34 +36,41 @@ def main() -> None:
     parser.add_argument(
         "--working-dir", help="folder in which workers run flows; by default a new one for each run"
     )
-    for name in deploy(FILE, working_dir=parser.parse_args().working_dir):
+    parser.add_argument(
+        "--queue", action="append", default=[], help="a queue of the work pool to make, too"
+    )
+    given = parser.parse_args()
+    for name in deploy(FILE, working_dir=given.working_dir, queues=given.queue):
         sys.stdout.write(f"{name}\n")
 
 
-def deploy(file: Path, *, working_dir: str | None = None) -> list[str]:
+def deploy(file: Path, *, working_dir: str | None = None, queues: Sequence[str] = ()) -> list[str]:
     """Make or update every deployment of a file, and the work pools they name.
 
     Args:
         file: In the form of `prefect.yaml`.
         working_dir: Folder in which workers run flows: problems in it can be named, relative
             paths begin there, and its commit is recorded. By default a new one for each run.
+        queues: To make in each work pool, as of single hosts. A worker that is told to take from
+            one that is not there takes nothing, and does not say so.
 
     Returns:
         Their names, as `retrain/retrain-weekly`.
     """
     described = yaml.safe_load(file.read_text("utf-8"))["deployments"]
-    _make_pools({item["work_pool"]["name"] for item in described})
+    _make_pools({item["work_pool"]["name"] for item in described}, queues)
     variables = {} if working_dir is None else {"working_dir": working_dir}
     return [_deploy(item, variables) for item in described]
 
 
-def _make_pools(names: set[str]) -> None:
+def _make_pools(names: set[str], queues: Sequence[str]) -> None:
     with get_client(sync_client=True) as client:
         for name in sorted(names):
-            try:
+            with suppress(ObjectAlreadyExists):
                 client.create_work_pool(WorkPoolCreate(name=name, type="process"))
-            except ObjectAlreadyExists:
-                continue
+            for queue in queues:
+                with suppress(ObjectAlreadyExists):
+                    client.create_work_queue(queue, work_pool_name=name)
 
 
 def _deploy(item: dict[str, Any], variables: dict[str, str]) -> str:
