@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.processes import HOST, NotStartedError
+from infra.processes import HOST, MissingError, NotStartedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +44,7 @@ def programs() -> Path:
     if not found:
         on_path = shutil.which("initdb")
         if on_path is None:
-            raise NotStartedError(f"PostgreSQL is not here: {INSTALL}")
+            raise MissingError(f"PostgreSQL is not here: {INSTALL}")
         return Path(on_path).resolve().parent
     if (release := _release(found[0])) < OLDEST:
         raise NotStartedError(
@@ -137,7 +137,7 @@ def _owner() -> str | None:
     try:
         return pwd.getpwnam("postgres").pw_name
     except KeyError:
-        raise NotStartedError(f"the user `postgres` is not here: {INSTALL}") from None
+        raise MissingError(f"the user `postgres` is not here: {INSTALL}") from None
 
 
 def _as(owner: str | None) -> list[str]:

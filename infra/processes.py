@@ -31,6 +31,10 @@ class NotStartedError(Exception):
     """Something did not start; the message says what, and what to do."""
 
 
+class MissingError(NotStartedError):
+    """A program or package is not installed; the message says how to install it."""
+
+
 class Processes(ExitStack):
     """What runs until the context ends; what was started last ends first.
 

