@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from prefect import flow
+from prefect.events import emit_event
 
 from flows import gates
 from flows import problem as problems
@@ -99,6 +100,7 @@ def judged(
     )
     judgement = Evaluation(evidence.metrics, evidence.champion, verdicts, recorded)
     _show(problem, judgement, evidence.drift)
+    _tell(problem, model, verdicts)
     for name, draw in problem.pictures.items():
         png = step(draw)(list(held_out), scores).load()
         show_picture(f"{problem.name}-{name}", png, about=f"{problem.name}: {name}")
@@ -154,6 +156,26 @@ def _metrics(problem: Problem, model: Version, held_out: Sequence[Version]) -> V
     scores = [step(problem.predict)(model, table) for table in held_out]
     found: Version = step(problem.evaluate)(list(held_out), scores)
     return found
+
+
+def _tell(problem: Problem, model: Version, verdicts: Sequence[Verdict]) -> None:
+    """Events about gates that the model did not pass, for automations."""
+    for event, concern in (("gate-failed", "performance"), ("drift", "drift")):
+        failed = [v for v in verdicts if v.concern == concern and v.passed is False]
+        if not failed:
+            continue
+        emit_event(
+            event=f"versioning.{event}",
+            resource={
+                "prefect.resource.id": f"versioning.version.{model.id}",
+                "prefect.resource.name": problem.model,
+            },
+            payload={
+                "problem": problem.name,
+                "version": model.id,
+                "gates": "; ".join(f"{v.gate}: {v.reason}" for v in failed),
+            },
+        )
 
 
 def _show(problem: Problem, evaluation: Evaluation, drift: pd.DataFrame | None) -> None:

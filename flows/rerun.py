@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
+from prefect.events import emit_event
 
 from flows.report import show_table
 from flows.runs import upkeep_name
@@ -68,6 +69,11 @@ def rerun(
     _show(record, found)
     if not found.is_same:
         told = ", ".join(found.differs[:5]) or "nothing that is known"
+        emit_event(
+            event="versioning.rerun-different",
+            resource={"prefect.resource.id": f"versioning.version.{record.id}"},
+            payload={"version": record.id, "step": record.step, "verdict": found.verdict},
+        )
         raise NotTheSameError(
             f"{record.step} {record.id[:12]} is {found.verdict}; not as it was: {told}. "
             f"`versioning rerun {record.id[:12]} --explain` looks for the cause",

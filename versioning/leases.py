@@ -92,7 +92,9 @@ class Lease:
         """Remove the record, and those of the holders before."""
         with self._lock:
             self._is_over = True
-            for generation in _generations(self._store, self.key):
+            # Below the first there is none, which is one request less where nobody was taken over.
+            held = _generations(self._store, self.key) if self.generation else [0]
+            for generation in held:
                 if generation <= self.generation:
                     self._store.delete(layout.lease(self.key, generation))
 

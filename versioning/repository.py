@@ -173,8 +173,9 @@ class Repository(Register):
             return self._adopted(found)
         chosen = codec_for(value, name=codec)
         for _ in range(ATTEMPTS):
-            if record := self._write(value, draft, digest, chosen):
-                return self.bind(record, replace=replace) if bind else record
+            if written := self._write(value, draft, digest, chosen):
+                record, is_invalid = written
+                return self._bind(record, replace=replace) if bind and not is_invalid else record
         raise ConflictError(
             f"{self.url} took this writer of {draft.step!r} for abandoned {ATTEMPTS} times; "
             "let collection wait longer before it revokes, then run again",
@@ -191,8 +192,9 @@ class Repository(Register):
             replace: Rebind even where a live version of another value answers.
         """
         self.check_writable()
-        if self.is_invalid(record.id):
-            return record
+        return record if self.is_invalid(record.id) else self._bind(record, replace=replace)
+
+    def _bind(self, record: VersionRecord, *, replace: bool) -> VersionRecord:
         name, data = layout.binding(record.key), records.dump_version(record)
         # A binding lost in a power cut is a miss, so it need not be durable: the version is.
         if not self.store.put_if_absent(name, data, durable=False):
@@ -324,8 +326,11 @@ class Repository(Register):
 
     def _write(
         self, value: object, draft: Draft, digest: Digest, codec: Codec
-    ) -> VersionRecord | None:
-        """Write a version up to its record; None when a collector revoked the writer meanwhile."""
+    ) -> tuple[VersionRecord, bool] | None:
+        """Write a version up to its record, and tell whether it is invalid from the start.
+
+        None when a collector revoked the writer meanwhile.
+        """
         version_id = secrets.token_hex(16)
         with PartWriter(self.store) as writer:
             codec.write(value, writer)
@@ -349,11 +354,10 @@ class Repository(Register):
         if not committed:
             return None
         record = with_changes(record, seal=seal_of(data))
-        self._inherit(record)
-        return record
+        return record, self._inherit(record)
 
-    def _inherit(self, record: VersionRecord) -> None:
-        """Make a new version invalid where what it was made from has become so meanwhile.
+    def _inherit(self, record: VersionRecord) -> bool:
+        """Make a new version invalid where what it was made from has become so; whether it is.
 
         Who invalidates looks for readers after saying so, and we look here after the record is
         there: one of us sees the other.
@@ -365,7 +369,7 @@ class Repository(Register):
         above = [item.id for item in record.inputs] if record.function else [str(record.key)]
         found = [self.invalidations.of(about) for about in self.invalidations.among(above)]
         if not (inherited := [why for why in found if why and why.down]):
-            return
+            return False
         # The worst of them: what is to be erased is invalid, too.
         why = max(inherited, key=lambda item: item.erase)
         why = with_changes(why, why="made from what is invalid")
@@ -377,6 +381,7 @@ class Repository(Register):
                 "Nothing of it was stored; run again, on other data",
                 id=record.id,
             )
+        return True
 
     def conflicting(self, kept: VersionRecord, other: VersionRecord) -> None:
         """Tell that a step gave two values for one key; both versions stay, `kept` answers."""

@@ -213,9 +213,18 @@ class RemoteStore(Store):
     def _size(self, name: str) -> int | None:
         try:
             with translated(self.url, name):
-                info = self._fs.info(self._path(name))
+                return self._asked_size(self._path(name))
         except NotFoundError:
             return None
+
+    def _asked_size(self, path: str) -> int | None:
+        if hasattr(self._fs, "call_s3"):
+            # What is not there might be a folder, for which s3fs lists: twice the requests.
+            bucket, key, _ = self._fs.split_path(path)
+            asked = {"Bucket": bucket, "Key": key, **self._fs.req_kw}
+            found = self._fs.call_s3("head_object", self._fs.kwargs, **asked)
+            return cast("int", found["ContentLength"])
+        info = self._fs.info(path)
         return cast("int", info["size"]) if info["type"] == "file" else None
 
 

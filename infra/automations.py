@@ -1,0 +1,79 @@
+"""Makes the automations of `infra/automations.yaml`; `python -m infra.deployments` calls it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from prefect.client.orchestration import get_client
+from prefect.events.actions import DoNothing, RunDeployment, SendNotification
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+FILE = Path(__file__).with_name("automations.yaml")
+
+
+def automate(*, notify: str | None = None) -> list[str]:
+    """Make or update every automation; those of other names stay as they are.
+
+    Args:
+        notify: Block that each of them tells, as `slack-webhook/alerts`; nobody is told when None.
+
+    Returns:
+        Their names.
+
+    Raises:
+        ObjectNotFound: If there is no such block, or a deployment that one of them starts.
+    """
+    described = yaml.safe_load(FILE.read_text("utf-8"))["automations"]
+    with get_client(sync_client=True) as client:
+        block = None if notify is None else _block(client, notify)
+        there = {item.name: item.id for item in client.read_automations()}
+        for item in described:
+            made = _automation(client, item, block)
+            if made.name in there:
+                client.update_automation(there[made.name], made)
+            else:
+                client.create_automation(made)
+    return [item["name"] for item in described]
+
+
+def _automation(
+    client: SyncPrefectClient, item: dict[str, Any], block: Any | None
+) -> AutomationCore:
+    actions: list[Any] = []
+    if deployment := item.get("run"):
+        found = client.read_deployment_by_name(deployment)
+        parameters = item.get("parameters", {})
+        actions.append(
+            RunDeployment(
+                source="selected",
+                deployment_id=found.id,
+                job_variables=None,
+                parameters={name: _template(value) for name, value in parameters.items()},
+            )
+        )
+    if block is not None:
+        told = {"subject": item["name"], "body": f"{item['about']}\n\n{item['tell']}"}
+        actions.append(SendNotification(block_document_id=block, **told))
+    return AutomationCore(
+        name=item["name"],
+        description=item["about"],
+        trigger=EventTrigger(expect=set(item["events"]), posture=Posture.Reactive, threshold=1),
+        # One that does nothing is seen in Prefect's pages, and can be given something to do there.
+        actions=actions or [DoNothing()],
+    )
+
+
+def _template(value: object) -> object:
+    """A parameter as Prefect fills it in from the event."""
+    is_template = isinstance(value, str) and "{{" in value
+    return {"__prefect_kind": "jinja", "template": value} if is_template else value
+
+
+def _block(client: SyncPrefectClient, name: str) -> Any:
+    kind, _, document = name.partition("/")
+    return client.read_block_document_by_name(document, kind).id

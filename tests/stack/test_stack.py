@@ -1,0 +1,151 @@
+"""Two hosts that share nothing but the servers: what `infra/compose.yaml` runs, as processes."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import psutil
+import pytest
+
+from infra.stack import HOSTS, Stack
+from tests.stack.load import expected, load
+from tests.stack.project import Api, Project
+from versioning import Repository
+from versioning.integrations import mlflow
+from versioning.integrations.prefect import run_table
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("default"),
+]
+
+
+def until(is_so: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < deadline, f"{what} did not happen"
+        time.sleep(0.2)
+
+
+def results(repository: Repository, run_id: str) -> dict[str, str]:
+    """What came of each step of a run."""
+    rows = run_table(run_id, repository=repository).rows
+    return {f"{row.step} {row.version[:12]}": row.status for row in rows}
+
+
+def test_a_model_retrained_on_one_host_is_reused_on_the_other(
+    stack: Stack, api: Api, repository: Repository
+) -> None:
+    given = {"problem": "digits", "as_of": "2024-01-04"}
+    [first] = api.completed(api.start("retrain/retrain-weekly", queue=HOSTS[0], **given))
+    [second] = api.completed(api.start("retrain/retrain-weekly", queue=HOSTS[1], **given))
+    made, reused = (results(repository, run["id"]) for run in (first, second))
+    assert set(made.values()) == {"miss"}
+    assert set(reused.values()) == {"hit"}
+    assert reused.keys() == made.keys()
+    assert mlflow.registered_as("digit-reader", "champion", uri=stack.urls["mlflow"]) is not None
+
+
+def test_every_schedule_has_runs_to_come(api: Api) -> None:
+    """Beside another release of SQLAlchemy the scheduler made none, and said so in its log only."""
+
+    def scheduled() -> set[str]:
+        runs = api.post("/flow_runs/filter", flow_runs={"tags": {"all_": ["auto-scheduled"]}})
+        return {run["deployment_id"] for run in runs}
+
+    wanted = {item["id"] for item in api.post("/deployments/filter") if item["schedules"]}
+    assert wanted
+    until(lambda: wanted <= scheduled(), "a scheduled run")
+
+
+def test_a_worker_runs_what_is_committed_and_keys_what_it_runs(
+    api: Api, project: Project, repository: Repository
+) -> None:
+    [first] = api.completed(api.start("prices/cloned", queue=HOSTS[0], run=-1))
+    [again] = api.completed(api.start("prices/cloned", queue=HOSTS[1], run=-1))
+    assert set(results(repository, first["id"]).values()) == {"miss"}
+    assert set(results(repository, again["id"]).values()) == {"hit"}, "two clones, the same code"
+    project.commit("rates.py", "RATE = 3.0\n")
+    [changed] = api.completed(api.start("prices/cloned", queue=HOSTS[1], run=-1))
+    rows = run_table(changed["id"], repository=repository).rows
+    assert {row.why for row in rows} == {"code/rates:RATE changed"}
+
+
+def test_a_worker_killed_in_a_step_delays_the_other_by_the_lease(
+    stack: Stack, api: Api, project: Project, repository: Repository
+) -> None:
+    api.start("holds/cloned", queue=HOSTS[0], number=1)
+    journal = stack.folder / "hosts" / HOSTS[0] / "ran"
+    until(lambda: journal.exists() and "held" in journal.read_text(), "the step")
+    kill_all(stack.folder / "hosts" / HOSTS[0])
+    [other] = api.completed(api.start("holds/cloned", queue=HOSTS[1], number=1))
+    [version] = repository.versions(step="held")
+    assert version.load() == HOSTS[1]
+    print(f"the other host was done after {other['total_run_time']:.1f} s")
+    stack.start_worker(HOSTS[0])
+
+
+def kill_all(home: object) -> None:
+    """Take a host away: every process of it dies at once."""
+    for process in psutil.process_iter(["environ"]):
+        if (process.info["environ"] or {}).get("STACK") == str(home):
+            process.kill()
+
+
+def test_eight_registrations_at_once_make_one(
+    stack: Stack, repository: Repository, api: Api, project: Project
+) -> None:
+    api.completed(api.start("prices/cloned", run=-2))
+    version = next(iter(repository.versions(step="own")))
+    start = threading.Barrier(8)
+
+    def register(_: int) -> int:
+        start.wait()
+        return mlflow.register(version, "raced", uri=stack.urls["mlflow"]).number
+
+    with ThreadPoolExecutor(8) as callers:
+        numbers = set(callers.map(register, range(8)))
+    found = mlflow.all_registered("raced", uri=stack.urls["mlflow"])
+    assert [entry.number for entry in found] == list(numbers)
+
+
+def test_events_of_versions_start_flows(api: Api, stack: Stack) -> None:
+    """A gate that fails is told by the flow itself; of a budget, an event is sent as a flow would."""
+    worse = {"problem": "digits", "as_of": "2024-01-04", "parameters": {"epochs": 0}}
+    api.completed(api.start("retrain/retrain-weekly", **worse))
+
+    def fired(name: str) -> bool:
+        [automation] = [a for a in api.post("/automations/filter") if a["name"] == name]
+        about = {"id": [f"prefect.automation.{automation['id']}"]}
+        asked = {"event": {"name": ["prefect.automation.triggered"]}, "resource": about}
+        return bool(api.post("/events/filter", filter=asked)["events"])
+
+    until(lambda: fired("versioning: gate failed"), "an automation about a gate")
+    budget = {
+        "id": str(uuid.uuid4()),
+        "event": "versioning.budget",
+        "occurred": datetime.now(UTC).isoformat(),
+        "resource": {"prefect.resource.id": "versioning.repository.s3://versioning/repository"},
+        "payload": {"budget": "bytes", "held": 95, "most": 100},
+    }
+    api.http.post("/events", json=[budget]).raise_for_status()
+    chosen = {"deployments": {"name": {"any_": ["prune-now"]}}}
+    until(lambda: api.post("/flow_runs/filter", **chosen), "a run of prune")
+    api.completed(*[run["id"] for run in api.post("/flow_runs/filter", **chosen)])
+
+
+def test_runs_at_once_lose_nothing_and_compute_nothing_twice(
+    stack: Stack, api: Api, project: Project, repository: Repository
+) -> None:
+    project.commit("rates.py", "RATE = 5.0\n")
+    found = load(stack, api, 4)
+    assert found.is_whole, found.states
+    assert found.bodies.keys() == expected(4)
+    assert found.twice == []
+    assert repository.verify().is_sound
