@@ -116,7 +116,7 @@ def test_eight_registrations_at_once_make_one(
 
 
 def test_events_of_versions_start_flows(api: Api, stack: Stack) -> None:
-    """A gate that fails is told by the flow itself; of a budget, an event is sent as a flow would."""
+    """A gate that fails is told by the flow itself; a budget, by an event as a flow sends it."""
     worse = {"problem": "digits", "as_of": "2024-01-04", "parameters": {"epochs": 0}}
     api.completed(api.start("retrain/retrain-weekly", **worse))
 
