@@ -23,10 +23,11 @@ from fsspec.implementations.local import LocalFileSystem
 
 from versioning.envelope import MAX_RECORD_BYTES
 from versioning.errors import NotFoundError, StorageError
+from versioning.storage.patience import Patience, patient
 from versioning.storage.store import Entry, Store, checked, limited, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 READ_AHEAD_BYTES = 16 * 1024 * 1024
 CALLERS = 16
@@ -69,7 +70,9 @@ class RemoteStore(Store):
         if url.startswith(("s3:", "s3a:")):
             self._fs.retries = TRIES
         self._prefix: str = root.rstrip("/") + "/"
+        self.patience = Patience(self.url)
 
+    @patient
     def get(self, name: str) -> bytes:
         with translated(self.url, name):
             return limited(self._read(name), name)
@@ -77,14 +80,11 @@ class RemoteStore(Store):
     def get_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
         asked = iter(names)
         while batch := list(islice(asked, BATCH)):
-            ends = [MAX_RECORD_BYTES + 1] * len(batch)
-            paths = [self._path(name) for name in batch]
-            with translated(self.url, batch[0]):
-                found = self._fs.cat_ranges(paths, [0] * len(batch), ends, on_error="return")
-            for name, data in zip(batch, found, strict=True):
+            for name, data in zip(batch, self._batch(batch), strict=True):
                 # Whatever went wrong goes wrong again, and is told by name.
                 yield data if isinstance(data, bytes) else self._head(name)
 
+    @patient
     def put_if_absent(self, name: str, data: bytes, *, durable: bool = True) -> bool:
         for _ in range(CONFLICTS):
             try:
@@ -104,13 +104,13 @@ class RemoteStore(Store):
             url=self.url,
         )
 
+    @patient
     def put(self, name: str, data: bytes) -> None:
         with translated(self.url, name, writing=True):
             self._fs.pipe_file(self._path(name), data)
 
     def add_file(self, name: str, path: Path) -> None:
-        with translated(self.url, name, writing=True):
-            self._fs.put_file(str(path), self._path(name))
+        self._upload(name, path)
         path.unlink()
 
     def staging(self) -> Path:
@@ -118,12 +118,13 @@ class RemoteStore(Store):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
+    @patient
     def stream(self, name: str) -> BinaryIO:
         with translated(self.url, name):
             file = self._fs.open(
                 self._path(name), "rb", cache_type="readahead", block_size=READ_AHEAD_BYTES
             )
-            return cast("BinaryIO", io.BufferedReader(_Translated(file, self.url, name)))
+            return cast("BinaryIO", io.BufferedReader(_Translated(file, self, name)))
 
     def sizes(self, names: Iterable[str]) -> list[int | None]:
         asked = list(names)
@@ -138,16 +139,13 @@ class RemoteStore(Store):
             return list(callers.map(self._size, asked))
 
     def list(self, prefix: str) -> Iterator[Entry]:
-        folder, _, start = prefix.rpartition("/")
-        with translated(self.url, prefix):
-            path = self._prefix + folder
-            found = self._fs.find(path.rstrip("/"), prefix=start, detail=True)
-        for path, info in found.items():
+        for path, info in self._find(prefix).items():
             name = path.removeprefix(self._prefix)
             # Some servers list folders, even those that were emptied.
             if info["type"] == "file" and name.startswith(prefix):
                 yield Entry(name, info["size"], _modified(info))
 
+    @patient
     def delete(self, name: str) -> None:
         with translated(self.url, name, writing=True), suppress(FileNotFoundError):
             self._fs.rm_file(self._path(name))
@@ -156,8 +154,7 @@ class RemoteStore(Store):
         asked = list(names)
         if len(asked) >= MANY:
             # In one request for many; services tell of what they refused, and fsspec does not.
-            with translated(self.url, asked[0], writing=True), suppress(FileNotFoundError):
-                self._fs.rm([self._path(name) for name in asked])
+            self._delete_many(asked)
             folders = {name.rpartition("/")[0] for name in asked}
             left = {entry.name for folder in folders for entry in self._below(folder)}
             asked = [name for name in asked if name in left]
@@ -166,9 +163,8 @@ class RemoteStore(Store):
                 pass
 
     def move(self, name: str, new: str) -> None:
-        with translated(self.url, name):
-            self._fs.cp_file(self._path(name), self._path(new))
-            self._fs.rm_file(self._path(name))
+        self._copy(name, new)
+        self.delete(name)
 
     def self_test(self) -> None:
         name = f"self-test/{secrets.token_hex(8)}"
@@ -204,6 +200,37 @@ class RemoteStore(Store):
             raise
         return cast("bytes", data)
 
+    @patient
+    def _batch(self, names: Sequence[str]) -> Sequence[bytes | Exception]:
+        ends = [MAX_RECORD_BYTES + 1] * len(names)
+        paths = [self._path(name) for name in names]
+        with translated(self.url, names[0]):
+            found = self._fs.cat_ranges(paths, [0] * len(names), ends, on_error="return")
+        return cast("Sequence[bytes | Exception]", found)
+
+    @patient
+    def _upload(self, name: str, path: Path) -> None:
+        with translated(self.url, name, writing=True):
+            self._fs.put_file(str(path), self._path(name))
+
+    @patient
+    def _copy(self, name: str, new: str) -> None:
+        with translated(self.url, name):
+            self._fs.cp_file(self._path(name), self._path(new))
+
+    @patient
+    def _find(self, prefix: str) -> Mapping[str, Mapping[str, Any]]:
+        folder, _, start = prefix.rpartition("/")
+        with translated(self.url, prefix):
+            path = self._prefix + folder
+            found = self._fs.find(path.rstrip("/"), prefix=start, detail=True)
+        return cast("Mapping[str, Mapping[str, Any]]", found)
+
+    @patient
+    def _delete_many(self, names: Sequence[str]) -> None:
+        with translated(self.url, names[0], writing=True), suppress(FileNotFoundError):
+            self._fs.rm([self._path(name) for name in names])
+
     def _found(self, name: str) -> bytes | None:
         try:
             return self.get(name)
@@ -212,12 +239,16 @@ class RemoteStore(Store):
 
     def _size(self, name: str) -> int | None:
         try:
-            with translated(self.url, name):
-                return self._asked_size(self._path(name))
+            return self._asked_size(name)
         except NotFoundError:
             return None
 
-    def _asked_size(self, path: str) -> int | None:
+    @patient
+    def _asked_size(self, name: str) -> int | None:
+        with translated(self.url, name):
+            return self._head_size(self._path(name))
+
+    def _head_size(self, path: str) -> int | None:
         if hasattr(self._fs, "call_s3"):
             # What is not there might be a folder, for which s3fs lists: twice the requests.
             bucket, key, _ = self._fs.split_path(path)
@@ -231,17 +262,21 @@ class RemoteStore(Store):
 class _Translated(io.RawIOBase):
     """A file of fsspec's whose errors are ours."""
 
-    def __init__(self, file: Any, url: str, name: str) -> None:
-        self._file, self._url, self._name = file, url, name
+    def __init__(self, file: Any, store: RemoteStore, name: str) -> None:
+        self._file, self._store, self._name = file, store, name
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with translated(self._url, self._name):
-            data = self._file.read(len(buffer))
+        # What fails has not moved on in the file.
+        data = self._store.patience.call(lambda: self._read(len(buffer)))
         buffer[: len(data)] = data
         return len(data)
+
+    def _read(self, size_bytes: int) -> bytes:
+        with translated(self._store.url, self._name):
+            return cast("bytes", self._file.read(size_bytes))
 
     def close(self) -> None:
         self._file.close()
