@@ -603,9 +603,10 @@ def test_prune_plans_carries_out_and_undoes(
     assert expire["id"] == flights["clean0"].id
     assert (expire["step"], expire["size_bytes"]) == ("clean", flights["clean0"].size_bytes)
     assert expire["reason"] == "rule 1 (step '*') does not keep it"
-    assert {(item["id"], *item["reasons"]) for item in plan["keep"]} == {
-        (flights["clean1"].id, "keep_last = 1")
-    }
+    # Every version that stays, with every reason; of those that lie in their records, too.
+    kept = {item["id"]: item["reasons"] for item in plan["keep"]}
+    assert kept.keys() == {v.id for v in flights.values()} - {flights["clean0"].id}
+    assert kept[flights["clean1"].id] == ["keep_last = 1"]
     assert plan["freed_bytes"] == flights["clean0"].size_bytes
     assert plan["applied"] is False
     assert _status(ask, flights["clean0"]) == "live"
@@ -633,7 +634,7 @@ def test_prune_tells_people_what_goes_and_what_to_type_next(
     plan = told.split("--plan ")[1].split()[0]
     assert f"versioning undo {plan}" in read("prune", "--apply", "--plan", plan)
     assert "1 versions are back" in read("undo", plan)
-    assert "Nothing to expire: 2 versions" in read("prune")
+    assert f"Nothing to expire: {len(flights)} versions all stay." in read("prune")
     assert read("prune", "--apply").count("undo") == 0
 
 
@@ -642,7 +643,7 @@ def test_what_is_deleted_at_once_is_not_said_to_be_in_the_trash(
 ) -> None:
     Path(policy).write_text(f"trash = '0s'\n{POLICY}", "utf-8")
     told = read("prune", "--policy", policy, "--apply")
-    assert "0 versions are in the trash\n" in told
+    assert "in the trash" not in told
     assert "1 versions are expired" in told
     assert "1 blobs were deleted" in told
     pinned = read("pin", flights["clean0"].id, "--reason", "audit")

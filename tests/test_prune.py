@@ -19,7 +19,7 @@ from versioning.envelope import dump
 from versioning.errors import ConflictError, FormatError, NotFoundError
 from versioning.expiry import Cause
 from versioning.handles import Version
-from versioning.plans import Plan, plan, save, saved
+from versioning.plans import SMALL, Plan, plan, save, saved
 from versioning.prune import Applied, apply, undo
 from versioning.retention import Policy
 from versioning.verify import verify
@@ -54,11 +54,13 @@ def carried_out(repository: Repository, plan_id: str, **facts: Any) -> Applied:
 def test_a_plan_says_what_goes_what_stays_and_what_it_is_worth(
     repository: Repository, versions: list[Version]
 ) -> None:
+    [small] = repository.versions(step="small")
     found = made(repository)
     assert [item.candidate.id for item in found.expire] == [versions[1].id, versions[0].id]
     assert found.expire[0].expire == "rule 1 (step '*') does not keep it"
     assert [(item.candidate.id, item.keep) for item in found.keep] == [
-        (versions[2].id, ("keep_last = 1",))
+        (versions[2].id, ("keep_last = 1",)),
+        (small.id, ("keep_last = 1",)),
     ]
     assert found.freed_bytes == sum(version.size_bytes for version in versions[:2])
     assert found.saved_per_month == pytest.approx(found.freed_bytes / 1e9 * 0.023)
@@ -333,3 +335,11 @@ def test_an_undo_that_is_stopped_anywhere_is_finished_by_the_next(
     with suppress(ConflictError):
         undo(repository, plan_id, CAUSE)
     assert all(repository.lookup(version.key) for version in versions)
+
+
+def test_what_lies_in_its_record_stays_and_says_why(repository: Repository) -> None:
+    old, new = (commit(repository, n, "small", minute=n, n=n) for n in range(2))
+    found = made(repository)
+    assert found.expire == []
+    kept = {item.candidate.id: item.keep for item in found.keep}
+    assert kept == {new.id: ("keep_last = 1",), old.id: (SMALL,)}

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # Versions on a page of a plan: far below what a record may hold.
 PAGE = 5000
+SMALL = "it lies in its record, so that nothing would be freed"
 LATER = "left for another plan, as the disk is full"
 
 
@@ -43,7 +44,7 @@ class Plan:
         id: Names the plan.
         made: When; ages count up to here.
         policy: What decided.
-        decisions: About every version that holds bytes of its own, newest first.
+        decisions: About every version that is not in the trash and has its bytes, newest first.
     """
 
     id: str
@@ -112,8 +113,8 @@ class Saved:
 def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime) -> Plan:
     """What `policy` would do now; nothing is changed.
 
-    Versions that lie in their records, and those without bytes, are in no plan: nothing is freed.
-    The former are kept by the same rules, for the sake of what they were made from.
+    Versions whose bytes are gone are in no plan. Those that lie in their records all stay, as
+    nothing would be freed; the rules count them, for the sake of what they were made from.
 
     Raises:
         FormatError: If what names or expires versions cannot be read, so that what they protect is
@@ -128,8 +129,13 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
     known = usage(repository, rows, policy)
     candidates = _candidates(catalog, gone, protections(repository), known)
     decisions = decide(candidates, policy, now, inputs=catalog.inputs())
-    with_bytes = tuple(item for item in decisions if item.candidate.blobs)
-    return Plan(secrets.token_hex(8), now, policy, with_bytes)
+    return Plan(secrets.token_hex(8), now, policy, tuple(map(_unless_small, decisions)))
+
+
+def _unless_small(item: Decision) -> Decision:
+    if item.keep or item.candidate.blobs:
+        return item
+    return replace(item, keep=(SMALL,), expire="")
 
 
 def protections(repository: Repository) -> dict[str, tuple[str, ...]]:

@@ -244,11 +244,7 @@ def _saved(repository: Repository, plan: Saved) -> dict[str, Any]:
 
 def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[RenderableType]:
     plan, expire, keep = document["plan"], document["expire"], document["keep"]
-    if expire:
-        yield _by_step(expire, keep)
-        yield _details(expire)
-    if len(expire) > SHOWN:
-        yield line(f"... and {len(expire) - SHOWN} more: --json lists all of them")
+    yield from _tables(expire, keep, is_plan=applied is None)
     if expire and applied is not None:
         trashed = set(applied.expired) - set(applied.swept.erased)
         if trashed or not applied.swept.erased:
@@ -260,10 +256,23 @@ def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[Rende
         yield line(_worth(document))
         yield line(f"Nothing is done yet: versioning prune --apply --plan {plan}")
     else:
-        stay = f": {len(keep)} versions that hold bytes all stay" if keep else ""
+        stay = f": {len(keep)} versions all stay" if keep else ""
         yield line(f"Nothing to expire{stay}.")
     if applied is not None:
         yield from _swept(applied.swept)
+
+
+def _tables(
+    expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]], *, is_plan: bool
+) -> Iterator[RenderableType]:
+    if expire:
+        yield _by_step(expire, keep)
+    if keep and is_plan:
+        yield _staying(keep)
+        yield from _more(keep)
+    if expire:
+        yield _details(expire)
+        yield from _more(expire)
 
 
 def _worth(document: dict[str, Any]) -> str:
@@ -303,6 +312,18 @@ def _by_step(expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]]) -
         seconds = sum(item["rebuild_seconds"] for item in going[step])
         kept = staying[step] if keep else None
         add(made, step, len(going[step]), kept, size(held), duration(seconds))
+    return made
+
+
+def _more(items: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
+    if len(items) > SHOWN:
+        yield line(f"... and {len(items) - SHOWN} more: --json lists all of them")
+
+
+def _staying(keep: Sequence[dict[str, Any]]) -> RenderableType:
+    made = table("version", "step", "why it stays")
+    for item in keep[:SHOWN]:
+        add(made, short(item["id"]), item["step"], "; ".join(item["reasons"]))
     return made
 
 
