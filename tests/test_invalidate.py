@@ -515,3 +515,35 @@ def test_names_of_runs_that_are_made_of_parameters_go_too(
     assert traces(tmp_path) == []
     after = repository.record(record.id)
     assert after.meta["run"] == {"task_run": "t1", "tags": ["nightly"]}
+
+
+@pytest.mark.parametrize("step", ["load", "clean"])
+def test_what_a_killed_writer_bound_is_no_hit_and_is_unbound_by_a_run_and_by_a_prune(
+    repository: Repository, versions: dict[str, Version], step: str
+) -> None:
+    version = versions[step]
+    name = layout.binding(version.key)
+    before = repository.store.get(name)
+    repository.invalidate(version, reason="poisoned", apply=True)
+    repository.store.put(name, before)
+    assert repository.lookup(version.key) is None
+    assert verify(repository).invalid == [name]
+    again = repository.bind(commit(repository, ROWS + b"!", "late", minute=9).record)
+    assert repository.lookup(again.key) is not None
+    made = repository.plan_prune(Policy())
+    carry_out(repository, repository.catalog, made.id, CAUSE, patience=HASTE)
+    assert not repository.store.exists(name)
+    assert verify(repository).invalid == []
+
+
+def test_a_run_binds_over_what_a_killed_writer_bound(
+    repository: Repository, versions: dict[str, Version]
+) -> None:
+    name = layout.binding(versions["clean"].key)
+    before = repository.store.get(name)
+    repository.invalidate("clean", reason="poisoned", apply=True)
+    repository.store.put(name, before)
+    new = commit(repository, {"who": "bob"}, "clean", minute=5, reads={"rows": versions["load"]})
+    found = repository.lookup(new.key)
+    assert found is not None
+    assert (new.key, found.id) == (versions["clean"].key, new.id)

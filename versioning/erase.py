@@ -14,7 +14,7 @@ from versioning import layout
 from versioning.envelope import UNREADABLE, dump, parse
 from versioning.errors import ConflictError, NotFoundError
 from versioning.expiry import ERASED, TRASHED, Cause, Expiry
-from versioning.records import dump_version
+from versioning.records import VersionRecord, dump_version
 from versioning.shards import shard_of
 from versioning.tombstones import tombstone
 
@@ -30,10 +30,13 @@ ATTEMPTS = 100
 def finish(repository: Repository) -> list[str]:
     """Erase what is to be erased and is not yet, but for blobs, which a sweep deletes; the ids.
 
+    What is only invalid is unbound, where a writer was killed before it did that.
+
     Raises:
         IntegrityError: If a record cannot be read, so that it is not known what it holds.
         FormatError: The same.
     """
+    _unbind(repository)
     wanted = {about: why for about, why in repository.invalidations.all().items() if why.erase}
     if not wanted:
         return []
@@ -46,6 +49,12 @@ def finish(repository: Repository) -> list[str]:
         _scrub_runs(repository, steps, set(left))
     _forget_records(repository, wanted)
     return left
+
+
+def _unbind(repository: Repository) -> None:
+    ids = sorted(repository.invalidations.listed() & set(repository.ids()))
+    records = (found for found in repository.records(ids) if isinstance(found, VersionRecord))
+    repository.unbind_all({record.id: record.key for record in records})
 
 
 def _forget_records(repository: Repository, ids: Container[str]) -> None:

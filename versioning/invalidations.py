@@ -6,12 +6,13 @@ its key, so `invalid/<key>/<n>` says that this content is never to be stored aga
 
 Who invalidates writes the entry first and looks for bindings and readers afterwards; who writes a
 version looks for entries after its record, and again after its binding, is there. So one of them
-sees the other, and nothing invalid stays bound.
+sees the other, and nothing invalid stays bound. A writer that is killed between its binding and
+that second look leaves a binding that no reader takes for an answer: each asks `hides`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,8 @@ class Invalidation:
 
 
 NAMED = "named"
+# On a store that is far, hits are compared with a listing that is not older than this.
+FRESH_SECONDS = 60.0
 
 
 class Invalidations:
@@ -65,6 +68,25 @@ class Invalidations:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._listed: tuple[float, set[str]] | None = None
+
+    def hides(self, version_id: str) -> bool:
+        """Whether a version that is bound is no hit.
+
+        Where a call takes long, one listing answers for all hits of a minute. That is enough: it
+        matters only for bindings of writers that were killed, as all others are gone by themselves.
+        """
+        if self._store.callers == 1:
+            return bool(self.among([version_id]))
+        now = time.monotonic()
+        if self._listed is None or now - self._listed[0] >= FRESH_SECONDS:
+            self._listed = now, self.listed()
+        return version_id in self._listed[1]
+
+    def listed(self) -> set[str]:
+        """The ids and keys that are invalid."""
+        entries = (layout.entry(name) for name in self._store.names(layout.INVALID))
+        return {entry[0] for entry in entries if entry}
 
     def mark(self, about: str, entry: Invalidation) -> bool:
         """Say that a version, by id, or content, by key, is invalid; whether that was news."""
@@ -89,11 +111,7 @@ class Invalidations:
 
     def all(self) -> dict[str, Invalidation]:
         """Everything that is invalid, by id or key."""
-        found: dict[str, int] = defaultdict(int)
-        for listed in self._store.list(layout.INVALID):
-            if entry := layout.entry(listed.name):
-                found[entry[0]] += 1
-        return {about: why for about in sorted(found) if (why := self.of(about)) is not None}
+        return {about: why for about in sorted(self.listed()) if (why := self.of(about))}
 
     def _journal(self, about: str) -> Journal:
         return Journal(self._store, "invalid", lambda position: layout.invalid(about, position))

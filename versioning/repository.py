@@ -126,8 +126,14 @@ class Repository(Register):
     def lookup(self, key: Key) -> VersionRecord | None:
         """The version that answers `key`, or None when there is none that can be loaded.
 
-        A binding that cannot be read, is of another key or names bytes that are gone is a miss.
+        A binding that cannot be read, is of another key, or names what is invalid or whose bytes
+        are gone is a miss.
         """
+        found = self._bound(key)
+        return None if found is None or self.invalidations.hides(found.id) else found
+
+    def _bound(self, key: Key) -> VersionRecord | None:
+        """The version that `key` is bound to, or None when it cannot be loaded."""
         try:
             record = self.bound(key)
         except NotFoundError:
@@ -242,8 +248,8 @@ class Repository(Register):
         self.store.delete_all([layout.binding(keys[i]) for i in self.answering(keys)])
 
     def answers(self, record: VersionRecord) -> bool:
-        """Whether `record` is what answers its key."""
-        bound = self.lookup(record.key)
+        """Whether `record` is what its key is bound to, and can be loaded."""
+        bound = self._bound(record.key)
         return bound is not None and bound.id == record.id
 
     def load(self, record: VersionRecord) -> Any:
@@ -316,7 +322,7 @@ class Repository(Register):
 
         Hits need not ask: loading reads that record. Whoever keeps a binding vouches for it.
         """
-        found = self.lookup(key)
+        found = self._bound(key)
         if found is None or self.is_invalid(found.id):
             return None
         try:

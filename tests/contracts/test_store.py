@@ -281,8 +281,7 @@ class TestLocalStore(StoreContract):
             stamp = (datetime.now(UTC) - age).timestamp()
             os.utime(path, (stamp, stamp))
         store.self_test()
-        files = [path.name for path in store.staging().iterdir() if path.is_file()]
-        assert files == ["young"]
+        assert [path.name for path in store.staging().iterdir()] == ["young"]
 
     def test_processes_race_as_threads_do(self, store: Store) -> None:
         context = multiprocessing.get_context("spawn")

@@ -74,6 +74,7 @@ def write(folder: Path) -> None:
         _with_a_plan(repository)
         _with_an_erasure(repository)
     shutil.rmtree(folder / ".staging")
+    shutil.rmtree(folder / ".reserve", ignore_errors=True)
 
 
 def draft(step: str, *, reads: list[tuple[str, VersionRecord]] | None = None) -> Draft:

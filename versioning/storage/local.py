@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 STAGING = ".staging"
-RESERVE = STAGING + "/reserve"
+RESERVE = ".reserve"
 LEFTOVER_SECONDS = 24 * 3600
 # Most records are shorter, and read by one call.
 FEW_BYTES = 64 * 1024
