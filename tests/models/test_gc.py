@@ -1,4 +1,4 @@
-"""The protocol of writing and deleting, in every interleaving: `gc.pml`, checked by spin."""
+"""The protocols of deletion (`gc.pml`) and invalidation (`invalid.pml`), in every interleaving."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 MODEL = Path(__file__).with_name("gc.pml")
-TEXT = MODEL.read_text("utf-8")
+INVALIDATION = Path(__file__).with_name("invalid.pml")
 # What two collectors do to each other takes some time to find, and less in this order.
 TWO = ("-DCOLLECTORS=2", "-DREVERSE")
 NEEDS_TWO = {"V_NAME_AGAIN", "V_MARK_WITHDRAWN"}
@@ -26,14 +26,14 @@ pytestmark = [
 ]
 
 
-def _defined(prefix: str) -> list[str]:
-    return sorted(set(re.findall(rf"\b{prefix}_[A-Z_]+", TEXT)))
+def _defined(prefix: str, model: Path = MODEL) -> list[str]:
+    return sorted(set(re.findall(rf"\b{prefix}_[A-Z_]+", model.read_text("utf-8"))))
 
 
-def _errors(folder: Path, *flags: str) -> int:
+def _errors(folder: Path, *flags: str, model: Path = MODEL) -> int:
     """How many violations an exhaustive search finds; it ends at the first."""
     subprocess.run(
-        ["spin", "-a", *flags, str(MODEL)], cwd=folder, check=True, stdout=subprocess.DEVNULL
+        ["spin", "-a", *flags, str(model)], cwd=folder, check=True, stdout=subprocess.DEVNULL
     )
     compiler = ["cc", "-O2", "-DSAFETY", "-DCOLLAPSE", *flags, "-o", "pan", "pan.c"]
     subprocess.run(compiler, cwd=folder, check=True, stderr=subprocess.DEVNULL)
@@ -61,3 +61,19 @@ def test_without_any_one_rule_a_blob_is_lost(tmp_path: Path, rule: str) -> None:
 @pytest.mark.parametrize("event", _defined("P"))
 def test_the_search_comes_to_all_that_matters(tmp_path: Path, event: str) -> None:
     assert _errors(tmp_path, f"-D{event}") == 1
+
+
+def test_nothing_invalid_is_a_hit_or_stays_bound(tmp_path: Path) -> None:
+    assert _errors(tmp_path, model=INVALIDATION) == 0
+
+
+@pytest.mark.parametrize("rule", _defined("V", INVALIDATION))
+def test_without_any_one_rule_something_invalid_is_a_hit_or_stays_bound(
+    tmp_path: Path, rule: str
+) -> None:
+    assert _errors(tmp_path, f"-D{rule}", model=INVALIDATION) == 1
+
+
+@pytest.mark.parametrize("event", _defined("P", INVALIDATION))
+def test_the_search_comes_to_all_that_matters_of_invalidation(tmp_path: Path, event: str) -> None:
+    assert _errors(tmp_path, f"-D{event}", model=INVALIDATION) == 1
