@@ -54,6 +54,15 @@ def test_a_model_of_then_is_identical_after_code_configuration_and_packages_chan
         "env/scaling", "source/delays/config.json", "source/delays/helper.py",
     }  # fmt: skip
 
+    _, newer, _ = project.run(VERSIONING_ARCHIVE="on")
+    (archive,) = project.repository.versions(step="captured:archive")
+    assert {"numpy", "scaling"} <= {item.name for item in archive.record.inputs}
+    assert archive.load() == {"missing": {}}
+    _, found = project.versioning("rerun", scores, "--against", newer, **pip)
+    assert {cause["name"] for cause in found["causes"]} == {
+        "env/scaling", "source/delays/config.json", "source/delays/helper.py",
+    }  # fmt: skip
+
     shutil.rmtree(project.folder)
     code, found = project.versioning("rerun", scores, **pip)
     assert (code, found["environment"]) == (0, "made of the recorded lock before")
