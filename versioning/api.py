@@ -367,8 +367,10 @@ class Repository(base.Repository):
         terms = Terms(env, code, tolerance, fresh, archive, progress=progress)
         record = self.record(self.resolve(name))
         if against is not None:
-            if into is not None:
-                raise FormatError("comparing two versions leaves nothing: leave out `into`")
+            if into is not None or archive:
+                raise FormatError(
+                    "comparing two versions leaves nothing: leave out `into` and `archive`"
+                )
             other = self.record(self.resolve(against))
             return compared(self, record, other, terms, everything=everything)
         return rerun(self, record, terms, into=into, everything=everything, explain=explain)

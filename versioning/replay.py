@@ -12,6 +12,7 @@ import importlib
 import inspect
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -38,6 +39,7 @@ from versioning.settings import Settings
 from versioning.steps import Step
 
 SECRET = "VERSIONING_SECRET_"  # noqa: S105 - what variables that hold them begin with
+_NAME = re.compile(r"\W")
 
 
 def main(jobs: str, results: str) -> None:
@@ -113,7 +115,7 @@ class _Replay:
         step = Step(function, job["step"])
         self._tables = []
         given = Given(
-            lambda name: self._input(job["inputs"], name),
+            lambda name: self._input(job["inputs"], name, step),
             lambda told: self._repository.load(self._repository.record(told["id"])),
             _secret,
         )
@@ -130,11 +132,21 @@ class _Replay:
         value = list(value) if inspect.isgenerator(value) else value
         return loaded(value), time.perf_counter() - began
 
-    def _input(self, inputs: dict[str, str], name: str) -> Version:
+    def _input(self, inputs: dict[str, str], name: str, step: Step) -> Version:
         if name not in inputs:
             raise NotFoundError(f"the record names no input {name!r}: run the step itself")
-        version_id = self._made.get(inputs[name], inputs[name])
+        version_id = inputs[name]
+        # Who receives a handle may keep its id: the recorded one, as long as its bytes are there.
+        is_handle = _NAME.split(name, maxsplit=1)[0] in step.handle_parameters
+        if not (is_handle and self._is_there(version_id)):
+            version_id = self._made.get(version_id, version_id)
         return Version.of(self._repository, self._repository.record(version_id))
+
+    def _is_there(self, version_id: str) -> bool:
+        try:
+            return self._repository.is_live(self._repository.record(version_id))
+        except VersioningError:
+            return False
 
     def _seen(self, value: Any) -> Any:
         """Remember the tables among the arguments: models are asked about them."""

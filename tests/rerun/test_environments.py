@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.rerun.projects import FILES, NO_INDEX, Project, index, install, uv
-from versioning import NotFoundError
-from versioning.capture.lock import installed
+from versioning import IntegrityError, NotFoundError
+from versioning.capture.lock import Distribution, installed
 from versioning.capture.machine import machine
 from versioning.rerun.environments import _build, as_recorded, current, locked
+from versioning.rerun.suspects import of_distributions
 
 
 @pytest.mark.slow
@@ -49,6 +50,15 @@ def test_a_model_of_then_is_identical_after_code_configuration_and_packages_chan
         "env/harmless", "env/scaling", "source/delays/config.json", "source/delays/helper.py",
         "source/delays/late.py",
     }  # fmt: skip
+    assert {cause["name"] for cause in found["causes"]} == {
+        "env/scaling", "source/delays/config.json", "source/delays/helper.py",
+    }  # fmt: skip
+
+    _, newer, _ = project.run(VERSIONING_ARCHIVE="on")
+    (archive,) = project.repository.versions(step="captured:archive")
+    assert {"numpy", "scaling"} <= {item.name for item in archive.record.inputs}
+    assert archive.load() == {"missing": {}}
+    _, found = project.versioning("rerun", scores, "--against", newer, **pip)
     assert {cause["name"] for cause in found["causes"]} == {
         "env/scaling", "source/delays/config.json", "source/delays/helper.py",
     }  # fmt: skip
@@ -100,6 +110,35 @@ def test_the_environment_at_hand_is_taken_where_it_is_the_recorded_one(tmp_path:
 def test_a_python_that_is_not_here_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"Python 3\.99, which made .*--env current"):
         as_recorded([], {**machine(), "python": "3.99.1"}, cache=tmp_path)
+
+
+def test_what_came_from_a_url_is_told_when_it_cannot_be_had(tmp_path: Path) -> None:
+    url = "git+https://example.org/own.git@abc"
+    lock: list[Distribution] = [{"name": "own", "version": "1.0", "url": url}]
+    with pytest.raises(NotFoundError, match=r"Python 3\.99.*elsewhere: own from git"):
+        as_recorded(lock, {**machine(), "python": "3.99.1"}, cache=tmp_path)
+
+
+def test_a_release_that_has_other_files_now_is_a_suspect() -> None:
+    before: list[Distribution] = [{"name": "own", "version": "1.0", "record": "a" * 64}]
+    after: list[Distribution] = [{"name": "own", "version": "1.0", "record": "b" * 64}]
+    (suspect,) = of_distributions(before, after)
+    assert (suspect.name, suspect.before) == ("env/own", f"1.0 (files {'a' * 12})")
+    assert suspect.after == f"1.0 (files {'b' * 12})"
+
+
+def test_damaged_wheels_are_told_and_an_index_is_asked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Damaged:
+        is_whole = True
+
+        def lay(self, folder: Path) -> None:
+            raise IntegrityError("a wheel has other bytes than were written", digest="x")
+
+    with pytest.raises(NotFoundError, match="makes no virtual environment"):
+        _build(tmp_path / "abc.1", ["a==1"], "/bin/false", Damaged())
+    assert "so an index is asked: a wheel has other bytes" in caplog.text
 
 
 def test_checkouts_and_this_library_are_not_asked_of_an_index() -> None:

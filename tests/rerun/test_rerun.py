@@ -94,6 +94,29 @@ def test_ancestors_without_bytes_are_made_again_in_order(project: Project) -> No
     assert (code, verdicts(found)) == (0, {"numbers": "identical", "scores": "identical"})
 
 
+def test_a_body_that_tells_of_handles_tells_of_the_recorded_ones(project: Project) -> None:
+    project.write({
+        "job.py": "from versioning import Version\ndef number(n):\n    return n * 1.5\n"
+        "def told(model: Version, parts: list[Version]):\n"
+        "    return [model.id, *(part.id for part in parts), model.load()]\n",
+        "main.py": "import json\nfrom runner import run\nimport job\n"
+        "made = run(job.number, n=2)\n"
+        "print(json.dumps([made.id, run(job.told, model=made, parts=[made]).id]))\n",
+    })  # fmt: skip
+    _, told = project.run()
+    code, found = project.versioning("rerun", told, "--all")
+    assert (code, verdicts(found)) == (0, {"number": "identical", "told": "identical"})
+
+
+def test_steps_of_one_run_share_a_process(project: Project) -> None:
+    """Whatever they opened, as long as no file was another one for another step."""
+    *_, summary = project.run()
+    place = project.place / "left"
+    found = project.repository.rerun(summary, everything=True, into=place)
+    assert (found.verdict, len(found.steps)) == ("identical", 3)
+    assert [path.name for path in place.glob("jobs-*.json")] == ["jobs-1.json"]
+
+
 def test_parameters_are_kept_as_they_were_before_the_body_changed_them(project: Project) -> None:
     project.write({
         "job.py": "def grown(values, table):\n    values.append(1.0)\n    table['b'] = 1\n"

@@ -55,7 +55,7 @@ def with_today(
         folder: For what is compared.
     """
     seen: set[str] = set()
-    for number, job in enumerate(jobs.ordered):
+    for number, job in enumerate({job.place: job for job in jobs.ordered}.values()):
         place = folder / str(number)
         found: list[Contrast] = []
         if terms.code != CAPTURED:

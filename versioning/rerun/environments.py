@@ -6,6 +6,7 @@ no index gives (a checkout, a URL) is told; the project's own code is in the cap
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from versioning.capture.lock import installed, is_wanted
 from versioning.digest import digest_bytes
-from versioning.errors import ConflictError, NotFoundError
+from versioning.errors import ConflictError, IntegrityError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from versioning.capture.lock import Distribution
 
+logger = logging.getLogger("versioning")
 _BUILD_SECONDS = 3600
 _DONE = ".complete"
 # Everything is pinned; constraints of today, set somewhere, would speak against it.
@@ -99,14 +101,16 @@ def as_recorded(
     staged = place.with_name(f"{place.name}.{os.getpid()}")
     shutil.rmtree(staged, ignore_errors=True)
     try:
-        _build(staged, lines, _interpreter(machine), archive)
+        whence = _build(staged, lines, _interpreter(machine), archive)
         (staged / _DONE).touch()
         if fresh or not (place / _DONE).exists():
             shutil.rmtree(place, ignore_errors=True)
             staged.rename(place)
+    except NotFoundError as error:
+        raise _with_origins(error, lock) from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    return Environment(python, f"made of the recorded lock{_whence(archive)}")
+    return Environment(python, f"made of the recorded lock{whence}")
 
 
 def locked(lock: Iterable[Distribution]) -> list[str]:
@@ -117,6 +121,14 @@ def locked(lock: Iterable[Distribution]) -> list[str]:
 def not_rebuildable(lock: Iterable[Distribution]) -> list[Distribution]:
     """What was installed from elsewhere than an index, and is no checkout."""
     return [d for d in lock if d.get("url") and is_wanted(d)]
+
+
+def _with_origins(error: NotFoundError, lock: Iterable[Distribution]) -> NotFoundError:
+    """The error, with where that came from which no index has."""
+    origins = ", ".join(f"{d['name']} from {d['url']}" for d in not_rebuildable(lock))
+    if not origins:
+        return error
+    return NotFoundError(f"{error}. Installed from elsewhere: {origins}", **error.facts)
 
 
 def _is_here(lock: Sequence[Distribution], machine: Mapping[str, Any]) -> bool:
@@ -153,21 +165,24 @@ def _interpreter(machine: Mapping[str, Any]) -> str:
     return found
 
 
-def _build(place: Path, lines: Sequence[str], python: str, archive: Shelf | None) -> None:
+def _build(place: Path, lines: Sequence[str], python: str, archive: Shelf | None) -> str:
+    """Make an environment at `place`; returns where its wheels came from, for people."""
     place.parent.mkdir(parents=True, exist_ok=True)
     # Beside `place`, whose name has the process in it: others build the same lock meanwhile.
     lock, wheels = place.with_name(f"{place.name}.txt"), place.with_name(f"{place.name}.wheels")
     lock.write_text("\n".join(lines) + "\n", "utf-8")
-    where = []
+    where: list[str] = []
     try:
-        if archive is not None:
-            archive.lay(wheels)
+        if archive is not None and _are_laid(archive, wheels):
             where = [*(["--no-index"] if archive.is_whole else []), "--find-links", str(wheels)]
         if not _build_by_uv(place, lock, python, where):
             _build_by_pip(place, lock, python, where)
     finally:
         lock.unlink(missing_ok=True)
         shutil.rmtree(wheels, ignore_errors=True)
+    if not where:
+        return ""
+    return ", from its archived wheels" + ("" if "--no-index" in where else " and an index")
 
 
 def _build_by_uv(place: Path, lock: Path, python: str, where: Sequence[str]) -> bool:
@@ -196,6 +211,9 @@ def _build_by_pip(place: Path, lock: Path, python: str, where: Sequence[str]) ->
     code, said = _run([*install, *where, "-r", str(lock)], **_PIP)
     if code:
         raise NotFoundError(_unresolved(said))
+    if not any(line.startswith("setuptools==") for line in lock.read_text("utf-8").splitlines()):
+        # Older Pythons put it into every environment; what finds it may do other things.
+        _run([*install[:3], "uninstall", "--quiet", "--yes", "setuptools"])
 
 
 def _unresolved(said: str) -> str:
@@ -212,12 +230,14 @@ def _unresolved(said: str) -> str:
     )
 
 
-def _whence(archive: Shelf | None) -> str:
-    if archive is None:
-        return ""
-    return (
-        ", from its archived wheels" if archive.is_whole else ", from archived wheels and an index"
-    )
+def _are_laid(archive: Shelf, wheels: Path) -> bool:
+    """Whether the wheels could be laid out; an index may have what is damaged here."""
+    try:
+        archive.lay(wheels)
+    except (IntegrityError, NotFoundError) as error:
+        logger.warning("the archived wheels cannot be used, so an index is asked: %s", error)
+        return False
+    return True
 
 
 def _run(command: Sequence[str], **variables: str) -> tuple[int, str]:

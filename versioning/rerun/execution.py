@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from versioning.capture.machine import HASH_SEED, machine
 from versioning.rerun import environments
 from versioning.rerun import folder as folders
+from versioning.rerun.groups import grouped
 from versioning.rerun.script import Part, own_variables, write_script
 from versioning.rerun.shelves import Shelf, keep_wheels
 from versioning.rerun.suspects import of_capture, of_environment, of_hidden, of_source, threads
@@ -93,16 +93,14 @@ def execute(
     outcome = Outcome()
     folders.lay_library(folder)
     folders.lay_versions(repository, _read(repository, jobs, terms.swaps), folder)
-    groups = [list(group) for _, group in groupby(jobs.ordered, key=lambda job: job.place)]
-    prepared = [
-        _Group(repository, folder, number, group, terms) for number, group in enumerate(groups, 1)
-    ]
+    groups = enumerate(grouped(repository, jobs.ordered), 1)
+    prepared = [_Group(repository, folder, number, group, terms) for number, group in groups]
     write_script(folder, [group.script(is_left=is_left) for group in prepared])
     results = folder / RESULTS
     for group in prepared:
         died = group.run(results)
         outcome.environment = outcome.environment or group.environment.how
-        outcome.suspects += [s for s in group.suspects(results) if s not in outcome.suspects]
+        outcome.suspects = list(dict.fromkeys([*outcome.suspects, *group.suspects(results)]))
         outcome.steps += group.verdicts(results, died)
         if terms.archive:
             outcome.archived.append(group.archive(repository))
@@ -130,7 +128,8 @@ class _Group:
     ) -> None:
         self.folder, self.number, self.jobs = folder, number, jobs
         self._terms = terms
-        self._captured = captured = jobs[0].captured
+        # The last knows most of the libraries that were loaded by then.
+        self._captured = captured = jobs[-1].captured
         kept = repository.record(captured.kept["environment"].id)
         self.recorded: dict[str, Any] = repository.load(kept)
         # Threads as they were, where libraries chose them by a number of processors not here.
@@ -140,6 +139,9 @@ class _Group:
         self.shelf = Shelf.of(repository, captured)
         self.source = folder / (f"{folders.SOURCE}-{number}" if number > 1 else folders.SOURCE)
         folders.lay_source(repository, captured, self.source)
+        opened = (job.captured.kept.get("files") for job in jobs)
+        for files in sorted({item.id for item in opened if item is not None}):
+            folders.lay_files(repository, files, self.source)
         self.today = today(captured)
         apply_files(terms.swaps, self.source)
         self.environment = self._environment(repository)
@@ -248,7 +250,8 @@ class _Group:
 
     def suspects(self, results: Path) -> Iterator[Suspect]:
         """What was not as it had been."""
-        yield from of_capture(self._captured)
+        for job in self.jobs:
+            yield from of_capture(job.captured)
         if self._terms.code == CURRENT:
             yield from of_source(self.source, self.today)
         facts = [line["facts"] for line in _lines(results) if "facts" in line]

@@ -38,9 +38,15 @@ class Job:
 
     @property
     def place(self) -> tuple[str, ...]:
-        """Jobs of the same place run in one process: same source, files and environment."""
+        """Jobs of the same place have the same source, files and environment."""
         names = ("source", "environment", "files")
         return tuple(kept.id for name in names if (kept := self.captured.kept.get(name)))
+
+    def files(self, repository: Repository) -> dict[str, str]:
+        """What its body opened besides the source: digests by place."""
+        if (kept := self.captured.kept.get("files")) is None:
+            return {}
+        return {blob.part: str(blob.digest) for blob in repository.record(kept.id).manifest}
 
 
 class Jobs:
