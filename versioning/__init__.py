@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from versioning.api import Repository, open_repository
     from versioning.codecs import register_codec
+    from versioning.determinism import deterministic, lightgbm_parameters
     from versioning.encoding import register_encoder
     from versioning.errors import (
         ConflictError,
@@ -42,6 +43,8 @@ __all__ = [
     "UnkeyableError",
     "Version",
     "VersioningError",
+    "deterministic",
+    "lightgbm_parameters",
     "open_repository",
     "register_codec",
     "register_encoder",
@@ -53,6 +56,8 @@ _HOMES = {
     "Settings": "settings",
     "Source": "sources",
     "Version": "handles",
+    "deterministic": "determinism",
+    "lightgbm_parameters": "determinism",
     "open_repository": "api",
     "register_codec": "codecs",
     "register_encoder": "encoding",

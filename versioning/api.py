@@ -131,7 +131,7 @@ class Repository(base.Repository):
 
     def forget_copies(self, record: VersionRecord) -> None:
         """Delete the copies of a version's bytes that this machine keeps."""
-        from versioning.rerun.shelf import forget
+        from versioning.rerun.rebuilds import forget
 
         super().forget_copies(record)
         forget(self, record)
@@ -139,7 +139,7 @@ class Repository(base.Repository):
     def _shelved(
         self, record: VersionRecord, gone: NotFoundError
     ) -> tuple[base.Repository, VersionRecord]:
-        from versioning.rerun.shelf import shelved
+        from versioning.rerun.rebuilds import shelved
 
         return shelved(self, record, gone)
 

@@ -45,6 +45,7 @@ class Watch:
         waiting: This watch and those around it, whose bodies wait for this one.
         files: What was found in files of the project, by name, where these are leaves of the key.
         opened: Files and folders of the project that were read, whoever asked, for a rerun.
+        determinism: Seeds and threads that the body set, by `deterministic`.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Watch:
         root: str | None = None,
         known: Iterable[str] = (),
         may_seed: Callable[[], bool] = lambda: False,
+        may_draw: Callable[[str], bool] = lambda _: False,
         keys_files: bool = False,
         folder: str | None = None,
     ) -> None:
@@ -62,6 +64,7 @@ class Watch:
             root: Folder of the project, absolute, to which files are told relative.
             known: Files and folders, as `paths.real` gives them, that may be read.
             may_seed: Whether the code of the step seeds shared generators; asked at most once.
+            may_draw: Whether it draws from one; asked where another body ran at the same time.
             keys_files: Whether files of the project are leaves of the key, and so not hidden.
             folder: Folder of the project, or of the body's module where no project is.
         """
@@ -81,6 +84,8 @@ class Watch:
         self._known = frozenset(known)
         self._made: set[str] = set()
         self._may_seed = may_seed
+        self._may_draw = may_draw
+        self.determinism: dict[str, Any] = {}
         self._is_over = False
         self._states: dict[str, Any] = {}
 
@@ -128,8 +133,8 @@ class Watch:
     def compare_generators(self) -> None:
         """Note the shared generators that were drawn from since the last look."""
         names = generators.changed(self._states, generators.states())
-        if names and self.was_alone and not self._may_seed():
-            for name in names:
+        if names and not self._may_seed():
+            for name in filter(lambda name: self.was_alone or self._may_draw(name), names):
                 self.note(CHANCE, f"the shared generator of {name}", "")
 
     def note(self, kind: str, what: str, where: str) -> None:

@@ -114,11 +114,6 @@ def locked(lock: Iterable[Distribution]) -> list[str]:
     return [f"{d['name']}=={d['version']}" for d in lock if is_wanted(d)]
 
 
-def not_rebuildable(lock: Iterable[Distribution]) -> list[Distribution]:
-    """What was installed from elsewhere than an index, and is no checkout."""
-    return [d for d in lock if d.get("url") and is_wanted(d)]
-
-
 def _is_here(lock: Sequence[Distribution], machine: Mapping[str, Any]) -> bool:
     from versioning.capture.machine import machine as machine_now
 

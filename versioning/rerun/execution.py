@@ -10,8 +10,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from versioning.capture.machine import HASH_SEED, machine
+from versioning.hidden.reads import NETWORK, PROGRAM, told
 from versioning.rerun import environments
 from versioning.rerun import folder as folders
+from versioning.rerun.origins import told_where_made
 from versioning.rerun.script import Part, own_variables, write_script
 from versioning.rerun.shelves import Shelf, keep_wheels
 from versioning.rerun.suspects import of_capture, of_environment, of_hidden, of_source, threads
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from versioning.records import VersionRecord
     from versioning.repository import Repository
     from versioning.rerun.environments import Environment
     from versioning.rerun.jobs import Job, Jobs
@@ -142,7 +145,8 @@ class _Group:
         folders.lay_source(repository, captured, self.source)
         self.today = today(captured)
         apply_files(terms.swaps, self.source)
-        self.environment = self._environment(repository)
+        with told_where_made(self.recorded["machine"]):
+            self.environment = self._environment(repository)
         self.lock = folder / f"lock-{number}.txt"
         self.lock.write_text("\n".join(environments.locked(self.recorded["distributions"])) + "\n")
         self.plan = folder / f"jobs-{number}.json"
@@ -230,6 +234,8 @@ class _Group:
                 if line is None:
                     note = f"the process ended before: {died or 'it said nothing'}"
                     line = {"verdict": FAILED, "after": None, "seconds": 0.0, "note": note}
+                if line["verdict"] == FAILED:
+                    line["note"] += _called(record)
                 before = {leaf.name: leaf.digest for leaf in record.leaves}
                 # What is captured is as it was; another release may digest it otherwise.
                 is_as_captured = (self._terms.code, self._terms.env) == (CAPTURED, CAPTURED)
@@ -259,6 +265,18 @@ class _Group:
             yield from of_environment(self.recorded, facts[-1])
         for job in self.jobs:
             yield from of_hidden(job.record.meta.get("hidden") or ())
+
+
+def _called(record: VersionRecord) -> str:
+    """What a body called outside when it was made, which may be why it fails now."""
+    hidden = record.meta.get("hidden") or ()
+    calls = [read for read in hidden if read.get("kind") in {NETWORK, PROGRAM}]
+    if not calls:
+        return ""
+    return (
+        f". When it was made it called {told(calls)}, which nothing keeps: with volatile=True on "
+        "the step, reruns take its version instead of calling again"
+    )
 
 
 def _job(job: Job, repository: Repository, swaps: Swaps) -> dict[str, Any]:
