@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from versioning.adapters import adapter
     from versioning.api import Repository, open_repository
     from versioning.codecs import register_codec
     from versioning.determinism import deterministic, lightgbm_parameters
@@ -43,6 +44,7 @@ __all__ = [
     "UnkeyableError",
     "Version",
     "VersioningError",
+    "adapter",
     "deterministic",
     "lightgbm_parameters",
     "open_repository",
@@ -56,6 +58,7 @@ _HOMES = {
     "Settings": "settings",
     "Source": "sources",
     "Version": "handles",
+    "adapter": "adapters",
     "deterministic": "determinism",
     "lightgbm_parameters": "determinism",
     "open_repository": "api",

@@ -16,9 +16,10 @@ import sys
 import time
 import traceback
 from collections import OrderedDict
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from versioning.api import Repository, Version
 from versioning.arguments import loaded
@@ -31,11 +32,15 @@ from versioning.errors import NotFoundError, VersioningError
 from versioning.keys import root_key, text_leaf
 from versioning.outputs import digest_as_committed
 from versioning.parameters import Given
+from versioning.records import Input
 from versioning.repository import Draft
 from versioning.rerun.compare import difference
 from versioning.rerun.verdicts import DIFFERENT, EQUAL, FAILED, IDENTICAL
 from versioning.settings import Settings
 from versioning.steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SECRET = "VERSIONING_SECRET_"  # noqa: S105 - what variables that hold them begin with
 
@@ -136,6 +141,13 @@ class _Replay:
         version_id = self._made.get(inputs[name], inputs[name])
         return Version.of(self._repository, self._repository.record(version_id))
 
+    def _inputs(self, inputs: dict[str, str]) -> Iterator[Input]:
+        """What was read now; an adapter finds its base there."""
+        for name in inputs:
+            with suppress(NotFoundError):
+                read = self._input(inputs, name)
+                yield Input(name, read.id, read.digest, read.seal)
+
     def _seen(self, value: Any) -> Any:
         """Remember the tables among the arguments: models are asked about them."""
         items = value if isinstance(value, list | tuple) else [value]
@@ -178,6 +190,7 @@ class _Replay:
             function=job["function"],
             created=datetime.now(UTC),
             seconds=0.0,
+            inputs=tuple(self._inputs(job["inputs"])),
         )
         values = value if isinstance(value, tuple) and value else (value,)
         codec = item["codec"] if len(values) == 1 and not isinstance(value, tuple) else None

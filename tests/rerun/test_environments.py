@@ -126,7 +126,7 @@ def test_what_no_index_has_is_told_with_advice() -> None:
     ])  # type: ignore[arg-type] # fmt: skip
     assert list(found) == ["delays", "rates"]
     assert "stands in a checkout" in found["delays"]
-    assert "PIP_FIND_LINKS" in found["rates"]
+    assert "VERSIONING_ARCHIVE" in found["rates"]
 
 
 def test_a_record_of_another_platform_is_told(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from versioning.adapters import is_adapter
 from versioning.capture.machine import HASH_SEED, machine
 from versioning.hidden.reads import NETWORK, PROGRAM, told
 from versioning.rerun import environments
 from versioning.rerun import folder as folders
+from versioning.rerun.jobs import has_bytes
 from versioning.rerun.origins import told_where_made
 from versioning.rerun.script import Part, own_variables, write_script
 from versioning.rerun.shelves import Shelf, keep_wheels
@@ -119,6 +121,10 @@ def _read(repository: Repository, jobs: Jobs, swaps: Swaps) -> Iterator[Any]:
     for record in (*jobs.taken.values(), *map(repository.record, swaps.reads)):
         yield record
         yield from (repository.record(part.id) for part in outputs(record))
+        if is_adapter(record):
+            # Whoever loads it loads its base.
+            bases = (repository.record(item.id) for item in record.inputs)
+            yield from (item for item in bases if has_bytes(repository, item))
     for job in jobs.ordered:
         kept = job.captured.kept.items()
         parameters = (item.id for name, item in kept if name.startswith("parameters/"))

@@ -33,7 +33,7 @@ def _advice(found: Distribution) -> str:
         )
     return (
         f"{found['version']} was installed from {found['url']}: a rerun asks an index for it by "
-        "name and version; publish it to yours, or keep its wheel in a folder of PIP_FIND_LINKS"
+        "name and version; publish it to yours, or keep its wheel with VERSIONING_ARCHIVE=on"
     )
 
 
