@@ -29,7 +29,7 @@ from versioning.hidden.reads import CHANCE, Read, advice, told, undeclared
 from versioning.hidden.watch import current
 from versioning.keys import Leaf, diff_leaves, root_key, text_leaf
 from versioning.outputs import Output, digest_as_committed, is_whole, output_of, told_of_tuple
-from versioning.parameters import kept
+from versioning.parameters import kept, refuse_secret
 from versioning.repository import Draft
 from versioning.settings import KEY
 from versioning.trust import is_due, remember
@@ -139,7 +139,10 @@ class Call:
         """Parameters as the record keeps them: those of the first time, as bodies change lists."""
         if self._kept is None:
             signature = self.step.signature
-            self._kept = kept(self.parameters, signature, self.leaves, self.repository)
+            hidden = self.step.secret_parameters
+            self._kept = kept(
+                self.parameters, signature, self.leaves, self.repository, secret=hidden
+            )
         return self._kept
 
     @property
@@ -182,6 +185,7 @@ class Call:
         """
         self._check_strict()
         value = loaded(value)
+        refuse_secret(value, self.step.name)
         draft = self.draft(value, seconds, flow, run or {})
         replace = replace or self.step.volatile
         if isinstance(value, tuple) and value:
