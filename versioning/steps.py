@@ -94,7 +94,7 @@ class Step:
 
     @cached_property
     def secret_parameters(self) -> frozenset[str]:
-        """Parameters whose annotation says that they are secret, whatever is passed: `SecretStr`."""
+        """Parameters whose annotation mentions a `Secret...`, whatever is passed for them."""
         return frozenset(
             name
             for name, parameter in self.signature.parameters.items()

@@ -117,10 +117,12 @@ def test_a_parameter_that_is_marked_secret_is_none_of_the_records_whatever_is_pa
         return len(str(token)) * count
 
     repository, step = opened(tmp_path), Step(asks, "asks")
-    calls = [step.call(repository, step.bind((word,), {})) for word in ("hunter2", "hunter3")]
+    # The source of this test is kept; the words do not stand in it.
+    words = [f"hunter{number}" for number in (41, 42)]
+    calls = [step.call(repository, step.bind((word,), {})) for word in words]
     assert calls[0].key != calls[1].key
     version = calls[0].commit(7, seconds=0.1)
-    assert "hunter2" not in "".join(
+    assert words[0] not in "".join(
         path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()
     )
     kept = calls[0].keep_parameters()
