@@ -35,5 +35,18 @@ def seeded_forest(rows: object, seed: int) -> object:
     return RandomForestClassifier(n_estimators=3, random_state=seed).fit(rows, rows)
 
 
+def of_its_own(count: int, seed: int) -> object:
+    return np.random.default_rng(seed).normal(size=count)
+
+
+def given(rng: np.random.Generator) -> object:
+    return np.asarray(rng.normal(size=3))
+
+
+@versioned
+def summed(numbers: list[float]) -> float:
+    return plain(numbers)
+
+
 def plain(numbers: list[float]) -> float:
     return float(np.asarray(numbers).sum())

@@ -108,8 +108,8 @@ def test_of_steps_that_run_at_once_those_whose_code_draws_are_told(repository: R
     """The shared generator does not tell whose draw it was."""
     both = threading.Barrier(2)
     calls = [
-        step.step.call(repository, parameters)
-        for step, parameters in ((drawing.unseeded, {"count": 3}), (drawing.seeded, {"seed": 1}))
+        drawing.unseeded.step.call(repository, {"count": 3}),
+        drawing.summed.step.call(repository, {"numbers": [1.0]}),
     ]
 
     def run(call, draw) -> None:
@@ -139,5 +139,7 @@ def test_code_that_draws_is_told_from_code_that_has_a_seed() -> None:
     pytest.importorskip("sklearn.ensemble")
     assert names_draws(drawing.unseeded.step.function)
     assert names_draws(drawing.forest)
+    assert not names_draws(drawing.of_its_own)
+    assert not names_draws(drawing.given)
     assert not names_draws(drawing.seeded_forest)
     assert not names_draws(drawing.plain)

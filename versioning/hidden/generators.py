@@ -1,7 +1,7 @@
 """The generators that a process shares, compared before a body and after it.
 
 NumPy's and torch's draw numbers out of sight, so their states tell. Whose draw it was they do not
-tell where two bodies ran at once: then it was the one whose code draws.
+tell where two bodies ran at once: then it was the one whose code draws, if none seeds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SEEDERS = frozenset({
 NUMPY, TORCH = "numpy.random", "torch"
 _DRAWERS = {
     NUMPY: frozenset({
-        "rand", "randn", "randint", "random_sample", "random", "shuffle", "permutation", "choice",
+        "rand", "randn", "randint", "random_sample", "shuffle", "permutation", "choice",
         "normal", "uniform", "standard_normal", "binomial", "poisson", "exponential", "beta",
         "gamma", "multivariate_normal", "sample",
     }),
@@ -67,21 +67,26 @@ def may_draw(code: Any, names: Mapping[str, Any], generator: str) -> bool:
     if any(may_draw(item, names, generator) for item in inner):
         return True
     known = _DRAWERS[generator].intersection(code.co_names)
-    used = {name.partition(".")[0] for name in _modules(code, names)}
-    if known and generator.partition(".")[0] in used:
+    if known and generator in set(_modules(code, names)) and _OWN.isdisjoint(code.co_names):
         return True
     return generator == NUMPY and any(_is_unseeded(item, code) for item in _meant(code, names))
+
+
+# Who makes a generator draws from that one.
+_OWN = frozenset({"default_rng", "RandomState", "Generator", "SeedSequence"})
 
 
 def _modules(code: Any, names: Mapping[str, Any]) -> Iterator[str]:
     """The modules that are imported in a body, or whose objects it names."""
     for name in code.co_names:
         found = names.get(name)
-        module = getattr(found, "__module__", None) or getattr(found, "__name__", None)
-        if isinstance(module, str):
-            yield module
-        elif name in sys.modules:
-            yield name
+        module = found.__name__ if inspect.ismodule(found) else getattr(found, "__module__", None)
+        told = module if isinstance(module, str) else name
+        yield from (told, told.partition(".")[0])
+        if told == "numpy" and "random" in code.co_names:
+            yield NUMPY
+        if type(getattr(found, "__self__", None)).__name__ == "RandomState":
+            yield NUMPY
 
 
 def _meant(code: Any, names: Mapping[str, Any]) -> Iterator[Any]:
