@@ -16,7 +16,7 @@ import pandera.pandas as pa
 
 from flows import metrics, pictures
 from flows.gates import AtLeast, Gate, NotWorse, Stable
-from versioning import Source, Version, versioned
+from versioning import Source, Version, deterministic, versioned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,11 +95,13 @@ def train(
     generator = np.random.default_rng(seed)
     weights = _initial(generator, hidden)
     speed = {name: np.zeros_like(values) for name, values in weights.items()}
-    for _ in range(epochs):
-        for batch in np.array_split(generator.permutation(len(rows)), max(1, len(rows) // 32)):
-            for name, slope in _slopes(weights, inputs[batch], truth[batch]).items():
-                speed[name] = 0.9 * speed[name] - learning_rate * slope
-                weights[name] += speed[name]
+    # The sums of a product of matrices depend on the threads.
+    with deterministic(seed):
+        for _ in range(epochs):
+            for batch in np.array_split(generator.permutation(len(rows)), max(1, len(rows) // 32)):
+                for name, slope in _slopes(weights, inputs[batch], truth[batch]).items():
+                    speed[name] = 0.9 * speed[name] - learning_rate * slope
+                    weights[name] += speed[name]
     return weights
 
 

@@ -19,7 +19,7 @@ from flows import departures, metrics, nycflights, pictures
 from flows.departures import CATEGORIES, TARGET
 from flows.gates import AtLeast, AtMost, Gate, NotWorse, Stable
 from flows.quality import Tolerance
-from versioning import Source, Version, versioned
+from versioning import Source, Version, deterministic, lightgbm_parameters, versioned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,9 @@ FIRST_DAY, LAST_DAY = date(2013, 1, 1), date(2013, 12, 31)
 WEEK = timedelta(days=7)
 # A day with more cancellations tells of a closed airport (or lost records), not of delays.
 MOST_CANCELLED = 0.3
+
+# Another number gives other trees, so it is not what a machine happens to have.
+THREADS = 2
 
 # Weeks before its own that a flight's history looks back on: as long as the longest window.
 PAST_WEEKS = 4
@@ -109,12 +112,11 @@ def train(
     table = pd.concat(tables, ignore_index=True)
     parameters: dict[str, Any] = {
         "objective": "binary", "learning_rate": learning_rate, "num_leaves": leaves,
-        "min_data_in_leaf": 100, "seed": seed, "verbose": -1,
-        # Deterministic alone differs between runs on two threads.
-        "deterministic": True, "force_col_wise": True, "num_threads": 2,
+        "min_data_in_leaf": 100, "verbose": -1, **lightgbm_parameters(seed, threads=THREADS),
     }  # fmt: skip
-    data = lightgbm.Dataset(_inputs(table), table[TARGET])
-    return lightgbm.train(parameters, data, num_boost_round=rounds)
+    with deterministic(seed, threads=THREADS):
+        data = lightgbm.Dataset(_inputs(table), table[TARGET])
+        return lightgbm.train(parameters, data, num_boost_round=rounds)
 
 
 def predict(model: lightgbm.Booster, table: pd.DataFrame) -> metrics.Scores:

@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from versioning.adapters import adapter
     from versioning.api import Repository, open_repository
     from versioning.codecs import register_codec
+    from versioning.determinism import deterministic, lightgbm_parameters
     from versioning.encoding import register_encoder
     from versioning.errors import (
         ConflictError,
@@ -42,6 +44,9 @@ __all__ = [
     "UnkeyableError",
     "Version",
     "VersioningError",
+    "adapter",
+    "deterministic",
+    "lightgbm_parameters",
     "open_repository",
     "register_codec",
     "register_encoder",
@@ -53,6 +58,9 @@ _HOMES = {
     "Settings": "settings",
     "Source": "sources",
     "Version": "handles",
+    "adapter": "adapters",
+    "deterministic": "determinism",
+    "lightgbm_parameters": "determinism",
     "open_repository": "api",
     "register_codec": "codecs",
     "register_encoder": "encoding",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from versioning import repository as base
+from versioning.adapters import is_adapter, lay_base
 from versioning.errors import FormatError, NotFoundError
 from versioning.handles import Version
 from versioning.records import outputs
@@ -92,6 +93,8 @@ class Repository(base.Repository):
     def load(self, record: VersionRecord) -> Any:
         """The value of a version, made again when its bytes are gone and `rebuild` is set.
 
+        Of an adapter, the base is laid, too; see `versioning.adapters`.
+
         Raises:
             IntegrityError: If stored bytes are not those written; they are set aside.
             NotFoundError: If they are gone, and may not or cannot be made again.
@@ -99,10 +102,11 @@ class Repository(base.Repository):
             FormatError: If the codec is unknown, not allowed, or cannot read them.
         """
         try:
-            return super().load(record)
+            value = super().load(record)
         except NotFoundError as gone:
             shelf, kept = self._shelved(record, gone)
-            return shelf.load(kept)
+            value = shelf.load(kept)
+        return lay_base(self, record, value) if is_adapter(record) else value
 
     def path(self, record: VersionRecord, dest: Path | None = None) -> Path:
         """The stored file or tree, else the bytes as stored; made again as `load` does.
@@ -116,6 +120,8 @@ class Repository(base.Repository):
             IntegrityError: As `load`.
             NotFoundError: As `load`.
         """
+        if dest is None and is_adapter(record):
+            return Path(self.load(record))
         try:
             return super().path(record, dest)
         except NotFoundError as gone:
@@ -131,7 +137,7 @@ class Repository(base.Repository):
 
     def forget_copies(self, record: VersionRecord) -> None:
         """Delete the copies of a version's bytes that this machine keeps."""
-        from versioning.rerun.shelf import forget
+        from versioning.rerun.rebuilds import forget
 
         super().forget_copies(record)
         forget(self, record)
@@ -139,7 +145,7 @@ class Repository(base.Repository):
     def _shelved(
         self, record: VersionRecord, gone: NotFoundError
     ) -> tuple[base.Repository, VersionRecord]:
-        from versioning.rerun.shelf import shelved
+        from versioning.rerun.rebuilds import shelved
 
         return shelved(self, record, gone)
 

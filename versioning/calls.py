@@ -25,11 +25,11 @@ from versioning.environment import environment_record
 from versioning.errors import NotFoundError, UnkeyableError
 from versioning.filesets import bound_with_files, file_leaves, files_of, remember_set
 from versioning.hidden.paths import absolute
-from versioning.hidden.reads import Read, advice, told, undeclared
+from versioning.hidden.reads import CHANCE, Read, advice, told, undeclared
 from versioning.hidden.watch import current
 from versioning.keys import Leaf, diff_leaves, root_key, text_leaf
 from versioning.outputs import Output, digest_as_committed, is_whole, output_of, told_of_tuple
-from versioning.parameters import kept
+from versioning.parameters import kept, refuse_secret
 from versioning.repository import Draft
 from versioning.settings import KEY
 from versioning.trust import is_due, remember
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from versioning.hidden import Watch
     from versioning.records import Input, VersionRecord
     from versioning.steps import Step
+
+# What parameters that decide over chance are called.
+_SEEDS = ("seed", "random_state", "rng", "generator")
 
 
 @dataclass
@@ -136,7 +139,10 @@ class Call:
         """Parameters as the record keeps them: those of the first time, as bodies change lists."""
         if self._kept is None:
             signature = self.step.signature
-            self._kept = kept(self.parameters, signature, self.leaves, self.repository)
+            hidden = self.step.secret_parameters
+            self._kept = kept(
+                self.parameters, signature, self.leaves, self.repository, secret=hidden
+            )
         return self._kept
 
     @property
@@ -144,6 +150,13 @@ class Call:
         """What its body read and its key cannot see, but for what the step is declared to do."""
         reads = self.watch.reads.values() if self.watch else ()
         return undeclared(reads, volatile=self.step.volatile, effect=self.step.effect)
+
+    @property
+    def lacks_seed(self) -> bool:
+        """Whether its body drew numbers by chance, and no parameter of it is a seed."""
+        names = (name.lower() for name in self.step.signature.parameters)
+        is_seeded = any(word in name for name in names for word in _SEEDS)
+        return not is_seeded and any(read.kind == CHANCE for read in self.hidden)
 
     def commit(
         self,
@@ -172,6 +185,7 @@ class Call:
         """
         self._check_strict()
         value = loaded(value)
+        refuse_secret(value, self.step.name)
         draft = self.draft(value, seconds, flow, run or {})
         replace = replace or self.step.volatile
         if isinstance(value, tuple) and value:
@@ -291,6 +305,7 @@ class Call:
         if self.watch is not None:
             meta["hidden"] = [read.to_dict() for read in self.hidden]
             meta |= {"files": KEY} if self._keys_files else {}
+            meta |= {"determinism": self.watch.determinism} if self.watch.determinism else {}
         meta |= {name: True for name in ("volatile", "effect") if getattr(self.step, name)}
         leaves = (*self.leaves, *file_leaves(self.watch.files if self.watch else {}))
         return Draft(

@@ -7,10 +7,13 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from versioning.adapters import base_of, is_adapter
+from versioning.errors import VersioningError
 from versioning.evaluations import newest_evaluation
 from versioning.lineage import UP, lineage
 from versioning.names import names_of
 from versioning.promotion import CHAMPION
+from versioning.repository import Repository
 from versioning.standing import standing
 from versioning.trust import label
 from versioning.units import duration, size
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from versioning.evaluations import Evaluation
     from versioning.lineage import Lineage
     from versioning.records import VersionRecord
-    from versioning.repository import Repository
 
 DRIFT_ROWS, TREE_DEPTH, SIBLINGS = 8, 6, 2
 _LEAVES = ("params/", "seed")
@@ -63,6 +65,7 @@ def _head(repository: Repository, record: VersionRecord, names: Sequence[str]) -
         "version": f"`{record.id}`",
         "value": _cell(record.meta.get("value") or record.codec),
         "named": _cell(", ".join(names) or "nothing names it now"),
+        **_base(repository, record),
         "made by": _cell(record.function or "an outside source"),
         "in": _cell(" / ".join(filter(None, [record.flow, run.get("flow_run_name")])) or "no flow"),
         "made": f"{record.created:%Y-%m-%d %H:%M} UTC, in {duration(record.seconds)}",
@@ -72,6 +75,18 @@ def _head(repository: Repository, record: VersionRecord, names: Sequence[str]) -
     }
     title = names[0] if names else record.step
     return f"# {_cell(title)}\n\n{_table(('fact', 'of this version'), facts.items())}"
+
+
+def _base(repository: Repository, record: VersionRecord) -> dict[str, str]:
+    """What an adapter is an adapter of."""
+    if not is_adapter(record):
+        return {}
+    try:
+        base = base_of(record, Repository.load(repository, record))
+        found = None if base is None else repository.record(base.id)
+    except VersioningError as error:
+        return {"adapter of": _cell(error)}
+    return {} if found is None else {"adapter of": f"{_cell(found.step)} `{found.id}`"}
 
 
 def _judgement(found: Evaluation) -> Iterator[str]:

@@ -20,11 +20,17 @@ from versioning.codecs import codec_for, codec_named, recorded_name
 from versioning.codecs.memory import MemoryParts
 from versioning.encoding import value_digest
 from versioning.encoding.preview import without_passwords
-from versioning.errors import ConflictError, FormatError, NotFoundError, VersioningError
+from versioning.errors import (
+    ConflictError,
+    FormatError,
+    NotFoundError,
+    UnkeyableError,
+    VersioningError,
+)
 from versioning.records import dump_input
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from versioning.digest import Digest
     from versioning.keys import Leaf
@@ -41,6 +47,8 @@ def kept(
     signature: inspect.Signature,
     leaves: tuple[Leaf, ...],
     repository: Repository,
+    *,
+    secret: Container[str] = (),
 ) -> dict[str, dict[str, Any]]:
     """Each parameter as a record keeps it.
 
@@ -49,13 +57,15 @@ def kept(
         signature: Of the body.
         leaves: Of the call; they know the digests of values.
         repository: Where values go that do not lie in a record.
+        secret: Parameters that are not kept, whatever they hold.
     """
     digests = {leaf.name: leaf.digest for leaf in leaves}
     found = {}
     for name, value in parameters.items():
         leaf = "seed" if name == "seed" else f"params/{name}"
         digest = None if _handles(value) else digests.get(leaf)
-        found[name] = _kept(name, value, digest, repository)
+        is_hidden = name in secret and not (value is None or _handles(value))
+        found[name] = _hidden(value) if is_hidden else _kept(name, value, digest, repository)
         if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD and not value:
             del found[name]
     return found
@@ -130,6 +140,19 @@ def is_secret(value: object) -> bool:
     return any(_is_secret_type(kind) for kind in type(value).__mro__)
 
 
+def refuse_secret(value: object, step: str) -> None:
+    """Refuse to make a version of what its type says is secret.
+
+    Raises:
+        UnkeyableError: If `value` is one.
+    """
+    if any(_is_secret_type(kind) for kind in type(value).__mro__):
+        raise UnkeyableError(
+            f"{step} returned a {type(value).__name__}, which no version may hold: return what it "
+            "opens, and read the secret where it is used"
+        )
+
+
 def _is_secret_type(kind: type) -> bool:
     top = kind.__module__.partition(".")[0]
     return top in {"pydantic", "prefect"} and kind.__name__.startswith("Secret")
@@ -139,7 +162,7 @@ def _kept(name: str, value: Any, digest: Digest | None, repository: Repository) 
     if isinstance(value, Version):
         return {"input": name}
     if is_secret(value):
-        return {"secret": f"{type(value).__module__}:{type(value).__qualname__}"}
+        return _hidden(value)
     if value is None or _is_plain(value):
         return {"value": value}
     if type(value) in (list, tuple, dict) and _handles(value):
@@ -148,6 +171,10 @@ def _kept(name: str, value: Any, digest: Digest | None, repository: Repository) 
         return _stored(value, digest, repository)
     except (VersioningError, OSError) as error:
         return {"left_out": str(error)}
+
+
+def _hidden(value: object) -> dict[str, Any]:
+    return {"secret": f"{type(value).__module__}:{type(value).__qualname__}"}
 
 
 def _is_plain(value: object) -> bool:

@@ -17,9 +17,10 @@ import sys
 import time
 import traceback
 from collections import OrderedDict
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from versioning.api import Repository, Version
 from versioning.arguments import loaded
@@ -32,11 +33,15 @@ from versioning.errors import NotFoundError, VersioningError
 from versioning.keys import root_key, text_leaf
 from versioning.outputs import digest_as_committed
 from versioning.parameters import Given
+from versioning.records import Input
 from versioning.repository import Draft
 from versioning.rerun.compare import difference
 from versioning.rerun.verdicts import DIFFERENT, EQUAL, FAILED, IDENTICAL
 from versioning.settings import Settings
 from versioning.steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SECRET = "VERSIONING_SECRET_"  # noqa: S105 - what variables that hold them begin with
 _NAME = re.compile(r"\W")
@@ -148,6 +153,14 @@ class _Replay:
         except VersioningError:
             return False
 
+    def _inputs(self, job: dict[str, Any]) -> Iterator[Input]:
+        """What was read now; an adapter finds its base there."""
+        step = Step(_found(job["function"]), job["step"])
+        for name in job["inputs"]:
+            with suppress(NotFoundError):
+                read = self._input(job["inputs"], name, step)
+                yield Input(name, read.id, read.digest, read.seal)
+
     def _seen(self, value: Any) -> Any:
         """Remember the tables among the arguments: models are asked about them."""
         items = value if isinstance(value, list | tuple) else [value]
@@ -190,6 +203,7 @@ class _Replay:
             function=job["function"],
             created=datetime.now(UTC),
             seconds=0.0,
+            inputs=tuple(self._inputs(job)),
         )
         values = value if isinstance(value, tuple) and value else (value,)
         codec = item["codec"] if len(values) == 1 and not isinstance(value, tuple) else None

@@ -280,7 +280,8 @@ class Repository(Register):
         _check_not_erased(record)
         is_path = record.codec.partition("/")[0] in PATH_CODECS
         if is_path:
-            path = self.load(record)
+            # As it is stored, whatever those who inherit do to what they load.
+            path = Repository.load(self, record)
         else:
             with BlobReader(self._blobs, record.manifest) as reader:
                 path = reader.whole()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Modules of the project that are imported from here on may read files of their own.
 listen()
 _MENTIONS_HANDLE = re.compile(r"\bVersion\b")
+_MENTIONS_SECRET = re.compile(r"\bSecret")
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,15 @@ class Step:
             if _mentions_handle(parameter.annotation, getattr(self.function, "__globals__", {}))
         )
 
+    @cached_property
+    def secret_parameters(self) -> frozenset[str]:
+        """Parameters whose annotation mentions a `Secret...`, whatever is passed for them."""
+        return frozenset(
+            name
+            for name, parameter in self.signature.parameters.items()
+            if _MENTIONS_SECRET.search(_text_of(parameter.annotation))
+        )
+
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """All parameters by name, defaults included."""
         bound = self.signature.bind(*args, **kwargs)
@@ -123,6 +133,8 @@ class Step:
         for name, value in counting.items():
             gets_handles = name in self.handle_parameters
             more_leaves, more_inputs = keyed(name, value, gets_handles=gets_handles)
+            if name in self.secret_parameters:
+                more_leaves = [replace(leaf, value=None) for leaf in more_leaves]
             leaves += more_leaves
             inputs += more_inputs
         for name in sorted(self.exclude & given.keys()):
@@ -131,7 +143,11 @@ class Step:
 
 
 def _mentions_handle(annotation: object, names: Mapping[str, Any]) -> bool:
-    text = annotation if isinstance(annotation, str) else repr(annotation)
+    text = _text_of(annotation)
     if _MENTIONS_HANDLE.search(text):
         return True
     return any(names.get(name) is Version for name in re.findall(r"\w+", text))
+
+
+def _text_of(annotation: object) -> str:
+    return annotation if isinstance(annotation, str) else repr(annotation)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from versioning.code.places import module_name
 from versioning.code.places import root_of as import_root
 from versioning.hidden import Watch
-from versioning.hidden.generators import may_seed
+from versioning.hidden.generators import may_draw, may_seed
 from versioning.hidden.paths import absolute, project_root, real
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def watch_over(
         keys_files=keys_files,
         folder=folder_of(function),
         known={*_own_folders(repository), *map(real, _paths(list(known)))},
-        may_seed=lambda: any(map(may_seed, _codes(function, leaves))),
+        may_seed=lambda: any(may_seed(code) for code, _ in _codes(function, leaves)),
+        may_draw=lambda name: any(may_draw(*found, name) for found in _codes(function, leaves)),
     )
 
 
@@ -100,15 +101,18 @@ def _paths(value: object) -> Iterator[Path]:
         yield from _paths(list(value.values()))
 
 
-def _codes(function: Callable[..., Any], leaves: Iterable[Leaf]) -> Iterator[Any]:
-    """Compiled code of the body, and of the functions of the project that it can reach."""
+def _codes(
+    function: Callable[..., Any], leaves: Iterable[Leaf]
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Compiled code and globals of the body, and of what it can reach of the project."""
     objects = [function, *(_named(leaf.name) for leaf in leaves if leaf.name.startswith("code/"))]
     for found in objects:
         for item in vars(found).values() if isinstance(found, type) else (found,):
             inner = getattr(item, "__versioning_step__", None) or getattr(item, "fn", item)
-            code = getattr(getattr(inner, "__func__", inner), "__code__", None)
+            inner = getattr(inner, "__func__", inner)
+            code = getattr(inner, "__code__", None)
             if code is not None:
-                yield code
+                yield code, getattr(inner, "__globals__", {})
 
 
 def _named(leaf: str) -> object:

@@ -14,6 +14,7 @@ from versioning import IntegrityError, NotFoundError
 from versioning.capture.lock import Distribution, installed
 from versioning.capture.machine import machine
 from versioning.rerun.environments import _build, as_recorded, current, locked
+from versioning.rerun.origins import not_rebuildable, told_where_made
 from versioning.rerun.suspects import of_distributions
 
 
@@ -148,6 +149,25 @@ def test_checkouts_and_this_library_are_not_asked_of_an_index() -> None:
         {"name": "prefect-versioning", "version": "0.1.0"},
     ]
     assert locked(lock) == ["numpy==2.1.0"]  # type: ignore[arg-type]
+
+
+def test_what_no_index_has_is_told_with_advice() -> None:
+    found = not_rebuildable([
+        {"name": "numpy", "version": "2.1.0"},
+        {"name": "delays", "version": "0.1", "url": "file:///delays", "editable": True},
+        {"name": "rates", "version": "3", "url": "git+https://host/rates@abc"},
+        {"name": "prefect-versioning", "version": "0.1.0", "url": "file:///here"},
+    ])  # type: ignore[arg-type] # fmt: skip
+    assert list(found) == ["delays", "rates"]
+    assert "stands in a checkout" in found["delays"]
+    assert "VERSIONING_ARCHIVE" in found["rates"]
+
+
+def test_a_record_of_another_platform_is_told(tmp_path: Path) -> None:
+    there = {**machine(), "python": "3.99.1", "platform": "darwin", "machine": "arm64"}
+    told = pytest.raises(NotFoundError, match=r"made on darwin arm64, .*run it on darwin arm64, or")
+    with told, told_where_made(there):
+        as_recorded([], there, cache=tmp_path)
 
 
 def test_what_is_installed_is_read_once(tmp_path: Path) -> None:

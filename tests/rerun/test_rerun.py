@@ -204,6 +204,29 @@ def test_a_process_that_dies_is_a_verdict(project: Project) -> None:
     assert "exit code 3" in found["steps"][1]["note"]
 
 
+def test_a_body_that_called_the_network_is_told_so_when_it_fails_now(project: Project) -> None:
+    project.write({
+        "job.py": "import socket\nfrom helper import scaled\ndef asked(port):\n"
+        "    with socket.create_connection(('127.0.0.1', port)) as line:\n"
+        "        return float(line.recv(9))\n"
+        "def grown(value):\n    return scaled([value])[0]\n",
+        "main.py": "import json, socket, threading\nfrom runner import run\nimport job\n"
+        "with socket.create_server(('127.0.0.1', 0)) as server:\n"
+        "    threading.Thread(target=lambda: server.accept()[0].sendall(b'7')).start()\n"
+        "    asked = run(job.asked, port=server.getsockname()[1])\n"
+        "grown = run(job.grown, value=asked)\n"
+        "print(json.dumps([asked.id, grown.id]))\n",
+    })  # fmt: skip
+    *_, grown = project.run()
+    code, found = project.versioning("rerun", grown, "--all")
+    assert (code, found["verdict"]) == (1, "failed")
+    assert verdicts(found) == {"asked": "failed", "grown": "identical"}
+    note = found["steps"][0]["note"]
+    assert "ConnectionRefusedError" in note
+    assert "When it was made it called network 127.0.0.1:" in note
+    assert "volatile=True" in note
+
+
 def test_functions_that_nothing_can_import_are_told(project: Project) -> None:
     project.write({
         "main.py": "import json\nfrom runner import run\n"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 from cyclopts import Parameter
 
+from versioning.capture import Captured
 from versioning.cli.output import (
     PLAIN,
     Flag,
@@ -23,12 +24,13 @@ from versioning.cli.output import (
     short,
     table,
 )
-from versioning.errors import FormatError
+from versioning.errors import FormatError, VersioningError
 from versioning.expiry import ERASED
 from versioning.invalidations import NAMED
 from versioning.names import names_of
 from versioning.rerun import rebuilt
 from versioning.rerun.jobs import has_bytes
+from versioning.rerun.origins import not_rebuildable
 from versioning.standing import INVALID, standing, standings
 from versioning.status import LIVE
 from versioning.trust import UNKNOWN, label, labels
@@ -233,6 +235,7 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
         ],
         "inputs": [{"name": i.name, "id": i.id, "digest": i.digest} for i in record.inputs],
         "environment": meta.pop("environment", {}),
+        "not_rebuildable": _not_rebuildable(repository, record),
         "code": {
             "function": record.function,
             "leaves": [leaf.name for leaf in record.leaves if leaf.name.startswith("code/")],
@@ -246,6 +249,16 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
     }
 
 
+def _not_rebuildable(repository: Repository, record: VersionRecord) -> dict[str, str]:
+    """What was installed then that no index is known to have, and advice."""
+    try:
+        kept = Captured.of(record).kept["environment"]
+        found = repository.load(repository.record(kept.id))
+    except VersioningError:
+        return {}
+    return not_rebuildable(found["distributions"])
+
+
 def _withdrawal(document: dict[str, Any]) -> str | None:
     """Why, by whom and when a version was invalidated."""
     if (said := document["invalidated"]) is None:
@@ -257,6 +270,13 @@ def _withdrawal(document: dict[str, Any]) -> str | None:
     return what if said["why"] == NAMED else f"{what} ({said['why']})"
 
 
+def _pinned(said: dict[str, Any] | None) -> str | None:
+    if not said:
+        return None
+    threads = f", {said['threads']} threads" if said.get("threads") else ""
+    return f"seed {said.get('seed')}{threads}, of {', '.join(said.get('libraries', ()))}"
+
+
 def _page(document: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
     run = document["run"]
     yield pairs(
@@ -265,6 +285,7 @@ def _page(document: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
             "step": f"{document['step']}  ({document['function'] or 'no code'})",
             "status": _withdrawal(document) or document["status"],
             "audits": document["trust"],
+            "pinned": _pinned(document["meta"].get("determinism")),
             "value": document["meta"].get("value"),
             "names": ", ".join(document["names"]) or None,
             "pin": document["pin"],
@@ -293,5 +314,7 @@ def _page(document: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
         yield hidden
     environment = {k: v for k, v in document["environment"].items() if v not in (None, "", {})}
     yield pairs({"environment": ", ".join(f"{name} {fact}" for name, fact in environment.items())})
+    for name, advice in document["not_rebuildable"].items():
+        yield line(f"not rebuildable: {name} {advice}")
     for warning in document["code"]["warnings"]:
         yield line(f"warning: {warning}")

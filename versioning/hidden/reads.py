@@ -17,7 +17,7 @@ _INSTEAD = {
     FILE: "a Path parameter, a Source, or files = 'key'",
     ENVIRONMENT: "a parameter",
     CLOCK: "a parameter",
-    CHANCE: "a seed",
+    CHANCE: "a parameter seed, and `with deterministic(seed)`",
     NETWORK: "a step with volatile=True",
     PROGRAM: "a step with volatile=True",
 }

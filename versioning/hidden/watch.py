@@ -45,6 +45,9 @@ class Watch:
         waiting: This watch and those around it, whose bodies wait for this one.
         files: What was found in files of the project, by name, where these are leaves of the key.
         opened: Files and folders of the project that were read, whoever asked, for a rerun.
+        determinism: Seeds and threads that the body set, by `deterministic`.
+        others: Watches of bodies that ran at the same time, as long as this one runs.
+        may_seed: Whether the code of the step seeds shared generators.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Watch:
         root: str | None = None,
         known: Iterable[str] = (),
         may_seed: Callable[[], bool] = lambda: False,
+        may_draw: Callable[[str], bool] = lambda _: False,
         keys_files: bool = False,
         folder: str | None = None,
     ) -> None:
@@ -62,6 +66,7 @@ class Watch:
             root: Folder of the project, absolute, to which files are told relative.
             known: Files and folders, as `paths.real` gives them, that may be read.
             may_seed: Whether the code of the step seeds shared generators; asked at most once.
+            may_draw: Whether it draws from one; asked where another body ran at the same time.
             keys_files: Whether files of the project are leaves of the key, and so not hidden.
             folder: Folder of the project, or of the body's module where no project is.
         """
@@ -80,7 +85,10 @@ class Watch:
         self._folders = () if folder is None else (folder, paths.real(folder))
         self._known = frozenset(known)
         self._made: set[str] = set()
-        self._may_seed = may_seed
+        self.may_seed = may_seed
+        self._may_draw = may_draw
+        self.others: list[Watch] = []
+        self.determinism: dict[str, Any] = {}
         self._is_over = False
         self._states: dict[str, Any] = {}
 
@@ -106,6 +114,7 @@ class Watch:
             self.compare_generators()
             self._look_again()
             _running.discard(self)
+            self.others.clear()
             self._is_over = True
             _watch.reset(token)
             if around is not None:
@@ -118,8 +127,10 @@ class Watch:
         self.waiting |= {self}
         others = _running - self.waiting
         _running.add(self)
-        for watch in (self, *others) if others else ():
-            watch.was_alone = False
+        for watch in others:
+            watch.was_alone = self.was_alone = False
+            watch.others.append(self)
+            self.others.append(watch)
 
     def resume(self) -> None:
         """Go on after a body inside this one: what that one drew is its own affair."""
@@ -128,9 +139,15 @@ class Watch:
     def compare_generators(self) -> None:
         """Note the shared generators that were drawn from since the last look."""
         names = generators.changed(self._states, generators.states())
-        if names and self.was_alone and not self._may_seed():
-            for name in names:
+        if names and not self.may_seed():
+            for name in filter(self._is_mine, names):
                 self.note(CHANCE, f"the shared generator of {name}", "")
+
+    def _is_mine(self, generator: str) -> bool:
+        """Whether what was drawn was drawn here, as far as can be told."""
+        if self.was_alone:
+            return True
+        return self._may_draw(generator) and not any(other.may_seed() for other in self.others)
 
     def note(self, kind: str, what: str, where: str) -> None:
         """Remember something that was read, once."""

@@ -118,14 +118,11 @@ def locked(lock: Iterable[Distribution]) -> list[str]:
     return [f"{d['name']}=={d['version']}" for d in lock if is_wanted(d)]
 
 
-def not_rebuildable(lock: Iterable[Distribution]) -> list[Distribution]:
-    """What was installed from elsewhere than an index, and is no checkout."""
-    return [d for d in lock if d.get("url") and is_wanted(d)]
-
-
 def _with_origins(error: NotFoundError, lock: Iterable[Distribution]) -> NotFoundError:
     """The error, with where that came from which no index has."""
-    origins = ", ".join(f"{d['name']} from {d['url']}" for d in not_rebuildable(lock))
+    origins = ", ".join(
+        f"{d['name']} from {d['url']}" for d in lock if d.get("url") and is_wanted(d)
+    )
     if not origins:
         return error
     return NotFoundError(f"{error}. Installed from elsewhere: {origins}", **error.facts)

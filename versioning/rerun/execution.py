@@ -8,10 +8,14 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from versioning.adapters import is_adapter
 from versioning.capture.machine import HASH_SEED, machine
+from versioning.hidden.reads import NETWORK, PROGRAM, told
 from versioning.rerun import environments
 from versioning.rerun import folder as folders
 from versioning.rerun.groups import grouped
+from versioning.rerun.jobs import has_bytes
+from versioning.rerun.origins import told_where_made
 from versioning.rerun.script import Part, own_variables, write_script
 from versioning.rerun.shelves import Shelf, keep_wheels
 from versioning.rerun.suspects import of_capture, of_environment, of_hidden, of_source, threads
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from versioning.records import VersionRecord
     from versioning.repository import Repository
     from versioning.rerun.environments import Environment
     from versioning.rerun.jobs import Job, Jobs
@@ -114,6 +119,10 @@ def _read(repository: Repository, jobs: Jobs, swaps: Swaps) -> Iterator[Any]:
     for record in (*jobs.taken.values(), *map(repository.record, swaps.reads)):
         yield record
         yield from (repository.record(part.id) for part in outputs(record))
+        if is_adapter(record):
+            # Whoever loads it loads its base.
+            bases = (repository.record(item.id) for item in record.inputs)
+            yield from (item for item in bases if has_bytes(repository, item))
     for job in jobs.ordered:
         kept = job.captured.kept.items()
         parameters = (item.id for name, item in kept if name.startswith("parameters/"))
@@ -144,7 +153,8 @@ class _Group:
             folders.lay_files(repository, files, self.source)
         self.today = today(captured)
         apply_files(terms.swaps, self.source)
-        self.environment = self._environment(repository)
+        with told_where_made(self.recorded["machine"]):
+            self.environment = self._environment(repository)
         self.lock = folder / f"lock-{number}.txt"
         self.lock.write_text("\n".join(environments.locked(self.recorded["distributions"])) + "\n")
         self.plan = folder / f"jobs-{number}.json"
@@ -232,6 +242,8 @@ class _Group:
                 if line is None:
                     note = f"the process ended before: {died or 'it said nothing'}"
                     line = {"verdict": FAILED, "after": None, "seconds": 0.0, "note": note}
+                if line["verdict"] == FAILED:
+                    line["note"] += _called(record)
                 before = {leaf.name: leaf.digest for leaf in record.leaves}
                 # What is captured is as it was; another release may digest it otherwise.
                 is_as_captured = (self._terms.code, self._terms.env) == (CAPTURED, CAPTURED)
@@ -262,6 +274,18 @@ class _Group:
             yield from of_environment(self.recorded, facts[-1])
         for job in self.jobs:
             yield from of_hidden(job.record.meta.get("hidden") or ())
+
+
+def _called(record: VersionRecord) -> str:
+    """What a body called outside when it was made, which may be why it fails now."""
+    hidden = record.meta.get("hidden") or ()
+    calls = [read for read in hidden if read.get("kind") in {NETWORK, PROGRAM}]
+    if not calls:
+        return ""
+    return (
+        f". When it was made it called {told(calls)}, which nothing keeps: with volatile=True on "
+        "the step, reruns take its version instead of calling again"
+    )
 
 
 def _job(job: Job, repository: Repository, swaps: Swaps) -> dict[str, Any]:

@@ -112,9 +112,10 @@ def warn_of_hidden(call: Call) -> None:
     if not (hidden := call.hidden):
         return
     _emit("hidden", {"step": call.step.name, "key": call.key, "reads": [asdict(r) for r in hidden]})
+    lacks = f". {call.step.name} has no parameter that is a seed" if call.lacks_seed else ""
     text = (
         f"{call.step.name} read what its key cannot see: {told(hidden)}. A later run will not "
-        f"notice a change of it; pass it on instead ({advice(hidden)})"
+        f"notice a change of it; pass it on instead ({advice(hidden)}){lacks}"
     )
     if text not in _warned:
         _warned.add(text)

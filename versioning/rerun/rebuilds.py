@@ -1,4 +1,4 @@
-"""The shelf: values of versions whose bytes are gone, made again, as this machine keeps them.
+"""Rebuilds: values of versions whose bytes are gone, made again, as this machine keeps them.
 
 Each lies in a small repository of its own below the cache, so it is checked at every read as any
 other. What was made is put there only when it has the digest that was recorded.

@@ -1,0 +1,138 @@
+"""Determinism: seeds, threads and kernels for a body that shall give the same value again.
+
+    @versioned
+    def train(table: pd.DataFrame, seed: int = 7):
+        with deterministic(seed, threads=2):
+            return RandomForestClassifier().fit(table[INPUTS], table[TARGET])
+
+What was set is written into the record of the version that the body makes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from versioning.errors import FormatError
+from versioning.hidden.watch import current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What NumPy takes; of a larger number it would take a part.
+MOST = 2**32 - 1
+_CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+
+
+@contextmanager
+def deterministic(seed: int, *, threads: int = 1) -> Iterator[None]:
+    """Seed the generators that the process shares, pin threads, and let torch be deterministic.
+
+    Afterwards all of it is as it was. It holds for the whole process: bodies that run at once in
+    threads of it share the generators, and give the same only when they run in processes.
+
+    Args:
+        seed: Of Python's, NumPy's and torch's shared generators; from 0, below 2**32.
+        threads: How many the numerical libraries may use: sums depend on it.
+
+    Raises:
+        FormatError: If one of them is out of range.
+        RuntimeError: In the body, by torch, where an operation has no deterministic form.
+    """
+    if type(seed) is not int or not 0 <= seed <= MOST:
+        raise FormatError(f"seed {seed!r} is no whole number from 0 to {MOST}: choose one")
+    if type(threads) is not int or threads < 1:
+        raise FormatError(f"threads {threads!r} is no whole number from 1: choose one")
+    with ExitStack() as stack:
+        for enter in (_python, _numpy, _torch):
+            stack.enter_context(enter(seed))
+        is_limited = stack.enter_context(_limited(threads))
+        if (watch := current()) is not None:
+            watch.determinism = {
+                "seed": seed,
+                "threads": threads if is_limited else None,
+                "libraries": ["python", *(n for n in ("numpy", "torch") if n in sys.modules)],
+            }
+        yield
+
+
+def lightgbm_parameters(seed: int, *, threads: int = 1) -> dict[str, Any]:
+    """What LightGBM needs to grow the same trees again, on as many threads.
+
+    `deterministic` alone is not enough: which of its two ways to build histograms is taken would
+    be measured anew each time.
+    """
+    return {
+        "seed": seed, "deterministic": True, "force_col_wise": True, "num_threads": threads,
+    }  # fmt: skip
+
+
+@contextmanager
+def _python(seed: int) -> Iterator[None]:
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+@contextmanager
+def _numpy(seed: int) -> Iterator[None]:
+    try:
+        from numpy import random as generator
+    except ImportError:
+        yield
+        return
+    state = generator.get_state()
+    generator.seed(seed)
+    try:
+        yield
+    finally:
+        generator.set_state(state)
+
+
+@contextmanager
+def _torch(seed: int) -> Iterator[None]:
+    """Only where it is loaded: importing it takes seconds."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    cudnn = torch.backends.cudnn
+    flags = torch.are_deterministic_algorithms_enabled(), cudnn.deterministic, cudnn.benchmark
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    variable = os.environ.get(_CUBLAS)
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        os.environ.setdefault(_CUBLAS, ":4096:8")
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True)
+        cudnn.deterministic, cudnn.benchmark = True, False
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(flags[0], warn_only=warns)
+            cudnn.deterministic, cudnn.benchmark = flags[1:]
+            if variable is None:
+                os.environ.pop(_CUBLAS, None)
+
+
+@contextmanager
+def _limited(threads: int) -> Iterator[bool]:
+    """Limit the threads of BLAS, OpenMP and torch; whether that could be done."""
+    torch: Any = sys.modules.get("torch")
+    with ExitStack() as stack:
+        if torch is not None:
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(threads)
+        try:
+            from threadpoolctl import threadpool_limits
+        except ImportError:
+            is_limited = False
+        else:
+            is_limited = True
+            stack.enter_context(threadpool_limits(limits=threads))
+        yield is_limited
