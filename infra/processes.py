@@ -116,7 +116,9 @@ class Processes(ExitStack):
         deadline = time.monotonic() + START_SECONDS
         while not is_done():
             if process.poll() not in {None, 0} or time.monotonic() > deadline:
-                raise NotStartedError(f"{name} did not start; see {self._log(name)}")
+                said = self._log(name).read_text("utf-8", errors="replace").strip()
+                last = said.rpartition("\n")[2][:300]
+                raise NotStartedError(f"{name} did not start; see {self._log(name)}: {last}")
             if self._stop.wait(0.2):
                 raise StoppedError
 

@@ -18,6 +18,7 @@ from tests.stack.project import Api, Project
 from versioning import Repository
 from versioning.integrations import mlflow
 from versioning.integrations.prefect import run_table
+from versioning.integrations.prefect.tables import Row
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,8 +36,13 @@ def until(is_so: Callable[[], object], what: str) -> None:
 
 def results(repository: Repository, run_id: str) -> dict[str, str]:
     """What came of each step of a run."""
-    rows = run_table(run_id, repository=repository).rows
-    return {f"{row.step} {row.version[:12]}": row.status for row in rows}
+    return {f"{row.step} {row.version[:12]}": row.status for row in rows_of(repository, run_id)}
+
+
+def rows_of(repository: Repository, run_id: str) -> list[Row]:
+    # A run is recorded just after Prefect is told that it ended.
+    until(lambda: repository.run_parts(run_id), "the record of a run")
+    return run_table(run_id, repository=repository).rows
 
 
 def test_a_model_retrained_on_one_host_is_reused_on_the_other(
@@ -73,8 +79,7 @@ def test_a_worker_runs_what_is_committed_and_keys_what_it_runs(
     assert set(results(repository, again["id"]).values()) == {"hit"}, "two clones, the same code"
     project.commit("rates.py", "RATE = 3.0\n")
     [changed] = api.completed(api.start("prices/cloned", queue=HOSTS[1], run=-1))
-    rows = run_table(changed["id"], repository=repository).rows
-    assert {row.why for row in rows} == {"code/rates:RATE changed"}
+    assert {row.why for row in rows_of(repository, changed["id"])} == {"code/rates:RATE changed"}
 
 
 def test_a_worker_killed_in_a_step_delays_the_other_by_the_lease(
