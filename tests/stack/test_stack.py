@@ -13,9 +13,11 @@ import psutil
 import pytest
 
 from infra.stack import HOSTS, Stack
+from tests.repositories import draft
 from tests.stack.load import expected, load
 from tests.stack.project import Api, Project
 from versioning import Repository
+from versioning.errors import ReadOnlyError
 from versioning.integrations import mlflow
 from versioning.integrations.prefect import run_table
 from versioning.integrations.prefect.tables import Row
@@ -41,7 +43,7 @@ def results(repository: Repository, run_id: str) -> dict[str, str]:
 
 def rows_of(repository: Repository, run_id: str) -> list[Row]:
     # A run is recorded just after Prefect is told that it ended.
-    until(lambda: repository.run_parts(run_id), "the record of a run")
+    until(lambda: any("ended" in p for p in repository.run_parts(run_id)), "the record of a run")
     return run_table(run_id, repository=repository).rows
 
 
@@ -55,7 +57,14 @@ def test_a_model_retrained_on_one_host_is_reused_on_the_other(
     assert set(made.values()) == {"miss"}
     assert set(reused.values()) == {"hit"}
     assert reused.keys() == made.keys()
-    assert mlflow.registered_as("digit-reader", "champion", uri=stack.urls["mlflow"]) is not None
+    assert mlflow.registered_as("digit-reader", "challenger", uri=stack.urls["mlflow"]) is not None
+
+
+def test_who_may_only_read_is_told_so(repository: Repository) -> None:
+    record = next(iter(repository.versions())).record
+    assert repository.is_live(record), "reading works"
+    with pytest.raises(ReadOnlyError, match="ask for write access"):
+        repository.commit({"auc": 1.0}, draft("by a reader"))
 
 
 def test_every_schedule_has_runs_to_come(api: Api) -> None:
