@@ -72,9 +72,10 @@ def test_secrets_are_made_once_and_the_entrypoint_reads_them(tmp_path: Path) -> 
     identities = json.loads(first["s3.json"])["identities"]
     assert {item["name"]: tuple(item["actions"]) for item in identities} == ROLES
     entrypoint = ("sh", str(INFRA / "compose" / "entrypoint.sh"))
-    said = run(*entrypoint, "sh", "-c", "echo $A", A_FILE=str(tmp_path / "redis"))
-    assert said.stdout.strip() == first["redis"]
-    wrong = run(*entrypoint, "true", A_FILE=str(tmp_path / "nothing"))
+    given = {"SECRETS": str(tmp_path), "A_FILE": str(tmp_path / "redis"), "TOKEN_FILE": "/token"}
+    said = run(*entrypoint, "sh", "-c", 'echo "$A ${A_FILE-} $TOKEN_FILE"', **given)
+    assert said.stdout.split() == [first["redis"], "/token"]
+    wrong = run(*entrypoint, "true", SECRETS=str(tmp_path), A_FILE=str(tmp_path / "nothing"))
     assert wrong.returncode == 2
     assert "cannot be read: run infra/compose/secrets.sh" in wrong.stderr
 
