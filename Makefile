@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := flows,ui,report,s3,gcs,azure,dask,ray,polars,sklearn,lightgbm,xgboost,torch,figures,git,lakefs
+EXTRAS := flows,ui,server,stack,report,s3,gcs,azure,dask,ray,polars,sklearn,lightgbm,xgboost,torch,figures,git,lakefs
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -13,7 +13,11 @@ OPENMP := $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/n
   || { apt-get update -qq && apt-get install -y -qq libgomp1; } \
   || { echo "LightGBM needs libgomp.so.1: apt-get install libgomp1, then try again"; exit 1; }
 
-.PHONY: help demo ui test test-fast coverage explore check format bench bench-scale peers clean
+# Debian's packages start servers of their own where an init runs; the stack needs the programs only.
+SERVERS := { test -n "$$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" && command -v redis-server setpriv; } >/dev/null \
+  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql redis-server util-linux >/dev/null; }
+
+.PHONY: help demo ui stack stack-load test test-fast coverage explore check format bench bench-scale peers clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -25,6 +29,14 @@ PORT ?= 4200
 MLFLOW_PORT ?= 5000
 ui: $(VENV)/ui ## Prefect, MLflow, schedules and a worker on this machine; PORT=4300 for another port
 	@$(BIN)/python -m infra.local --port $(PORT) --mlflow-port $(MLFLOW_PORT)
+
+FOLDER ?= .stack
+stack: $(VENV)/stack ## PostgreSQL, Redis, S3, two Prefect servers, MLflow and two workers, as plain processes
+	@$(BIN)/python -m infra.stack --port $(PORT) --folder $(FOLDER)
+
+RUNS ?= 50
+stack-load: $(VENV)/all ## as many flow runs of 20 steps at once on such a stack
+	@$(BIN)/python -m tests.stack.load $(RUNS)
 
 test: $(VENV)/all ## every test
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
@@ -60,7 +72,7 @@ peers: $(VENV)/all ## other systems on the cases of ours; ONLY=joblib tries one 
 	@$(BIN)/python -m tests.peers $(ONLY)
 
 clean: ## remove the environment and what the demo made
-	rm -rf $(VENV) .demo .ui build dist
+	rm -rf $(VENV) .demo .ui .stack build dist
 
 $(VENV)/pip: ## (the environment itself)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -82,6 +94,11 @@ $(VENV)/ui: $(VENV)/demo
 	@$(BIN)/pip install --quiet --editable '.[flows,ui]'
 	@touch $@
 
+$(VENV)/stack: $(VENV)/ui
+	@$(BIN)/pip install --quiet --editable '.[flows,ui,s3,server,stack]'
+	@$(SERVERS) || { echo "the stack needs PostgreSQL and Redis: apt-get install postgresql redis-server, then try again"; exit 1; }
+	@touch $@
+
 $(VENV)/all: $(VENV)/pip pyproject.toml constraints.txt
 	@echo "installing everything the tests need into $(VENV) (a few minutes) ..."
 	@$(BIN)/pip install --quiet --editable '.[$(EXTRAS)]' --group test --group check
@@ -95,4 +112,5 @@ $(VENV)/all: $(VENV)/pip pyproject.toml constraints.txt
 	@command -v chromium >/dev/null \
 	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "chromium is not here, so the tests of what people see in Prefect's pages are skipped"
+	@$(SERVERS) || echo "PostgreSQL and Redis are not here, so the tests of the stack are skipped"
 	@touch $@ $(VENV)/demo

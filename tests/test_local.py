@@ -10,6 +10,7 @@ import psutil
 import pytest
 import yaml
 
+from flows.audit import audit
 from flows.prune import prune
 from flows.rerun import rerun
 from flows.retrain import retrain
@@ -64,7 +65,7 @@ def test_a_server_that_dies_ends_the_rest_and_says_where_to_look(
 
 
 def test_deployments_name_flows_and_parameters_that_are_there() -> None:
-    flows = {f"flows.{f.name}.{f.name}": f for f in (retrain, prune, verify, rerun)}
+    flows = {f"flows.{f.name}.{f.name}": f for f in (audit, retrain, prune, verify, rerun)}
     described = yaml.safe_load(FILE.read_text("utf-8"))["deployments"]
     assert {item["entrypoint"] for item in described} == flows.keys()
     for item in described:

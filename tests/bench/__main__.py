@@ -26,7 +26,7 @@ from prefect.testing.utilities import prefect_test_harness
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import calls, capturing, history, keying, starting, storing, values
+from tests.bench import asking, calls, capturing, history, keying, starting, storing, values
 
 MARKS = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
 
@@ -54,7 +54,7 @@ def _questions(folder: Path) -> Iterator[Callable[[], list[Any]]]:
         "VERSIONING_CACHE": str(folder / "cache"),
     }
     yield starting.imports
-    yield from (_in(folder, ask) for ask in (history.questions, storing.stores))
+    yield from (_in(folder, ask) for ask in (history.questions, storing.stores, asking.requests))
     yield values.digests
     yield keying.keys
     yield capturing.captures

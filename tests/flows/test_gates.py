@@ -1,5 +1,11 @@
-import pandas as pd
+from types import SimpleNamespace
+from typing import Any
 
+import pandas as pd
+import pytest
+
+from flows import problem as problems
+from flows.evaluate import _tell
 from flows.gates import AtLeast, AtMost, Evidence, NotWorse, Stable, Verdict, judge, passed
 
 
@@ -51,3 +57,15 @@ def test_performance_and_drift_are_judged_apart_and_all_gates_report() -> None:
     assert [verdict.passed for verdict in verdicts] == [False, True, True]
     assert not passed(verdicts, "performance")
     assert passed(verdicts, "drift")
+
+
+def test_what_was_not_passed_is_told_by_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr("flows.evaluate.emit_event", lambda **event: sent.append(event))
+    gates = [AtLeast("auc", 0.7), AtMost("brier", 0.3), NotWorse("auc", 0.01), Stable(("hour",))]
+    evidence = Evidence({"auc": 0.6, "brier": 0.2}, {"auc": 0.6}, drift(hour=9.0))
+    _tell(problems.find("digits"), SimpleNamespace(id="ab"), judge(gates, evidence))
+    told = {item["event"]: item["payload"]["gates"] for item in sent}
+    assert told.keys() == {"versioning.gate-failed", "versioning.drift"}
+    assert told["versioning.gate-failed"] == "auc at least 0.7: 0.6000"
+    assert told["versioning.drift"].count("hour") >= 1

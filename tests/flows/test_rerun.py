@@ -94,8 +94,12 @@ def test_a_run_shows_the_verdict_and_fails_when_a_step_differs(
 
     (project / "shared.py").write_text("FACTOR = 0.001\n")
     monkeypatch.chdir(project)
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr("flows.rerun.emit_event", lambda **event: sent.append(event))
     state = rerun("fit", code="current", return_state=True)
     assert state.is_failed()
+    told = [(event["event"], event["payload"]["verdict"]) for event in sent]
+    assert told == [("versioning.rerun-different", "different")]
     shown = artifacts(str(state.state_details.flow_run_id))
     (row,) = orjson.loads(shown["rerun"])
     assert row["verdict"] == "different"

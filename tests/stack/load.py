@@ -19,6 +19,7 @@ from pathlib import Path
 from infra.stack import HOSTS, Stack, running
 from tests.stack.project import Api, Project
 from versioning import Repository
+from versioning.units import size
 
 STEPS = 20
 
@@ -77,13 +78,15 @@ def main() -> None:
             os.environ.update(stack.client(), VERSIONING_CACHE=str(folder / "cache"))
             repository = Repository.open(stack.client()["VERSIONING_REPOSITORY"])
             report = repository.verify()
+            records = [entry.size_bytes for entry in repository.store.list("versions/")]
             versions = len([v for v in repository.versions() if v.step in {"priced", "own"}])
     wanted = expected(runs)
     print(f"{runs} runs of {STEPS} steps in {found.seconds:.0f} s: {dict(found.states)}")
     print(f"a run took {min(found.waited):.1f} to {max(found.waited):.1f} s")
     lost = len(wanted - set(found.bodies))
     print(f"{len(wanted)} bodies had to run; lost {lost}, ran twice {len(found.twice)}")
-    print(f"{versions} versions; sound: {report.is_sound}")
+    mean = sum(records) / len(records)
+    print(f"{versions} versions, a record has {size(mean)}; sound: {report.is_sound}")
     sys.exit(not (found.is_whole and report.is_sound and versions == len(wanted)))
 
 

@@ -22,11 +22,9 @@ from prefect import flow
 from rates import RATE
 from versioning import versioned
 
-STACK = os.environ.get("STACK", ".")
-
 
 def note(line):
-    with open(os.path.join(STACK, "ran"), "a") as file:
+    with open(os.path.join(os.environ["STACK"], "ran"), "a") as file:
         file.write(line + "\\n")
 
 
@@ -45,9 +43,10 @@ def own(number: int, run: int) -> float:
 @versioned
 def held(number: int) -> str:
     note("held")
-    if STACK.endswith("host-a"):
+    host = Path(os.environ["STACK"]).name
+    if host == "host-a":
         time.sleep(3600)
-    return Path(STACK).name
+    return host
 
 
 @flow

@@ -13,11 +13,14 @@ import psutil
 import pytest
 
 from infra.stack import HOSTS, Stack
+from tests.repositories import draft
 from tests.stack.load import expected, load
 from tests.stack.project import Api, Project
 from versioning import Repository
+from versioning.errors import ReadOnlyError
 from versioning.integrations import mlflow
 from versioning.integrations.prefect import run_table
+from versioning.integrations.prefect.tables import Row
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,8 +38,13 @@ def until(is_so: Callable[[], object], what: str) -> None:
 
 def results(repository: Repository, run_id: str) -> dict[str, str]:
     """What came of each step of a run."""
-    rows = run_table(run_id, repository=repository).rows
-    return {f"{row.step} {row.version[:12]}": row.status for row in rows}
+    return {f"{row.step} {row.version[:12]}": row.status for row in rows_of(repository, run_id)}
+
+
+def rows_of(repository: Repository, run_id: str) -> list[Row]:
+    # A run is recorded just after Prefect is told that it ended.
+    until(lambda: any("ended" in p for p in repository.run_parts(run_id)), "the record of a run")
+    return run_table(run_id, repository=repository).rows
 
 
 def test_a_model_retrained_on_one_host_is_reused_on_the_other(
@@ -49,7 +57,14 @@ def test_a_model_retrained_on_one_host_is_reused_on_the_other(
     assert set(made.values()) == {"miss"}
     assert set(reused.values()) == {"hit"}
     assert reused.keys() == made.keys()
-    assert mlflow.registered_as("digit-reader", "champion", uri=stack.urls["mlflow"]) is not None
+    assert mlflow.registered_as("digit-reader", "challenger", uri=stack.urls["mlflow"]) is not None
+
+
+def test_who_may_only_read_is_told_so(repository: Repository) -> None:
+    record = next(iter(repository.versions())).record
+    assert repository.is_live(record), "reading works"
+    with pytest.raises(ReadOnlyError, match="ask for write access"):
+        repository.commit({"auc": 1.0}, draft("by a reader"))
 
 
 def test_every_schedule_has_runs_to_come(api: Api) -> None:
@@ -73,8 +88,7 @@ def test_a_worker_runs_what_is_committed_and_keys_what_it_runs(
     assert set(results(repository, again["id"]).values()) == {"hit"}, "two clones, the same code"
     project.commit("rates.py", "RATE = 3.0\n")
     [changed] = api.completed(api.start("prices/cloned", queue=HOSTS[1], run=-1))
-    rows = run_table(changed["id"], repository=repository).rows
-    assert {row.why for row in rows} == {"code/rates:RATE changed"}
+    assert {row.why for row in rows_of(repository, changed["id"])} == {"code/rates:RATE changed"}
 
 
 def test_a_worker_killed_in_a_step_delays_the_other_by_the_lease(

@@ -30,6 +30,7 @@ PACKAGES = (
     "prefect-versioning",
     "prefect",
     "fastapi",
+    "sqlalchemy",
     "fsspec",
     "s3fs",
     "pandas",
@@ -40,6 +41,11 @@ PACKAGES = (
     "lightgbm",
     "scikit-learn",
     "torch",
+)
+# Releases from which on Prefect 3.8 does not do all it should.
+BREAKS_PREFECT = (
+    ("fastapi", "0.155", "fails at import"),
+    ("sqlalchemy", "2.1", "starts no scheduled run"),
 )
 
 
@@ -85,12 +91,15 @@ def _software() -> Iterator[Check]:
     yield Check("python", OK if is_new else BAD, platform.python_version(), advice)
     found = {name: version for name in PACKAGES if (version := _version(name))}
     yield Check("packages", OK, ", ".join(f"{name} {v}" for name, v in found.items()))
-    fastapi, prefect = found.get("fastapi"), found.get("prefect")
+    prefect = found.get("prefect")
     if prefect is None:
         yield Check("prefect", NOTE, "not installed", "versioned tasks need it: install prefect")
-    elif fastapi and _numbers(fastapi) >= (0, 155) and _numbers(prefect) < (3, 9):
-        advice = "install 'fastapi<0.155', or its server fails at import"
-        yield Check("prefect", BAD, f"{prefect} beside fastapi {fastapi}", advice)
+        return
+    for name, bound, breaks in BREAKS_PREFECT:
+        other = found.get(name)
+        if other and _numbers(other) >= _numbers(bound) and _numbers(prefect) < (3, 9):
+            advice = f"install '{name}<{bound}', or its server {breaks}"
+            yield Check("prefect", BAD, f"{prefect} beside {name} {other}", advice)
 
 
 def _store(url: str) -> Iterator[Check]:
