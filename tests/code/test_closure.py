@@ -327,6 +327,7 @@ def test_closures_of_one_factory_differ_by_what_they_hold(project):
 @pytest.mark.parametrize(
     ("body", "warning"),
     [
+        ("importlib.util.spec_from_file_location(x, z)", "spec_from_file_location() reaches"),
         ("eval('x')", "eval() reaches"),
         ("globals()['x']", "globals() reaches"),
         ("getattr(x.y(), z)", "getattr() with a computed name"),

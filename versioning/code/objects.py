@@ -222,7 +222,14 @@ class Place(NamedTuple):
 
 
 def portable(value: Any, root: str | None) -> Any:
-    """`value`; of a path, what is the same in another checkout."""
+    """`value`; of a path, also one in containers, what is the same in another checkout."""
+    kind = type(value)
+    if kind in _PLAIN:
+        held = held_by(value)
+        kept = [portable(item, root) for item in held]
+        if all(map(operator.is_, kept, held)):
+            return value
+        return dict(zip(kept, kept[len(value) :], strict=False)) if kind is dict else kind(kept)
     is_text = type(value) is str and root is not None and _below(value, root) != value
     if not is_text and not isinstance(value, Path):
         return value
