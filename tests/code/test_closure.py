@@ -324,9 +324,15 @@ def test_closures_of_one_factory_differ_by_what_they_hold(project):
     assert project.change("steps", "scaled(2), scaled(3)", "scaled(3), scaled(2)")
 
 
+def test_a_constant_that_contains_itself_is_keyed_by_its_source(project):
+    project.write(steps="LIST = [1]\nLIST.append(LIST)\n\ndef step(x):\n    return LIST\n")
+    assert project.change("steps", "[1]", "[2]") == {"steps:LIST"}
+
+
 @pytest.mark.parametrize(
     ("body", "warning"),
     [
+        ("importlib.util.spec_from_file_location(x, z)", "spec_from_file_location() reaches"),
         ("eval('x')", "eval() reaches"),
         ("globals()['x']", "globals() reaches"),
         ("getattr(x.y(), z)", "getattr() with a computed name"),

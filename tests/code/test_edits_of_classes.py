@@ -1066,6 +1066,105 @@ CASES = [
         ("steps", "depth = 1", "depth = 2"),
         {"steps:Settings.depth"},
     ),
+    Case(
+        "a setting of a decorator that is named as an attribute of a library",
+        {
+            "steps": """
+            import dataclasses
+
+            @dataclasses.dataclass(order=True)
+            class Row:
+                rate: int
+
+            def step(x):
+                return max(Row(x), Row(2))
+            """
+        },
+        ("steps", "order=True", "order=False"),
+        {"steps:Row"},
+    ),
+    Case(
+        "a metaclass that answers for the class",
+        {
+            "steps": """
+            class Meta(type):
+                def __getattribute__(cls, name):
+                    return 1 if name == "rate" else super().__getattribute__(name)
+
+            class Model(metaclass=Meta):
+                rate = 5
+
+            def step(x):
+                return Model.rate * x
+            """
+        },
+        ("steps", "return 1", "return 2"),
+        {"steps:Meta.__getattribute__"},
+    ),
+    Case(
+        "which of two models without methods is defined",
+        {
+            "steps": """
+            from pydantic import BaseModel
+            from . import settings
+
+            if settings.STRICT:
+                class Row(BaseModel):
+                    rate: int
+            else:
+                class Row(BaseModel):
+                    rate: str
+
+            def step(x):
+                return Row.model_validate({"rate": x})
+            """,
+            "settings": "STRICT = True\n",
+        },
+        ("settings", "True", "False"),
+        {"settings:STRICT"},
+    ),
+    Case(
+        "arguments that a method is given from outside",
+        {
+            "steps": """
+            from functools import partialmethod
+
+            class Model:
+                def times(self, x, by):
+                    return x * by
+
+            Model.double = partialmethod(Model.times, by=2)
+
+            def step(x):
+                return Model().double(x)
+            """
+        },
+        ("steps", "by=2", "by=3"),
+        {"steps:Model.double"},
+    ),
+    Case(
+        "the kind for which a method is registered from outside",
+        {
+            "steps": """
+            from functools import singledispatchmethod
+
+            class Model:
+                @singledispatchmethod
+                def run(self, x):
+                    return x
+
+            def double(self, x):
+                return x * 2
+
+            vars(Model)["run"].register(int, double)
+
+            def step(x):
+                return Model().run(x)
+            """
+        },
+        ("steps", "(int,", "(str,"),
+        {"steps:Model.run[registry]"},
+    ),
 ]
 
 

@@ -983,6 +983,85 @@ CASES = [
         ("steps", "+= 1", "+= 2"),
         {"steps:grow"},
     ),
+    Case(
+        "an annotation of a function that is asked for its signature",
+        {
+            "steps": """
+            import inspect
+
+            def helper(x: int, y=1) -> int:
+                return x
+
+            def step(x):
+                return inspect.signature(helper)
+            """
+        },
+        ("steps", "x: int, y=1", "x, y: int = 1"),
+        {"steps:helper"},
+    ),
+    Case(
+        "an annotation of a function that a call makes a validated one",
+        {
+            "steps": """
+            from pydantic import validate_call
+
+            def helper(x: int):
+                return x
+
+            CHECKED = validate_call(helper)
+
+            def step(x):
+                return CHECKED(x)
+            """
+        },
+        ("steps", "x: int", "x: str"),
+        {"steps:helper"},
+    ),
+    Case(
+        "an attribute of functions in a list",
+        {
+            "steps": """
+            def helper(x):
+                return x
+
+            helper.rate = 3
+            helper.note = 5
+            HELPERS = [helper]
+
+            def step(x):
+                return sum(one(x) * one.rate for one in HELPERS)
+            """
+        },
+        ("steps", "rate = 3", "rate = 4"),
+        {"steps:helper.rate"},
+        ("steps", "note = 5", "note = 6"),
+    ),
+    Case(
+        "a count that a decorator keeps on the function",
+        {
+            "steps": """
+            def counted(f):
+                def inner(x):
+                    inner.calls += 1
+                    return f(x)
+                inner.calls = 0
+                return inner
+
+            @counted
+            def helper(x):
+                return x
+
+            HELPERS = [helper]
+            HELPERS[0](1)
+
+            def step(x):
+                return [one(x) for one in HELPERS]
+            """
+        },
+        ("steps", "    return x", "    return x + 1"),
+        {"steps:helper"},
+        ("steps", "HELPERS[0](1)", "HELPERS[0](1), HELPERS[0](1)"),
+    ),
 ]
 
 

@@ -560,6 +560,30 @@ CASES = [
             '# why\n\n    y = {\n        "a": 0x2,\n        "b": x,\n    }',
         ),
     ),
+    Case(
+        "a name found in the names of a module",
+        {
+            "steps": "from . import tools\n\ndef step(x):\n    return tools.__dict__[x]()\n",
+            "tools": "def run():\n    return 1\n",
+        },
+        ("tools", "return 1", "return 2"),
+        {"tools:run"},
+    ),
+    Case(
+        "a name that the project puts among the builtins",
+        {
+            "steps": """
+            import builtins
+
+            builtins.PROJ_RATE = 3
+
+            def step(x):
+                return PROJ_RATE * x
+            """
+        },
+        ("steps", "= 3", "= 4"),
+        {"builtins:PROJ_RATE"},
+    ),
 ]
 
 

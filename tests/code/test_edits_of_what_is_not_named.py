@@ -379,7 +379,7 @@ CASES = [
             """
         },
         ("steps", "by=2", "by=3"),
-        {"steps:helper#2"},
+        {"steps:helper", "steps:helper#2"},
     ),
     Case(
         "a block below a name of ours that is that of typing",
@@ -453,6 +453,41 @@ CASES = [
         },
         ("a", "a: int", "a: float"),
         {"a:Plain"},
+    ),
+    Case(
+        "a function that sets up an object which cannot be keyed",
+        {
+            "steps": """
+            import jinja2
+            from .setup import prepare
+
+            PAGES = jinja2.Environment()
+            prepare(PAGES)
+
+            def step(x):
+                return PAGES.from_string(x).render()
+            """,
+            "setup": "def prepare(pages):\n    pages.globals['rate'] = 1\n",
+        },
+        ("setup", "= 1", "= 2"),
+        {"setup:prepare"},
+    ),
+    Case(
+        "a file named by a text in a container",
+        {
+            "steps": """
+            import os
+
+            FOLDER = os.path.dirname(__file__)
+            TABLES = {"rates": [os.path.join(FOLDER, "rates.py")], "note": 1}
+
+            def step(x):
+                return TABLES[x]
+            """,
+            "rates": "1",
+        },
+        ("rates", "1", "2"),
+        {"steps:TABLES"},
     ),
 ]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from enum import EnumType
 from typing import TYPE_CHECKING, Any
 
+from versioning.code import wrappers
 from versioning.code.bytecode import code_form
 from versioning.code.loaded import is_edited
 from versioning.code.log import MISSING
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import FunctionType, ModuleType
 
-    from versioning.code.definitions import Definition
+    from versioning.code.definitions import Definition, Piece
     from versioning.code.walk import Walk
 
 # What those leave in a class who read its annotations.
@@ -50,10 +52,11 @@ def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]
         parts += _decorators(walk, definition, scope)
     if (function.__defaults__ or function.__kwdefaults__) and function is not walk.root:
         parts += _defaults(walk, function, definition, scope)
-    if "." in name.partition(":")[2]:
-        parts += _owner(walk, name, scope)
+    if vars(function):
+        walk.carriers.append((function, name))
+    parts += _owner(walk, name, scope)
     if definition.hints:
-        _hints(walk, definition, scope)
+        parts += _hints(walk, definition.hints, scope)
     return parts
 
 
@@ -151,7 +154,9 @@ def _decorators(walk: Walk, definition: Definition, scope: Scope) -> list[bytes]
     parts: list[bytes] = []
     for decorator in definition.decorators:
         head = decorator.head and walk.lookup.find(decorator.head, scope)
-        module = head and (getattr(head.value, "__module__", None) or head.label)
+        # What a library's module offers is not looked up, and so has a label only.
+        held = head.value if head and head.value is not MISSING else None
+        module = getattr(held, "__module__", None) or (head and head.label)
         if not is_runner(str(module).replace(":", ".")):
             parts += walk.piece(decorator.piece, scope)
     return parts
@@ -167,15 +172,16 @@ def _owner(walk: Walk, name: str, scope: Scope) -> list[bytes]:
     return [walk.follow(ref, scope)] if is_class else []
 
 
-def _hints(walk: Walk, definition: Definition, scope: Scope) -> None:
-    """Annotations do not count, but what is passed uses the libraries that they name."""
-    for hint in definition.hints:
+def _hints(walk: Walk, hints: Piece, scope: Scope) -> list[bytes]:
+    """Annotations, where something may read them; what is passed uses the libraries they name."""
+    for hint in hints.refs:
         found = walk.lookup.find(hint, scope)
         module = getattr(found.value, "__module__", None)
         if found.value is MISSING or not isinstance(module, str):
             continue
         if not is_first_party(module, None):
             walk.uses(module)
+    return walk.piece(hints, scope) if walk.keeps_hints else []
 
 
 def _statements(walk: Walk, definition: Definition, scope: Scope, keyed: set[str]) -> list[bytes]:
@@ -203,11 +209,22 @@ def _members(
         if functions or isinstance(held, type):
             if not is_hidden or not _is_made_elsewhere(attribute, functions):
                 wires = [walk.reach(item, name) for item in functions or [held]]
+                is_written = attribute in written
+                wires += _beside_functions(walk, held, f"{name}.{attribute}", is_written=is_written)
                 yield attribute, f"{attribute}={wires}".encode()
         elif not is_hidden and not _is_magic(attribute):
             label = f"{name}.{attribute}"
             if _is_data(held) and _is_keyable(walk, held, label):
                 yield attribute, f"{attribute}={label}".encode()
+
+
+def _beside_functions(walk: Walk, held: object, label: str, *, is_written: bool) -> list[str]:
+    """What an attribute that is made of functions says besides, and the body does not tell."""
+    if isinstance(held, functools.partialmethod) and not is_written:
+        return [walk.reach((held.args, held.keywords), label)]
+    if isinstance(held, functools.singledispatchmethod):
+        return [wrappers.registry(walk, held.dispatcher, f"{label}[registry]")]
+    return []
 
 
 def _attributes(cls: type) -> dict[str, Any]:

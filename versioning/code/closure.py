@@ -136,12 +136,13 @@ def _settled(
     function: object, deps: Sequence[object], passed: Sequence[object], files: Files
 ) -> Walk:
     """The walk that found nothing which would have changed its beginning."""
-    keeps_names = False
+    names = hints = False
     while True:
-        walk = _walked(function, deps, passed, files, keeps_names=keeps_names)
-        if not walk.lookup.has_loaded and walk.reads_frames <= keeps_names:
+        walk = _walked(function, deps, passed, files, keeps_names=names, keeps_hints=hints)
+        is_kept = walk.reads_frames <= names and walk.reads_hints <= hints
+        if is_kept and not walk.lookup.has_loaded:
             return walk
-        keeps_names = keeps_names or walk.reads_frames
+        names, hints = names or walk.reads_frames, hints or walk.reads_hints
 
 
 def _walked(
@@ -151,10 +152,11 @@ def _walked(
     files: Files,
     *,
     keeps_names: bool,
+    keeps_hints: bool,
 ) -> Walk:
     # The signature of a wrapper, and so the parameters of the call, are those of what it wraps.
     root = inspect.unwrap(function) if isinstance(function, FunctionType) else function
-    walk = Walk(root, files, keeps_names=keeps_names)
+    walk = Walk(root, files, keeps_names=keeps_names, keeps_hints=keeps_hints)
     inner = function
     while isinstance(inner, FunctionType):
         inner = walk.log.read(vars(inner), "__wrapped__")

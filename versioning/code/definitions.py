@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from itertools import chain
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard, TypeVar
 
 from versioning.code.bytecode import code_form, code_refs
 from versioning.code.names import attribute_path, references
@@ -83,7 +83,8 @@ class Definition(NamedTuple):
     Attributes:
         own: It, without decorators, default values and (of a class) statements.
         decorators: From the outermost inward.
-        hints: What the annotations of its signature name; they matter for distributions only.
+        hints: The annotations of its signature; they matter for distributions, and where something
+            may read them.
         defaults: The source of default values, by parameter.
         statements: The body of a class.
         variables: Names of variables that `own` has numbers for.
@@ -92,13 +93,14 @@ class Definition(NamedTuple):
 
     own: Piece
     decorators: tuple[Decorator, ...] = ()
-    hints: tuple[Ref, ...] = ()
+    hints: Piece | None = None
     defaults: Mapping[str, Piece] = _NOTHING
     statements: tuple[Statement, ...] = ()
     variables: tuple[str, ...] = ()
     reads_frames: bool = False
 
 
+_Statement = TypeVar("_Statement", bound=ast.stmt)
 _nodes: dict[int, tuple[ast.AST, Definition]] = {}
 
 
@@ -126,10 +128,20 @@ def class_definition(name: str, codes: Sequence[CodeType], source: Source) -> De
     nodes = [node for node in source.nodes.get(name, ()) if isinstance(node, ast.ClassDef)]
     if not nodes:
         return None
-    # Of several classes of one name, the one whose methods these are; else the last, which won.
+    # Of several classes of one name, the one whose methods these are; else any, and what decides.
     methods = {id(node) for code in codes if (node := source.node_of(code))}
     own = [node for node in nodes if any(id(item) in methods for item in node.body)]
-    return _definition_of_node((own or nodes)[-1])
+    found = _definition_of_node((own or nodes)[-1])
+    if own or len(nodes) == 1:
+        return found
+    tests = [item.test for item in all_nodes(source.tree) if _chooses(item, nodes)]
+    return found._replace(own=_piece([*_normal(nodes), *tests]))
+
+
+def _chooses(item: ast.AST, nodes: Sequence[ast.AST]) -> TypeGuard[ast.If]:
+    """Whether one of `nodes` is defined or not depending on what is tested."""
+    inside = {id(part) for part in all_nodes(item)} if isinstance(item, ast.If) else set()
+    return not inside.isdisjoint(map(id, nodes))
 
 
 def binding_of(source: Source, name: str, *, is_called: bool = False) -> Piece | None:
@@ -146,16 +158,21 @@ def binding_of(source: Source, name: str, *, is_called: bool = False) -> Piece |
     if is_called:
         found = [item for item in found if not isinstance(item, (*_FUNCTIONS, ast.ClassDef))]
         found = [item for item in found if not isinstance(item, ast.Import | ast.ImportFrom)]
-    for statement in found:
+    return _piece(_normal(found)) if found else None
+
+
+def _normal(statements: Sequence[_Statement]) -> Sequence[_Statement]:
+    for statement in statements:
         normalise(statement)
-    return _piece(found) if found else None
+    return statements
 
 
 def _uses(item: ast.stmt, name: str) -> bool:
-    """Whether a statement sets an attribute or item of `name`, or calls a method of it."""
+    """Whether a statement sets an attribute or item of `name`, calls its method or passes it."""
     match item:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=owner))):
-            owners = [owner]
+        case ast.Expr(value=ast.Call(func=function, args=given, keywords=named)):
+            owners = [function.value] if isinstance(function, ast.Attribute) else []
+            owners += [*given, *(keyword.value for keyword in named)]
         case ast.Assign(targets=targets):
             owners = [part for part in targets if not isinstance(part, ast.Name)]
         case ast.AugAssign(target=target):
@@ -185,12 +202,20 @@ def _worked_out(node: Node) -> Definition:
     return Definition(
         own=Piece(own_form(node, spelling), *_seen(found)),
         decorators=tuple(_decorator(item) for item in getattr(node, "decorator_list", ())),
-        hints=tuple(references((), hints=hints_of(node)).refs),
+        hints=_signature(hints_of(node)),
         defaults=dict(_defaults(node)),
         statements=tuple(_statements(node)) if isinstance(node, ast.ClassDef) else (),
         variables=tuple(spelling.names) if spelling else (),
         reads_frames=spelling is not None and spelling.reads_frames,
     )
+
+
+def _signature(hints: list[tuple[str, ast.expr]]) -> Piece | None:
+    """Annotations by parameter."""
+    if not hints:
+        return None
+    said = [part for name, hint in hints for part in (ast.Constant(name), hint)]
+    return Piece(form(said), *_seen(references((), hints=[hint for _, hint in hints])))
 
 
 def _inside(node: Node) -> Sequence[ast.AST]:

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from versioning.code.lookup import Found
     from versioning.code.walk import Walk
 
+# What is known to look at the annotations of functions that it is given.
+READERS = frozenset(
+    {"signature", "Signature", "getfullargspec", "get_annotations", "get_type_hints"}
+    | {"validate_call", "validate_arguments", "TypeAdapter", "beartype", "typechecked"}
+)
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 
 

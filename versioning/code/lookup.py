@@ -12,7 +12,7 @@ import importlib.util
 import sys
 from dataclasses import dataclass, field
 from enum import EnumType
-from types import FunctionType, ModuleType, SimpleNamespace
+from types import BuiltinFunctionType, FunctionType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from versioning.code.log import MISSING, Log
@@ -36,6 +36,8 @@ _PLACES = frozenset(
 )
 # What the normal form of a function leaves out, and code may read all the same.
 _TEXTS = frozenset({"__doc__", "__annotations__"})
+# What Python puts among the builtins of a shell: `exit`, `help`.
+_SITE = "_sitebuiltins"
 # What a `singledispatch` function offers; its registry says what each would do.
 _DISPATCH = frozenset({"dispatch", "register", "registry"})
 
@@ -154,10 +156,13 @@ class Lookup:
             return self._follow(Found(value, f"{scope.owner}({ref.root})", scope), ref.path)
         if ref.root in _PLACES:
             return Found(MISSING, ref.root, scope)
-        value = self.log.read(scope.top.globals, ref.root)
-        if value is MISSING and hasattr(builtins, ref.root):
-            return Found(MISSING, f"builtins:{ref.root}", scope)
-        found = Found(value, f"{scope.top.module}:{ref.root}", scope, ref.root)
+        value, module = self.log.read(scope.top.globals, ref.root), scope.top.module
+        if value is MISSING:
+            value = self.log.read(vars(builtins), ref.root)
+            module = module if value is MISSING else "builtins"
+            if _is_pythons(value):
+                return Found(MISSING, f"{module}:{ref.root}", scope)
+        found = Found(value, f"{module}:{ref.root}", scope, ref.root)
         if not isinstance(value, _OWN_NAMES):
             found = self._origin(found)
         return self._follow(found, ref.path) if ref.path else found
@@ -172,8 +177,9 @@ class Lookup:
 
     def _step(self, found: Found, name: str) -> Found | None:
         if isinstance(found.value, ModuleType):
-            # A module whose class is the project's may answer in any way.
+            # A module whose class is the project's may answer in any way, its names are all of it.
             is_plain = type(found.value) is ModuleType or not is_ours(type(found.value))
+            is_plain = is_plain and name != "__dict__"
             return self._member(found.value, name, found.scope) if is_plain else None
         if isinstance(found.value, type):
             return self._class_data(found.value, name, found)
@@ -200,6 +206,8 @@ class Lookup:
         """An attribute of a class that is data, found as the class would find it."""
         module = sys.modules.get(cls.__module__)
         if module is None or not is_ours(cls) or hasattr(getattr(type(cls), name, None), "__set__"):
+            return None
+        if type(cls).__getattribute__ is not type.__getattribute__:
             return None
         if isinstance(cls, EnumType) and name in cls.__members__:
             # The class says what its members are.
@@ -285,6 +293,14 @@ class Lookup:
             return MISSING
         self.has_loaded = True
         return loaded
+
+
+def _is_pythons(value: Any) -> bool:
+    """Whether Python itself has `value` among its builtins, where anybody may put more."""
+    if isinstance(value, type):
+        return value.__module__ == "builtins"
+    is_single = value is ... or value is NotImplemented
+    return is_single or type(value) is BuiltinFunctionType or type(value).__module__ == _SITE
 
 
 def absolute(module: str, top: Namespace) -> str:

@@ -22,6 +22,7 @@ _BLIND_CALLS = frozenset(
     {"eval", "exec", "globals", "__import__", "import_module"}
     | {"__subclasses__", "get_annotations", "get_type_hints", "getsource", "getsourcelines"}
     | {"getdoc", "run_module", "run_path"}
+    | {"resolve_name", "import_string", "locate", "exec_module", "spec_from_file_location"}
 )
 # What the normal form leaves out; of a name of the module it is followed.
 _LEFT_OUT = frozenset({"__annotations__", "__doc__"})

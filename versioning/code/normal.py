@@ -43,8 +43,11 @@ def normalise(node: ast.AST) -> None:
         _blocks(node, keeps=False)
 
 
-def hints_of(node: Node) -> list[ast.expr]:
-    """The annotations that the signature of `node`, which is in normal form, had in its source."""
+def hints_of(node: Node) -> list[tuple[str, ast.expr]]:
+    """The annotations that the signature of `node`, which is in normal form, had in its source.
+
+    Each with the parameter that it is of; that of the result is of `return`.
+    """
     return getattr(node, "hints", [])
 
 
@@ -160,8 +163,9 @@ def _blocks(node: ast.AST, *, keeps: bool) -> None:
 
 def _strip_hints(node: FunctionNode) -> None:
     if not hasattr(node, "hints"):
-        hints = [argument.annotation for argument in arguments_of(node.args)]
-        node.hints = [hint for hint in [*hints, node.returns] if hint]  # type: ignore[union-attr]
+        hints = [(argument.arg, argument.annotation) for argument in arguments_of(node.args)]
+        hints.append(("return", node.returns))
+        node.hints = [(name, hint) for name, hint in hints if hint]  # type: ignore[union-attr]
     if all(last_name(item) in _BLIND for item in node.decorator_list):
         for argument in arguments_of(node.args):
             argument.annotation = _read_by_us(argument.annotation)

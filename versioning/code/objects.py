@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
+_NO_PATHS = ATOMS - {str}
 BUILTINS = (
     types.BuiltinFunctionType,
     types.MethodDescriptorType,
@@ -222,7 +223,25 @@ class Place(NamedTuple):
 
 
 def portable(value: Any, root: str | None) -> Any:
-    """`value`; of a path, what is the same in another checkout."""
+    """`value`; of a path, also one in containers, what is the same in another checkout."""
+    try:
+        return _portable(value, root)
+    except RecursionError:
+        # What contains itself cannot be keyed, which is said where it is.
+        return value
+
+
+def _portable(value: Any, root: str | None) -> Any:
+    kind = type(value)
+    if kind is str and (root is None or not value.startswith(root)):
+        return value
+    if kind in _PLAIN:
+        held = held_by(value)
+        # Nearly all of a large table.
+        kept = [item if type(item) in _NO_PATHS else _portable(item, root) for item in held]
+        if all(map(operator.is_, kept, held)):
+            return value
+        return dict(zip(kept, kept[len(value) :], strict=False)) if kind is dict else kind(kept)
     is_text = type(value) is str and root is not None and _below(value, root) != value
     if not is_text and not isinstance(value, Path):
         return value

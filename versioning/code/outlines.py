@@ -125,12 +125,12 @@ def read_definition(plain: Any, refs: list[Ref]) -> Definition | None:
     own, names, reads_frames = plain[:_OF_ALL]
     variables = tuple(names)
     if len(plain) == _OF_ALL:
-        return Definition(_piece(own, refs), (), (), _NO_DEFAULTS, (), variables, reads_frames)
+        return Definition(_piece(own, refs), (), None, _NO_DEFAULTS, (), variables, reads_frames)
     decorators, hints, defaults, statements = plain[_OF_ALL:]
     return Definition(
         _piece(own, refs),
         tuple([Decorator(_head(head, refs), _piece(piece, refs)) for head, piece in decorators]),
-        tuple([refs[number] for number in hints]),
+        read_binding(hints, refs),
         {name: _piece(piece, refs) for name, piece in defaults.items()},
         tuple([_statement(item, refs) for item in statements]),
         variables,

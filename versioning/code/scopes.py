@@ -31,6 +31,11 @@ class Ref(NamedTuple):
     path: tuple[str, ...] = ()
     module: str | None = None
 
+    @property
+    def name(self) -> str:
+        """The last name of it."""
+        return self.path[-1] if self.path else self.root
+
     def __str__(self) -> str:
         return ".".join((self.module or self.root, *self.path))
 

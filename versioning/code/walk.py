@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType
 
 from versioning.code import bodies, hints, wrappers
+from versioning.code.carried import follow_carried
 from versioning.code.log import MISSING, Log, Seen, digest_with
 from versioning.code.lookup import Found, Lookup
 from versioning.code.objects import (
@@ -79,9 +80,13 @@ class Walk:
         files: What reads files.
         keeps_names: Whether names of local variables count.
         reads_frames: Whether something reached may look at local variables of others.
+        keeps_hints: Whether annotations of signatures count.
+        reads_hints: Whether something reached may look at annotations of signatures.
     """
 
-    def __init__(self, root: object, files: Files, *, keeps_names: bool = False) -> None:
+    def __init__(
+        self, root: object, files: Files, *, keeps_names: bool = False, keeps_hints: bool = False
+    ) -> None:
         self.leaves: dict[str, Leaf] = {}
         self.distributions: dict[str, str] = {}
         self.warnings: dict[str, None] = {}
@@ -90,7 +95,11 @@ class Walk:
         self.files = files
         self.keeps_names = keeps_names
         self.reads_frames = False
+        self.keeps_hints = keeps_hints
+        self.reads_hints = False
         self.lookup = Lookup(files, self.log, uses=self.uses, warn=self.warn)
+        self.forms: list[bytes] = []
+        self.carriers: list[tuple[FunctionType, str]] = []
         self._queue: deque[tuple[_Parts, Any, str]] = deque()
         self._accessors = accessors()
         self._homes: dict[tuple[int, str], str | None] = {}
@@ -101,9 +110,12 @@ class Walk:
 
     def run(self) -> None:
         """Follow all that was reached, and what that reaches."""
-        while self._queue:
-            parts, value, name = self._queue.popleft()
-            self.add(name, parts(self, value, name))
+        while self._queue or self.carriers:
+            if self._queue:
+                parts, value, name = self._queue.popleft()
+                self.add(name, parts(self, value, name))
+            else:
+                follow_carried(self)
 
     def warn(self, text: str) -> None:
         """Remember something that could not be followed."""
@@ -162,6 +174,8 @@ class Walk:
                 wire += wrappers.call_that_made(self, found)
         elif value is not MISSING:
             wire = self.reach(value, wire, found)
+        elif ref.name in hints.READERS:
+            self.reads_hints = True
         pair = f"{ref}={wire}".encode("utf-8", "surrogatepass")
         if not scope.cells:
             # The same for every function of the module.
@@ -170,6 +184,7 @@ class Walk:
 
     def piece(self, piece: Piece, scope: Scope) -> list[bytes]:
         """Follow all that a piece of source reads."""
+        self.forms.append(piece.form)
         for text in piece.warnings:
             self.warn(f"{scope.owner}: {text}")
         for accessor in self._accessors:
@@ -182,7 +197,7 @@ class Walk:
     def default(self, value: Any, label: str, piece: Piece | None, scope: Scope) -> list[bytes]:
         """Follow a default value; one that cannot be keyed, by the source that makes it."""
         try:
-            return [self.reach(value, label).encode()]
+            return [self.reach(value, label, Found(value, label, scope)).encode()]
         except UnkeyableError:
             if piece is None or isinstance(value, _HANDLES):
                 raise
@@ -250,6 +265,7 @@ class Walk:
             return known
         if not is_ours(cls):
             self.uses(cls.__module__)
+            self.reads_hints |= cls.__name__ in hints.READERS
             return qualified_name(cls)
         if is_nameless(cls):
             return self._enqueue(cls, label, bodies.class_parts)

@@ -6,9 +6,10 @@ import sys
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from versioning.code.hints import READERS
 from versioning.code.log import MISSING
 from versioning.code.objects import is_offered, qualified_name
-from versioning.code.places import is_runner, written_in
+from versioning.code.places import is_first_party, is_runner, written_in
 from versioning.code.renames import reads_frames
 from versioning.errors import UnkeyableError
 
@@ -28,15 +29,17 @@ def library_function(walk: Walk, function: FunctionType) -> str:
         walk.uses(module)
     name = qualified_name(function)
     walk.reads_frames |= reads_frames(name)
+    walk.reads_hints |= function.__name__ in READERS
     walk.log.name(function, name)
     walk.log.function(function)
     inside: list[str] = []
     if wrapped is not None:
         inside.append(walk.reach(wrapped, name))
+        walk.reads_hints |= not is_runner(module) and _is_undecorated(walk, wrapped)
     elif not is_offered(function, sys.modules.get(module)):
         inside.extend(_cells(walk, function, name))
     if hasattr(function, "registry"):
-        inside.append(_registry(walk, function, f"{name}[registry]"))
+        inside.append(registry(walk, function, f"{name}[registry]"))
     wire = f"{name}({', '.join(inside)})" if inside else name
     walk.log.name(function, wire)
     return wire
@@ -59,7 +62,14 @@ def call_that_made(walk: Walk, found: Found) -> str:
     return f" of {label}"
 
 
-def _registry(walk: Walk, function: Any, label: str) -> str:
+def _is_undecorated(walk: Walk, wrapped: object) -> bool:
+    """Whether a call wraps a function of ours; a decorator that may read annotations keeps them."""
+    if not isinstance(wrapped, FunctionType) or not is_first_party(written_in(wrapped), None):
+        return False
+    return not walk.files.definition(wrapped.__code__, wrapped.__globals__).decorators
+
+
+def registry(walk: Walk, function: Any, label: str) -> str:
     """The implementations of a `singledispatch` function, which others may add to."""
     walk.add_value(label, lambda: dict(function.registry))
     return label
