@@ -82,8 +82,11 @@ class RemoteStore(Store):
             with translated(self.url, batch[0]):
                 found = self._fs.cat_ranges(paths, [0] * len(batch), ends, on_error="return")
             for name, data in zip(batch, found, strict=True):
-                # Whatever went wrong goes wrong again, and is told by name.
-                yield data if isinstance(data, bytes) else self._head(name)
+                if isinstance(data, FileNotFoundError):
+                    yield None
+                else:
+                    # Whatever else went wrong goes wrong again, and is told by name.
+                    yield data if isinstance(data, bytes) else self._head(name)
 
     def put_if_absent(self, name: str, data: bytes, *, durable: bool = True) -> bool:
         for _ in range(CONFLICTS):
