@@ -65,8 +65,8 @@ format: $(VENV)/all ## format and mend what can be mended
 bench: $(VENV)/all ## this library beside Prefect's own caching and plain tasks, as ratios
 	@$(BIN)/python -m tests.bench
 
-bench-scale: $(VENV)/all ## retention of 10,000 and 100,000 versions; VERSIONS=1000000 needs 20 GB and a while
-	@$(BIN)/python -m tests.bench.scale $(VERSIONS)
+bench-scale: $(VENV)/all ## retention of many versions; PART=local, s3 or peers, VERSIONS=1000000 (20 GB, a while), REPEATS=3, FOLDER
+	@$(BIN)/python -m tests.bench.scale $(PART) $(VERSIONS) --repeats $(or $(REPEATS),1) $(if $(FOLDER),--folder $(FOLDER))
 
 peers: $(VENV)/all ## other systems on the cases of ours; ONLY=joblib tries one of them
 	@$(BIN)/python -m tests.peers $(ONLY)

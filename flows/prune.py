@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -28,12 +29,17 @@ if TYPE_CHECKING:
     from versioning import Repository
     from versioning.costs import Costs
     from versioning.plans import Plan
+    from versioning.shards import Progress
 
 APPROVAL_SECONDS = 24 * 3600
 # A run that began beside another one waits for it.
 TURN_SECONDS = 3600
 # Part of a budget from which people are told, while there is time to do something.
 NEAR = 0.9
+# What is done to all shards, in this order; some of it only where something is to be deleted.
+CARRYING = ["trash", "erase", "look", "read", "mark", "read again", "delete"]
+# Each time costs a request to Prefect's server.
+TELL_SECONDS = 5.0
 COLUMNS = ["step", "version", "size", "to make again", "why it goes"]
 log = logging.getLogger(__name__)
 
@@ -77,12 +83,12 @@ def prune(
             pause_flow_run(timeout=approval_seconds)
         tell(60, f"plan {plan.id} is carried out, when no other run is at it")
         with turn(repository, "prune", wait_seconds=turn_seconds):
-            _carry_out(repository, plan)
+            _carry_out(repository, plan, tell)
     return plan.id
 
 
-def _carry_out(repository: Repository, plan: Plan) -> None:
-    applied = repository.prune(plan)
+def _carry_out(repository: Repository, plan: Plan, tell: Callable[[float, str], None]) -> None:
+    applied = repository.prune(plan, progress=_shares(tell))
     log.info(
         "%d versions are in the trash, %d were spared; %s were freed of earlier plans",
         len(applied.expired),
@@ -96,6 +102,21 @@ def _carry_out(repository: Repository, plan: Plan) -> None:
         resource={"prefect.resource.id": f"versioning.plan.{plan.id}"},
         payload={"expired": len(applied.expired), "freed_bytes": applied.swept.freed_bytes},
     )
+
+
+def _shares(tell: Callable[[float, str], None]) -> Progress:
+    """Progress of the work on shards as that of the run, told when a step ends and now and then."""
+    told = time.monotonic()
+
+    def progress(step: str, done: int, of: int) -> None:
+        nonlocal told
+        if done < of and time.monotonic() - told < TELL_SECONDS:
+            return
+        told = time.monotonic()
+        share = (CARRYING.index(step) + done / of) / len(CARRYING)
+        tell(60 + 40 * share, f"{step}: {done} of {of} shards")
+
+    return progress
 
 
 @contextmanager

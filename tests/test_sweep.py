@@ -23,6 +23,7 @@ from tests.repositories import (
     shards_in,
 )
 from versioning import layout
+from versioning.catalog import Catalog
 from versioning.digest import digest_bytes
 from versioning.envelope import dump
 from versioning.errors import FormatError, IntegrityError, NotFoundError
@@ -51,6 +52,46 @@ def blobs(repository: Repository) -> set[str]:
 
 def names(repository: Repository, prefix: str) -> list[str]:
     return sorted(entry.name for entry in repository.store.list(prefix))
+
+
+@pytest.fixture
+def catalog(repository: Repository) -> Iterator[Catalog]:
+    with contextlib.closing(Catalog(repository)) as catalog:
+        yield catalog
+
+
+def test_no_record_is_read_where_an_index_knows_who_needs_each_blob(
+    repository: Repository, catalog: Catalog
+) -> None:
+    record = repository.commit(LARGE, draft("a"))
+    catalog.refresh()
+    repository.store.put(layout.version(record.id), b"{}")
+    assert not sweep(repository, CAUSE, catalog=catalog).deleted
+    with pytest.raises(IntegrityError):
+        sweep(repository, CAUSE)
+
+
+def test_what_an_index_does_not_know_yet_is_kept(repository: Repository, catalog: Catalog) -> None:
+    catalog.refresh()
+    record = repository.commit(LARGE, draft("a"))
+    assert not sweep(repository, CAUSE, catalog=catalog).deleted
+    assert repository.load(record) == LARGE
+
+
+def test_an_index_hides_nothing_that_is_to_be_deleted(
+    repository: Repository, catalog: Catalog
+) -> None:
+    digest = digest_bytes(b"nobody")
+    orphan = f"{digest[:2]}/{digest}-{'0' * 16}"
+    repository.store.put(layout.blob(orphan), b"nobody")
+    record = repository.commit(LARGE, draft("a"))
+    catalog.refresh()
+    assert sweep(repository, CAUSE, catalog=catalog).deleted == [orphan]
+    expiry = Expiry(repository)
+    expiry.trash(record.id, CAUSE)
+    # As a collector leaves it that is killed once it has erased.
+    expiry.erase_all(expiry.of(record.id[:2]), [record.id], LATER)
+    assert sweep(repository, LATER, catalog=catalog).deleted == [record.manifest[0].name]
 
 
 def test_a_trashed_version_answers_no_more_and_keeps_its_bytes(repository: Repository) -> None:

@@ -395,8 +395,12 @@ class Repository(base.Repository):
 
         return save(self, plan(self, self.catalog, policy or Policy.default(), datetime.now(UTC)))
 
-    def prune(self, plan: str | Plan) -> Applied:
+    def prune(self, plan: str | Plan, *, progress: Progress = in_silence) -> Applied:
         """Carry a plan out as it stands, sparing what has been pinned, named or used since.
+
+        Args:
+            plan: The plan, or its id.
+            progress: Told what is done, and to how many shards of how many.
 
         Raises:
             NotFoundError: If this repository has no such plan.
@@ -404,7 +408,8 @@ class Repository(base.Repository):
         from versioning.expiry import here
         from versioning.prune import apply
 
-        return apply(self, self.catalog, plan if isinstance(plan, str) else plan.id, here())
+        plan_id = plan if isinstance(plan, str) else plan.id
+        return apply(self, self.catalog, plan_id, here(), progress=progress)
 
     def undo(self, plan: str | Plan) -> dict[str, bool]:
         """Bring back what a plan expired: whether each version is back, by id.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -21,6 +22,7 @@ from versioning.derived import DerivedFile
 from versioning.digest import digest_bytes
 from versioning.envelope import FORMAT_VERSION
 from versioning.errors import FormatError, NotFoundError, VersioningError
+from versioning.garbage import no_collections
 from versioning.records import VersionRecord, archive_of, captured
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ SELECT id, input FROM inputs
 WHERE id IN (SELECT DISTINCT id FROM inputs WHERE id > ? ORDER BY id LIMIT ?) ORDER BY id
 """
 _INPUTS = (_NEEDED, _NEEDED.replace("inputs", "captured"))
+_NEEDED_BY = "SELECT id, input FROM inputs WHERE id IN (SELECT value FROM json_each(?))"
+_INPUTS_OF = (_NEEDED_BY, _NEEDED_BY.replace("inputs", "captured"))
 _STORED = "SELECT * FROM blobs WHERE name >= ? AND name < ?"
 _COUNTED = f"SELECT count(*) {_CHOSEN}"
 _EARLIER = """
@@ -89,6 +93,7 @@ _NEWEST = """
 SELECT id FROM versions WHERE step = ? ORDER BY created DESC, id DESC LIMIT 1 OFFSET ?
 """
 _THESE = "SELECT * FROM versions WHERE id IN (SELECT value FROM json_each(?))"
+_KEYS = "SELECT id, key FROM versions WHERE id IN (SELECT value FROM json_each(?))"
 _BLOBS = "SELECT * FROM blobs WHERE id IN (SELECT value FROM json_each(?))"
 _READING = "SELECT id, name, input FROM inputs WHERE id IN (SELECT value FROM json_each(?))"
 _LENGTHS = """
@@ -149,7 +154,8 @@ class Catalog:
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
             found = zip(batch, self._repository.records(batch), strict=True)
-            self._add((version_id, self._known(version_id, read)) for version_id, read in found)
+            with no_collections():
+                self._add((i, self._known(i, read)) for i, read in found)
 
     def versions(
         self,
@@ -223,6 +229,10 @@ class Catalog:
         found = self._ask(_THESE, [_json(ids)])
         return {cells[0]: _row(cells) for cells in found}
 
+    def keys(self, ids: Iterable[str]) -> dict[str, Key]:
+        """The key of each of `ids`, as of the last refresh; unknown ones are left out."""
+        return dict(self._ask(_KEYS, [_json(ids)]))
+
     def stream(self) -> Iterator[list[Row]]:
         """All versions, newest first, some thousands at a time, as of the last refresh."""
         last: Sequence[Any] = (2**62, "")
@@ -256,6 +266,16 @@ class Catalog:
                     own = same.setdefault(version_id, version_id)
                     found.setdefault(own, []).append(same.setdefault(above, above))
                 last = rows[-1][0]
+        return found
+
+    def inputs_of(self, ids: Iterable[str]) -> dict[str, list[str]]:
+        """`inputs` of some versions."""
+        found: dict[str, list[str]] = {}
+        asked = iter(ids)
+        while page := list(islice(asked, BATCH)):
+            for needed in _INPUTS_OF:
+                for version_id, above in self._ask(needed, [_json(page)]):
+                    found.setdefault(version_id, []).append(above)
         return found
 
     def check_format(self) -> None:

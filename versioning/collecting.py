@@ -16,8 +16,9 @@ from versioning.expiry import ERASED, TRASHED, Expiry
 from versioning.shards import shard_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+    from versioning.catalog import Catalog
     from versioning.expiry import Cause, Entry
     from versioning.records import Outline
     from versioning.repository import Repository
@@ -91,6 +92,22 @@ def survey(repository: Repository, shard: str, before: Survey | None = None) -> 
             needed[shard_of(blob)] += bytes.fromhex(blob[-NONCE:])
     seen = b"".join(map(bytes.fromhex, ids))
     return Survey(seen, {found: bytes(nonces) for found, nonces in needed.items()})
+
+
+def needs_all(
+    repository: Repository, shard: str, catalog: Catalog, erased: Collection[str]
+) -> bool:
+    """Whether each blob of a shard is needed, as the catalog was refreshed.
+
+    Args:
+        repository: Where they are.
+        shard: Of which blobs.
+        catalog: The index of the repository.
+        erased: Ids of the versions that need nothing any more.
+    """
+    stored = catalog.stored(shard)
+    needed = {layout.blob(name) for version_id, name, _ in stored if version_id not in erased}
+    return needed.issuperset(repository.store.names(layout.blobs(shard)))
 
 
 def mark(repository: Repository, shard: str, needed: bytes) -> str | None:

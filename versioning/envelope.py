@@ -22,7 +22,7 @@ MAX_RECORD_BYTES = 16 * 1024 * 1024
 # What reading a record raises when it is not, or not as, one of ours was written.
 UNREADABLE = (FormatError, IntegrityError)
 _SEAL = b',"seal":"%b"}'
-_SEAL_BYTES = len(_SEAL % bytes(64))
+SEAL_BYTES = len(_SEAL % bytes(64))
 
 
 def dump(kind: str, fields: Mapping[str, Any]) -> bytes:
@@ -37,7 +37,7 @@ def dump(kind: str, fields: Mapping[str, Any]) -> bytes:
         raise FormatError(
             f"a {kind} record cannot hold this ({error}): pass text, numbers, lists and mappings"
         ) from error
-    data = _sealed(body)
+    data = body + _seal(body)
     if len(data) > MAX_RECORD_BYTES:
         raise FormatError(
             f"a {kind} record of {len(data)} bytes is longer than {MAX_RECORD_BYTES}: store fewer, "
@@ -80,7 +80,7 @@ def parse(data: bytes, kind: str, *, name: str) -> dict[str, Any]:
             name=name,
             format=version,
         )
-    if data != _sealed(data[:-_SEAL_BYTES]):
+    if data[-SEAL_BYTES:] != _seal(data[:-SEAL_BYTES]):
         wrong = "is not what was written" if "seal" in fields else "has no seal"
         raise IntegrityError(
             f"{name} {wrong}: it is damaged, or was edited; run `versioning verify`", name=name
@@ -90,8 +90,9 @@ def parse(data: bytes, kind: str, *, name: str) -> dict[str, Any]:
 
 def seal_of(data: bytes) -> Digest:
     """The seal that a record ends in."""
-    return Digest(data[-_SEAL_BYTES + len(b',"seal":"') : -len(b'"}')].decode())
+    return Digest(data[-SEAL_BYTES + len(b',"seal":"') : -len(b'"}')].decode())
 
 
-def _sealed(body: bytes) -> bytes:
-    return body + _SEAL % digest_bytes(body).encode()
+def _seal(body: bytes) -> bytes:
+    """How a record ends."""
+    return _SEAL % digest_bytes(body).encode()

@@ -16,10 +16,10 @@ import socket
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from versioning import layout
-from versioning.digest import Digest, Key, is_digest
+from versioning.digest import Key, is_digest
 from versioning.envelope import UNREADABLE, parse
 from versioning.errors import ConflictError, FormatError
 from versioning.journals import Journal
@@ -49,8 +49,7 @@ class Cause:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What last happened to a version.
 
     Attributes:
@@ -301,22 +300,20 @@ class Expiry:
         cause: Cause,
         hints: Mapping[str, Key],
     ) -> list[str]:
-        likely = {i: key for i in ids if (key := hints.get(i))}
-        bound = set(self._repository.answering(likely))
+        over = {i: last.key for i in ids if (last := of.last.get(i)) and last.state != RESTORED}
+        likely = {i: key for i in ids if i not in over and (key := hints.get(i))}
+        seen: dict[str, bytes] = {}
+        bound = set(self._repository.answering(likely, seen))
         # What a binding does not confirm, the record says.
-        others = self._repository.keys_of([i for i in ids if i not in bound])
-        keys = {i: likely[i] for i in bound} | others
-        bound |= set(self._repository.answering(others))
-        items = {
-            i: {"key": key, "rule": rules[i], "bound": i in bound}
-            for i, key in keys.items()
-            if (last := of.last.get(i)) is None or last.state == RESTORED
-        }
+        others = self._repository.keys_of([i for i in ids if i not in over and i not in bound])
+        bound |= set(self._repository.answering(others, seen))
+        keys = {i: key for i, key in likely.items() if i in bound} | others
+        items = {i: {"key": key, "rule": rules[i], "bound": i in bound} for i, key in keys.items()}
         done = of.add(TRASHED, items, cause)
         # The journal first: a binding that outlives a crash is a hit on bytes that are still there,
         # and goes with the next call.
-        over = {i for i in keys if (last := of.last.get(i)) and last.state != RESTORED}
-        self._repository.unbind_all({i: key for i, key in keys.items() if i in over})
+        over |= {i: key for i, key in keys.items() if of.last[i].state != RESTORED}
+        self._repository.unbind_all(over, seen)
         return done
 
 
@@ -345,11 +342,12 @@ def _versions(fields: Mapping[str, Any], name: str) -> Iterator[tuple[str, Entry
     """What an entry says of each version that it names."""
     try:
         state, plan, actor = _state(fields["state"]), str(fields["plan"]), str(fields["actor"])
-        cause = Cause(plan, "", actor, _moment(fields["at"]))
+        cause, position = Cause(plan, "", actor, _moment(fields["at"])), _position(name)
         for item in fields["versions"]:
             if item["rule"] != cause.rule:
                 cause = replace(cause, rule=str(item["rule"]))
-            yield _id(item["id"]), Entry(state, _position(name), cause, *_binding(item))
+            bound = item.get("bound") is True
+            yield _id(item["id"]), Entry(state, position, cause, _key(item["key"]), bound)
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(
             f"{name} is no entry of the expiry of versions ({error}); run `versioning verify`",
@@ -376,8 +374,7 @@ def _id(value: Any) -> str:
     return str(value)
 
 
-def _binding(item: Mapping[str, Any]) -> tuple[Key, bool]:
-    key = item["key"]
-    if not is_digest(key):
-        raise ValueError(f"{str(key)[:80]!r} is no key")
-    return Key(Digest(key)), item.get("bound") is True
+def _key(value: Any) -> Key:
+    if not is_digest(value):
+        raise ValueError(f"{str(value)[:80]!r} is no key")
+    return cast("Key", value)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from versioning import layout
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError
 from versioning.expiry import ERASED, TRASHED, Expiry
+from versioning.garbage import no_collections
 from versioning.journals import Journal
 from versioning.names import named
 from versioning.records import ID_PATTERN, outputs
@@ -126,10 +127,12 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
     gone = {i for i, last in Expiry(repository).entries() if last.state in {TRASHED, ERASED}}
     gone |= lost(repository, catalog)
     rows = (row for page in catalog.stream() for row in page)
-    known = usage(repository, rows, policy)
-    candidates = _candidates(catalog, gone, protections(repository), known)
-    decisions = decide(candidates, policy, now, inputs=catalog.inputs())
-    return Plan(secrets.token_hex(8), now, policy, tuple(map(_unless_small, decisions)))
+    known, protected = usage(repository, rows, policy), protections(repository)
+    with no_collections():
+        candidates = _candidates(catalog, gone, protected, known)
+        decisions = decide(candidates, policy, now, inputs=catalog.inputs())
+        kept = tuple(map(_unless_small, decisions))
+    return Plan(secrets.token_hex(8), now, policy, kept)
 
 
 def _unless_small(item: Decision) -> Decision:

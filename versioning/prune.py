@@ -89,6 +89,7 @@ def apply(
             patience=waits,
             # Asked anew: what was pinned while it was in the trash stays there, to be undone.
             is_spared=sparing(repository, cause.at),
+            catalog=catalog,
             progress=progress,
         )
         applied.swept.add(swept)
@@ -129,7 +130,7 @@ class _Carrying:
 
     def _trash(self, expiry: Expiry, shard: str, ids: list[str]) -> list[str]:
         of, plan = expiry.of(shard), self.plan
-        hints = {row.id: row.key for row in self.catalog.rows(ids).values()}
+        hints = self.catalog.keys(ids)
         expiry.trash_all(of, {i: plan.expire[i] for i in ids}, self.cause, hints=hints)
         lasts = ((i, of.last[i]) for i in ids if i in of.last)
         return [i for i, e in lasts if e.state == TRASHED and e.cause.plan == plan.id]
@@ -199,7 +200,7 @@ def _spared(repository: Repository, catalog: Catalog, plan: Saved) -> dict[str, 
     """What has come to speak for versions of a plan since it was made."""
     found = {version_id: reasons[0] for version_id, reasons in protections(repository).items()}
     younger = catalog.versions(since=plan.made)
-    inputs = catalog.inputs()
+    inputs = catalog.inputs_of(row.id for row in younger)
     for row in younger:
         for above in inputs.get(row.id, ()):
             found.setdefault(above, f"{row.step} {row.id[:12]} was made from it since")

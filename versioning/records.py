@@ -283,12 +283,13 @@ def parse_outline(data: bytes, *, name: str) -> Outline:
     """
     fields = parse(data, "version", name=name)
     try:
-        manifest = _manifest(fields["manifest"], is_erased="erased" in fields)
+        is_erased = "erased" in fields
+        names = (_blob_name(item, is_erased=is_erased) for item in fields["manifest"])
         return Outline(
             _id(fields["id"]),
             _id(fields["repository"]),
             Key(_digest(fields["key"])),
-            tuple(blob.name for blob in manifest if blob.name is not None),
+            tuple(name for name in names if name is not None),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
@@ -296,6 +297,16 @@ def parse_outline(data: bytes, *, name: str) -> Outline:
             f"{name} is damaged or foreign ({reason}); run `versioning verify`",
             name=name,
         ) from error
+
+
+def _blob_name(item: dict[str, Any], *, is_erased: bool) -> str | None:
+    """The blob of a part, as `_blob` reads it; None of one that has none."""
+    if item.get("inline") is not None or (is_erased and "name" not in item):
+        return None
+    name = _text(item["name"])
+    if not BLOB_PATTERN.fullmatch(name):
+        raise ValueError(f"{name[:80]!r} names no blob")
+    return name
 
 
 def _version(fields: dict[str, Any]) -> VersionRecord:

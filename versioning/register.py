@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from versioning import layout, records
-from versioning.envelope import UNREADABLE
+from versioning.envelope import SEAL_BYTES, UNREADABLE
 from versioning.errors import FormatError, IntegrityError, NotFoundError, VersioningError
 from versioning.keys import root_key
 from versioning.notes import Notes
@@ -96,16 +96,29 @@ class Register(Notes):
             raise NotFoundError(f"there is no version {lost[0]}: name another", id=lost[0])
         return keys
 
-    def answering(self, keys: Mapping[str, Key]) -> Iterator[str]:
-        """Those of some versions that their bindings name; `keys` holds their keys, by id."""
+    def answering(
+        self, keys: Mapping[str, Key], seen: dict[str, bytes] | None = None
+    ) -> Iterator[str]:
+        """Those of some versions that their bindings name.
+
+        Args:
+            keys: Their keys, by id.
+            seen: Seals of bindings that were read before, by id: what ends in the same is the same.
+                Those that are found come to it.
+        """
+        seen = {} if seen is None else seen
         names = [layout.binding(key) for key in keys.values()]
         for version_id, name, data in zip(keys, names, self.store.get_all(names), strict=True):
             if data is None:
+                continue
+            if (seal := data[-SEAL_BYTES:]) == seen.get(version_id):
+                yield version_id
                 continue
             # A binding that cannot be read is a miss.
             with suppress(*UNREADABLE):
                 outline = records.parse_outline(data, name=name)
                 if outline[:3] == (version_id, self.id, keys[version_id]):
+                    seen[version_id] = seal
                     yield version_id
 
     def bound(self, key: Key) -> VersionRecord:

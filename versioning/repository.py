@@ -242,10 +242,10 @@ class Repository(Register):
         """Whether a version is never to be a hit again."""
         return bool(self.invalidations.among([version_id]))
 
-    def unbind_all(self, keys: Mapping[str, Key]) -> None:
-        """`unbind` many versions; `keys` holds their keys, by id."""
+    def unbind_all(self, keys: Mapping[str, Key], seen: dict[str, bytes] | None = None) -> None:
+        """`unbind` many versions; `keys` holds their keys, by id; `seen` is as for `answering`."""
         self.check_writable()
-        self.store.delete_all([layout.binding(keys[i]) for i in self.answering(keys)])
+        self.store.delete_all([layout.binding(keys[i]) for i in self.answering(keys, seen)])
 
     def answers(self, record: VersionRecord) -> bool:
         """Whether `record` is what its key is bound to, and can be loaded."""

@@ -44,5 +44,9 @@ def each(store: Store, act: Callable[[str], T], shards: Sequence[str]) -> Iterat
     if store.callers == 1:
         yield from ((shard, act(shard)) for shard in shards)
         return
-    with ThreadPoolExecutor(store.callers) as callers:
+    callers = ThreadPoolExecutor(store.callers)
+    try:
         yield from zip(shards, callers.map(act, shards), strict=True)
+    finally:
+        # Whoever asks for no more, or hears of an error, need not wait for the rest.
+        callers.shutdown(cancel_futures=True)

@@ -18,15 +18,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from versioning import layout, marks
-from versioning.collecting import Deleted, Survey, delete, erase, mark, survey
+from versioning.collecting import Deleted, Survey, delete, erase, mark, needs_all, survey
 from versioning.envelope import UNREADABLE, dump, parse
 from versioning.errors import FullError, NotFoundError
-from versioning.expiry import Expiry
+from versioning.expiry import ERASED, Expiry
 from versioning.shards import SHARDS, Progress, each, in_silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from versioning.catalog import Catalog
     from versioning.expiry import Cause, Entry
     from versioning.repository import Repository
 
@@ -90,6 +91,7 @@ def sweep(
     *,
     patience: Patience | None = None,
     is_spared: Callable[[str, Entry], bool] = lambda version_id, last: False,
+    catalog: Catalog | None = None,
     progress: Progress = in_silence,
 ) -> Swept:
     """Erase versions whose trash period is over, and delete every blob that no version needs.
@@ -102,6 +104,8 @@ def sweep(
         cause: By whom and when; all ages are counted up to its moment.
         patience: How long to wait for what.
         is_spared: Whether a version that is in the trash is not erased, whenever it was trashed.
+        catalog: An index, as it was refreshed. It saves reading all records where it says that
+            nothing is to be deleted; what is deleted, it has no say in.
         progress: Told what is done, and to how many shards of how many.
 
     Raises:
@@ -115,7 +119,8 @@ def sweep(
     while True:
         with repository.store.drawing():
             repository.check_writable()
-        more = _Sweep(repository, cause, patience or Patience(), is_spared, progress).run()
+        waits = patience or Patience()
+        more = _Sweep(repository, cause, waits, is_spared, catalog, progress).run()
         swept.add(more)
         if not (more.is_partial and more.deleted):
             return swept
@@ -128,9 +133,11 @@ class _Sweep:
         cause: Cause,
         patience: Patience,
         is_spared: Callable[[str, Entry], bool],
+        catalog: Catalog | None,
         progress: Progress,
     ) -> None:
         self.swept = Swept()
+        self._catalog = catalog
         self._is_spared = is_spared
         self._repository = repository
         self._progress = progress
@@ -146,6 +153,10 @@ class _Sweep:
             "erase", touched, lambda s: erase(repository, s, cause, is_due)
         ):
             self.swept.erased += erased
+        # To delete something, all records are read: not to find that there is nothing.
+        if not self.swept.erased and self._needs_all():
+            tidy(repository)
+            return self.swept
         # What is needed now stays so, but for erasures; marking less than all garbage is harmless.
         surveys = dict(self._each("read", SHARDS, lambda shard: survey(repository, shard)))
         needed = needed_of(surveys.values())
@@ -159,6 +170,15 @@ class _Sweep:
             self._delete(pages, needed_of([*surveys.values(), *(found for _, found in new)]))
         tidy(repository)
         return self.swept
+
+    def _needs_all(self) -> bool:
+        """Whether the index, where there is one, knows a version that needs each blob there is."""
+        if (catalog := self._catalog) is None:
+            return False
+        erased = {i for i, last in Expiry(self._repository).entries() if last.state == ERASED}
+        repository = self._repository
+        looks = self._each("look", SHARDS, lambda s: needs_all(repository, s, catalog, erased))
+        return all(needed for _, needed in looks)
 
     def _delete(self, pages: Mapping[str, str], needed: Mapping[str, bytes]) -> None:
         repository = self._repository

@@ -71,9 +71,13 @@ def test_the_page_of_a_run_shows_the_plan_and_nothing_goes(
     assert bound(open_repository(), versions) == [True, True, True]
 
 
-def test_what_was_applied_can_be_undone(versions: list[Version], policy: str) -> None:
+def test_what_was_applied_can_be_undone(
+    versions: list[Version], policy: str, caplog: pytest.LogCaptureFixture
+) -> None:
     repository = open_repository()
-    plan = prune(policy, apply=True)
+    with caplog.at_level("INFO", "flows.prune"):
+        plan = prune(policy, apply=True)
+    assert "trash: 1 of 1 shards" in caplog.messages
     assert bound(repository, versions) == [False, True, True]
     assert repository.undo(plan) == {versions[0].id: True}
     assert bound(repository, versions) == [True, True, True]

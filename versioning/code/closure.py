@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 import sys
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, MappingProxyType
@@ -19,10 +17,11 @@ from versioning.code.objects import ATOMS, code_in, inner_function, is_ours, qua
 from versioning.code.places import is_runner
 from versioning.code.walk import Walk
 from versioning.encoding import value_digest
+from versioning.garbage import no_collections
 from versioning.keys import Leaf, root_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from versioning.code.log import Log
     from versioning.digest import Key
@@ -76,7 +75,7 @@ def code_leaves(
     known = _known.get(identity)
     if known is not None and known[2].still_holds():
         return known[1]
-    with _lock, _no_collections():
+    with _lock, no_collections():
         note_loaded()
         files = Files(Index(index) if index else None)
         walk = _settled(function, deps, passed, files)
@@ -87,21 +86,6 @@ def code_leaves(
         if not any(isinstance(item, Path) for item in deps):
             _known[identity] = (subjects, closure, walk.log)
     return closure
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """Keep the garbage collector out: a walk makes many objects that stay, and no cycles to free.
-
-    It would look through all of them again and again, for a twentieth of the time.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def behaviour(value: object) -> Key | None:

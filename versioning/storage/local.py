@@ -24,6 +24,9 @@ from versioning.storage.store import Entry, Store, checked, limited, translated
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    # What names of files begin with, and the files.
+    _Folder = tuple[str, list[os.DirEntry[str]]]
+
 STAGING = ".staging"
 RESERVE = ".reserve"
 LEFTOVER_SECONDS = 24 * 3600
@@ -117,15 +120,18 @@ class LocalStore(Store):
         return found
 
     def list(self, prefix: str) -> Iterator[Entry]:
-        for name, entry in self._below(prefix):
-            with translated(self.url, name), suppress(FileNotFoundError):
-                found = entry.stat(follow_symlinks=False)
-                yield Entry(name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+        for folder, entries in self._below(prefix):
+            for entry in entries:
+                name = folder + entry.name
+                with translated(self.url, name), suppress(FileNotFoundError):
+                    found = entry.stat(follow_symlinks=False)
+                    yield Entry(name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def names(self, prefix: str) -> Iterator[str]:
-        return (name for name, _ in self._below(prefix))
+        for folder, entries in self._below(prefix):
+            yield from [folder + entry.name for entry in entries]
 
-    def _below(self, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    def _below(self, prefix: str) -> Iterator[_Folder]:
         folder, _, start = prefix.rpartition("/")
         with translated(self.url, prefix):
             yield from _files(self._prefix + folder, f"{folder}/" if folder else "", start)
@@ -276,17 +282,14 @@ def _persist(path: Path) -> None:
         os.close(fd)
 
 
-def _files(folder: str, prefix: str, start: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Files below `folder` whose name there begins with `start`; hidden ones are no names."""
+def _files(folder: str, prefix: str, start: str) -> Iterator[_Folder]:
+    """Files below `folder` whose name there begins with `start`, folder by folder, none hidden."""
     try:
-        entries = os.scandir(folder)
+        with os.scandir(folder) as scanned:
+            entries = [e for e in scanned if e.name.startswith(start) and e.name[0] != "."]
     except (FileNotFoundError, NotADirectoryError):
         return
-    with entries:
-        for entry in entries:
-            if not entry.name.startswith(start) or entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(entry.path, f"{prefix}{entry.name}/", "")
-            else:
-                yield prefix + entry.name, entry
+    yield prefix, [entry for entry in entries if not entry.is_dir(follow_symlinks=False)]
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path, f"{prefix}{entry.name}/", "")

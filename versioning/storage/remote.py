@@ -81,8 +81,11 @@ class RemoteStore(Store):
         asked = iter(names)
         while batch := list(islice(asked, BATCH)):
             for name, data in zip(batch, self._batch(batch), strict=True):
-                # Whatever went wrong goes wrong again, and is told by name.
-                yield data if isinstance(data, bytes) else self._head(name)
+                if isinstance(data, FileNotFoundError):
+                    yield None
+                else:
+                    # Whatever else went wrong goes wrong again, and is told by name.
+                    yield data if isinstance(data, bytes) else self._head(name)
 
     @patient
     def put_if_absent(self, name: str, data: bytes, *, durable: bool = True) -> bool:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.scale.phases FOLDER VERSIONS PHASE`: one phase, in a process of its own.
+"""`python -m tests.bench.scale.phases PLACE FOLDER VERSIONS PHASE`: one phase, in its own process.
 
 Prints seconds, seconds of processor and the highest resident memory as JSON.
 """
@@ -61,9 +61,9 @@ PHASES: dict[str, Callable[[Repository, Catalog, int, Path], None]] = {
 }
 
 
-def main(folder: Path, versions: int, phase: str) -> dict[str, Any]:
-    """Do a phase and say what it took."""
-    repository = opened(folder / "repository", folder)
+def main(place: str, folder: Path, versions: int, phase: str) -> dict[str, Any]:
+    """Do a phase in the repository at `place` and say what it took."""
+    repository = opened(place, folder)
     catalog = Catalog(repository)
     began, worked = time.perf_counter(), time.process_time()
     PHASES[phase](repository, catalog, versions, folder)
@@ -76,4 +76,4 @@ def main(folder: Path, versions: int, phase: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])))
+    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])))

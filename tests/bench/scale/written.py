@@ -43,15 +43,33 @@ def files(repository_id: str, versions: int) -> Iterator[tuple[str, bytes]]:
         yield layout.binding(record.key), data
 
 
+def removed(versions: int) -> Iterator[tuple[str, bytes]]:
+    """Bindings and blobs of the older half alone: what expiring and sweeping it removes."""
+    made = files("0" * 32, versions // 2)
+    return ((name, data) for name, data in made if not name.startswith(layout.VERSIONS))
+
+
 def write(folder: Path, versions: int) -> None:
-    """Make a repository of so many versions in `folder`."""
-    _write(folder, files(opened(folder, folder.parent).id, versions))
+    """Make a repository of so many versions in `folder`, and beside it what `find` removes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / "repository"
+    # What was written whole before is used; `removed` comes last.
+    if not place.exists():
+        staged = folder / "staged"
+        _write(staged, files(opened(staged, folder).id, versions))
+        staged.rename(place)
+    write_removed(folder / "removed", versions)
 
 
 def write_removed(folder: Path, versions: int) -> None:
-    """Write bindings and blobs of the older half alone: what expiring and sweeping it removes."""
-    made = files("0" * 32, versions // 2)
-    _write(folder, ((name, data) for name, data in made if not name.startswith(layout.VERSIONS)))
+    """Write what expiring and sweeping the older half removes."""
+    _write(folder, removed(versions))
+
+
+def write_flat(folder: Path, versions: int) -> None:
+    """Write value and record of each version into a folder of its own, as `0` and `1`."""
+    made = enumerate(files("0" * 32, versions))
+    _write(folder, ((f"{n // 3}/{n % 3}", data) for n, (_, data) in made if n % 3 < 2))
 
 
 def _write(folder: Path, wanted: Iterable[tuple[str, bytes]]) -> None:
