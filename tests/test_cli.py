@@ -233,7 +233,7 @@ def test_get_of_damaged_bytes_says_no_and_sets_them_aside(
     overwrite(blob_path(repository, flights["clean1"]), b"x" * (len(LARGE) + 1))
     assert "run the step again" in refused("get", "clean", code=1)
     assert list(repository.store.list(layout.QUARANTINE))
-    assert "run the step again" in refused("get", "clean", code=2)
+    assert "--rebuild` makes them again" in refused("get", "clean", code=2)
 
 
 def test_why_names_what_changed(flights: dict[str, Version], ask: Ask, read: Ask) -> None:
