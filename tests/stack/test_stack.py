@@ -47,13 +47,22 @@ def rows_of(repository: Repository, run_id: str) -> list[Row]:
     return run_table(run_id, repository=repository).rows
 
 
+# Too few scans for a model that passes its gates.
+GIVEN = {"problem": "digits", "as_of": "2024-01-04"}
+
+
+@pytest.fixture(scope="module")
+def retrained(api: Api) -> str:
+    """A run of `retrain` on the first host."""
+    [run] = api.completed(api.start("retrain/retrain-weekly", queue=HOSTS[0], **GIVEN))
+    return run["id"]
+
+
 def test_a_model_retrained_on_one_host_is_reused_on_the_other(
-    stack: Stack, api: Api, repository: Repository
+    stack: Stack, api: Api, retrained: str, repository: Repository
 ) -> None:
-    given = {"problem": "digits", "as_of": "2024-01-04"}
-    [first] = api.completed(api.start("retrain/retrain-weekly", queue=HOSTS[0], **given))
-    [second] = api.completed(api.start("retrain/retrain-weekly", queue=HOSTS[1], **given))
-    made, reused = (results(repository, run["id"]) for run in (first, second))
+    [second] = api.completed(api.start("retrain/retrain-weekly", queue=HOSTS[1], **GIVEN))
+    made, reused = (results(repository, run_id) for run_id in (retrained, second["id"]))
     assert set(made.values()) == {"miss"}
     assert set(reused.values()) == {"hit"}
     assert reused.keys() == made.keys()
@@ -129,10 +138,8 @@ def test_eight_registrations_at_once_make_one(
     assert [entry.number for entry in found] == list(numbers)
 
 
-def test_events_of_versions_start_flows(api: Api, stack: Stack) -> None:
-    """A gate that fails is told by the flow itself; a budget, by an event as a flow sends it."""
-    worse = {"problem": "digits", "as_of": "2024-01-04", "parameters": {"epochs": 0}}
-    api.completed(api.start("retrain/retrain-weekly", **worse))
+def test_events_of_versions_start_flows(api: Api, retrained: str) -> None:
+    """The flow itself told of a gate that failed; of a budget, an event is sent as a flow would."""
 
     def fired(name: str) -> bool:
         [automation] = [a for a in api.post("/automations/filter") if a["name"] == name]
