@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from infra.copying import copy
+import versioning
+from infra.copying import _ORDER, copy
 from tests.repositories import LARGE, draft
 from versioning import Repository
 from versioning.errors import ConflictError, NotFoundError
@@ -69,3 +71,10 @@ def test_a_place_with_another_repository_is_refused(source: Repository, tmp_path
         copy(source.store, other.store)
     with pytest.raises(NotFoundError):
         copy(Store.open(str(tmp_path / "nothing")), Store.open(str(tmp_path / "copy")))
+
+
+def test_all_that_the_format_knows_is_copied() -> None:
+    text = (Path(versioning.__file__).parent / "FORMAT.md").read_text()
+    names = re.findall(r"^    ([a-z]+/)\S+  ", text.split("## Names")[1].split("\n- ")[0], re.M)
+    # Who computes, writes or deletes does so in one store only.
+    assert set(_ORDER) == set(names) - {"leases/", "intents/", "marks/"}
