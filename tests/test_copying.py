@@ -75,6 +75,8 @@ def test_a_place_with_another_repository_is_refused(source: Repository, tmp_path
 
 def test_all_that_the_format_knows_is_copied() -> None:
     text = (Path(versioning.__file__).parent / "FORMAT.md").read_text()
-    names = re.findall(r"^    ([a-z]+/)\S+  ", text.split("## Names")[1].split("\n- ")[0], re.M)
+    names = re.findall(
+        r"^    ([a-z]+/)\S+  ", text.split("## Names")[1].split("\n- ")[0], re.MULTILINE
+    )
     # Who computes, writes or deletes does so in one store only.
     assert set(_ORDER) == set(names) - {"leases/", "intents/", "marks/"}
