@@ -12,7 +12,7 @@ import importlib.util
 import sys
 from dataclasses import dataclass, field
 from enum import EnumType
-from types import BuiltinFunctionType, FunctionType, ModuleType, SimpleNamespace
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from versioning.code.log import MISSING, Log
@@ -36,6 +36,8 @@ _PLACES = frozenset(
 )
 # What the normal form of a function leaves out, and code may read all the same.
 _TEXTS = frozenset({"__doc__", "__annotations__"})
+# Of builtins; methods among them are a shell's own.
+_NOT_OURS = (BuiltinFunctionType, MethodType)
 # What Python puts among the builtins of a shell: `exit`, `help`.
 _SITE = "_sitebuiltins"
 # What a `singledispatch` function offers; its registry says what each would do.
@@ -299,8 +301,9 @@ def _is_pythons(value: Any) -> bool:
     """Whether Python itself has `value` among its builtins, where anybody may put more."""
     if isinstance(value, type):
         return value.__module__ == "builtins"
-    is_single = value is ... or value is NotImplemented
-    return is_single or type(value) is BuiltinFunctionType or type(value).__module__ == _SITE
+    if value is ... or value is NotImplemented:
+        return True
+    return type(value) in _NOT_OURS or type(value).__module__ == _SITE
 
 
 def absolute(module: str, top: Namespace) -> str:

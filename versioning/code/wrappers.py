@@ -35,7 +35,8 @@ def library_function(walk: Walk, function: FunctionType) -> str:
     inside: list[str] = []
     if wrapped is not None:
         inside.append(walk.reach(wrapped, name))
-        walk.reads_hints |= not is_runner(module) and _is_undecorated(walk, wrapped)
+        is_known = is_runner(module) or module.partition(".")[0] in sys.stdlib_module_names
+        walk.reads_hints |= not is_known and _is_undecorated(walk, wrapped)
     elif not is_offered(function, sys.modules.get(module)):
         inside.extend(_cells(walk, function, name))
     if hasattr(function, "registry"):
