@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # Versions on a page of a plan: far below what a record may hold.
 PAGE = 5000
-SMALL = "it lies in its record, so that nothing would be freed"
+SMALL = "lies in its record: frees nothing"
 LATER = "left for another plan, as the disk is full"
 
 

@@ -73,8 +73,8 @@ def test_an_empty_policy_deletes_nothing(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("keep_for = '1d'", "keep_for: Extra inputs are not permitted. Known fields: rules,"),
-        ("[[rules]]\nkeep_lats = 3\nkeep_last = 1", "rules.1.keep_lats: Extra inputs"),
+        ("keep_for = '1d'", "keep_for: there is no such field. Known fields: rules,"),
+        ("[[rules]]\nkeep_lats = 3\nkeep_last = 1", "rules.1.keep_lats: there is no such field"),
         ("[[rules]]\n", "rules.1: it keeps nothing"),
         ("[[rules]]\nkeep_all = true\nkeep_last = 1", "keep_all contradicts keep_last"),
         ("[[rules]]\nkeep_last = 1\n[[rules]]\nkeep_last = 2", "rule 2 never counts"),

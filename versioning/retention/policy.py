@@ -45,6 +45,13 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdwy])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+# What pydantic says in words of Python.
+_TOLD = {
+    "extra_forbidden": "there is no such field",
+    "tuple_type": "write a list",
+    "int_type": "write a whole number",
+    "string_too_short": "it is empty",
+}
 # What JSON, as plans are written, can hold.
 _MOST = 2**63 - 1
 
@@ -308,4 +315,5 @@ def _is_any(texts: Iterable[str], pattern: str) -> bool:
 
 def _said(error: dict[str, Any]) -> str:
     place = ".".join(str(part + 1 if isinstance(part, int) else part) for part in error["loc"])
-    return f"{place or 'the policy'}: {error['msg'].removeprefix('Value error, ')}"
+    said = _TOLD.get(error["type"], error["msg"].removeprefix("Value error, "))
+    return f"{place or 'the policy'}: {said}"
