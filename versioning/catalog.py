@@ -251,12 +251,12 @@ class Catalog:
             blobs.setdefault(version_id, []).append((name, size_bytes))
         return blobs
 
-    def inputs(self) -> dict[str, list[str]]:
+    def inputs(self) -> dict[str, tuple[str, ...]]:
         """The versions that each version needs to be made again, as of the last refresh.
 
         Those that it was made from, and those that hold its source and environment.
         """
-        found: dict[str, list[str]] = {}
+        found: dict[str, tuple[str, ...]] = {}
         # Each id once in memory, though many are made from it.
         same: dict[str, str] = {}
         for needed in _INPUTS:
@@ -264,7 +264,7 @@ class Catalog:
             while rows := self._ask(needed, [last, BATCH]):
                 for version_id, above in rows:
                     own = same.setdefault(version_id, version_id)
-                    found.setdefault(own, []).append(same.setdefault(above, above))
+                    found[own] = (*found.get(own, ()), same.setdefault(above, above))
                 last = rows[-1][0]
         return found
 

@@ -21,11 +21,12 @@ from versioning.journals import Journal
 from versioning.names import named
 from versioning.records import ID_PATTERN, outputs
 from versioning.retention import Candidate, Decision, Holding, Policy, decide
+from versioning.retention.candidates import OneBlob
 from versioning.status import lost
 from versioning.usage import usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from versioning.catalog import Catalog
     from versioning.repository import Repository
@@ -252,11 +253,15 @@ def _candidates(
                 flow=same.setdefault(row.flow, row.flow) if row.flow else row.flow,
                 created=row.created,
                 seconds=row.seconds,
-                blobs=dict(blobs.get(row.id, ())),
+                blobs=_held(blobs.get(row.id, ())),
                 is_rebuildable=row.is_rebuildable,
                 protection=protection.get(row.id, ()),
                 **known.facts(row),
             )
+
+
+def _held(blobs: Sequence[tuple[str, int]]) -> Mapping[str, int]:
+    return OneBlob(*blobs[0]) if len(blobs) == 1 else dict(blobs)
 
 
 def _journal(repository: Repository, plan_id: str) -> Journal:

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from versioning.records import ARCHIVE, ENVIRONMENT, WHEEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
+
+
+class OneBlob(Mapping[str, int]):
+    """The only blob of a version: most have one, and a dict for each would be most of a plan."""
+
+    __slots__ = ("_name", "_size_bytes")
+
+    def __init__(self, name: str, size_bytes: int) -> None:
+        self._name, self._size_bytes = name, size_bytes
+
+    def __getitem__(self, name: str) -> int:
+        if name != self._name:
+            raise KeyError(name)
+        return self._size_bytes
+
+    def __iter__(self) -> Iterator[str]:
+        yield self._name
+
+    def __len__(self) -> int:
+        return 1
 
 
 @dataclass(frozen=True, slots=True)

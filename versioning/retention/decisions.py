@@ -58,12 +58,13 @@ def decide(
         dropped = {}
         _keep_lineage(ordered, policy, inputs, reasons)
     expiry = [_UNUSED, *(_expiry(rule, number) for number, rule in enumerate(policy.rules, 1))]
-    return [
-        Decision(item, tuple(reasons[item.id]))
-        if reasons[item.id]
-        else Decision(item, expire=dropped.get(item.id) or expiry[numbers[item.id]])
-        for item in ordered
-    ]
+    decisions = []
+    for item in ordered:
+        # There may be millions: what is told is not kept twice.
+        why, number = reasons.pop(item.id), numbers.pop(item.id)
+        told = "" if why else dropped.get(item.id) or expiry[number]
+        decisions.append(Decision(item, tuple(why), told))
+    return decisions
 
 
 def _within_budget(
@@ -128,7 +129,7 @@ def _keep_lineage(
     reasons: dict[str, list[str]],
 ) -> None:
     """Keep what kept versions were made from, as far as the policy wants it or nothing else can."""
-    known = {item.id: item for item in ordered}
+    known = {item.id: item for item in ordered if not reasons[item.id]}
     # Each version is looked at once, on behalf of the newest that was made from it.
     roots = (item for item in ordered if reasons[item.id] and item.keeps_lineage)
     waiting = deque((above, item) for item in roots for above in inputs.get(item.id, ()))

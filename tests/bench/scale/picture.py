@@ -29,7 +29,8 @@ def draw(results: Results, path: Path) -> None:
         for part, axes in zip(parts, times, strict=True):
             _draw_seconds(axes, results[part], BESIDE[part])
             if part == "local":
-                _draw_peers(axes, results.get("peers", {}))
+                if peers := results.get("peers"):
+                    _draw_peers(axes, peers)
                 _draw(memory, results[part], PHASES, "mib")
             axes.set(title=TITLES[part], xscale="log", yscale="log", xlabel="versions")
             axes.grid(alpha=0.3)
@@ -54,7 +55,8 @@ def _draw(
     line: str = "-",
 ) -> None:
     for name in names:
-        told = {int(n): found[name][fact] for n, found in sizes.items() if fact in found[name]}
+        given = {int(n): found.get(name, {}) for n, found in sizes.items()}
+        told = {n: found[fact] for n, found in given.items() if fact in found}
         axes.plot(list(told), list(told.values()), line, marker="o", markersize=3, label=name)
 
 
