@@ -1,4 +1,4 @@
-"""The README as tests read it."""
+"""The README, and the two pages that it sends readers to, as tests read them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", ROOT / "versioning" / "MANUAL.md", ROOT / "flows" / "README.md"]
+TEXT = "\n".join(page.read_text("utf-8") for page in PAGES)
 
 
 def example(mark: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import ROOT, TEXT, example
+from tests.readme import PAGES, ROOT, TEXT, example
 from versioning.cli.app import app
 from versioning.integrations.prefect import run_table
 from versioning.settings import Settings
@@ -66,7 +66,7 @@ def test_every_setting_named_is_one() -> None:
     assert named <= {name.upper() for name in Settings.__slots__} | {"SECRET_"}
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DECISIONS.glob("*.md"))], ids=str)
+@pytest.mark.parametrize("page", [*PAGES, *sorted(DECISIONS.glob("*.md"))], ids=str)
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
