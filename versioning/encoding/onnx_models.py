@@ -5,6 +5,8 @@ Left out is what no inference session can read:
 - the release of the exporter (`producer_version`), and the notes (`doc_string`) on nodes,
   attributes, tensors, inputs, outputs and functions. The name of the producer and the notes on a
   model and its graphs count: sessions offer them as metadata.
+- the lines of source, in folders of one machine, that torch keeps with each node. Other metadata of
+  nodes counts: ONNX Runtime reads some of it.
 - the order of `opset_import`, which skl2onnx takes from a set, and of `metadata_props`: both are
   looked up by name.
 - whether the elements of a tensor lie in `raw_data` or in the field of their type. Elements of
@@ -46,6 +48,8 @@ UNKEYED = frozenset(
         "onnx.TensorProto.data_location",
     }
 )
+# The key in the metadata of a node.
+STACK_TRACE = "pkg.torch.onnx.stack_trace"
 # Fields whose entries are looked up, and by what; of two of one name the order counts.
 _UNORDERED = {"opset_import": attrgetter("domain"), "metadata_props": attrgetter("key")}
 
@@ -131,7 +135,15 @@ def _fields(message: Message) -> dict[str, Any]:
             fields[field.name] = sorted(held, key=_UNORDERED[field.name])
         else:
             fields[field.name] = held
+    if isinstance(message, onnx.NodeProto) and "metadata_props" in fields:
+        _drop_trace(fields)
     return fields
+
+
+def _drop_trace(fields: dict[str, Any]) -> None:
+    kept = [entry for entry in fields.pop("metadata_props") if entry.key != STACK_TRACE]
+    if kept:
+        fields["metadata_props"] = kept
 
 
 def _refuse_external(tensor: onnx.TensorProto, to: Encoder) -> None:

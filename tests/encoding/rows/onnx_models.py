@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.encoding.rows.row import Refused, Row
+from versioning.encoding.onnx_models import STACK_TRACE
 
 WEIGHTS = np.array([[0.5, -1.0], [np.nan, 2.0]], "<f4")
 
@@ -79,10 +80,15 @@ def with_typed_weights(model: onnx.ModelProto) -> None:
 def with_notes(model: onnx.ModelProto) -> None:
     model.producer_version = "2.13"
     model.graph.node[0].doc_string = "line 7"
+    model.graph.node[0].metadata_props.add(key=STACK_TRACE, value="line 7")
     model.graph.node[2].attribute[0].doc_string = "how steep"
     model.graph.input[0].doc_string = "any rows"
     model.graph.initializer[0].doc_string = "learnt"
     model.graph.initializer[0].data_location = TensorProto.DEFAULT
+
+
+def with_metadata(message: Any, key: str) -> None:
+    message.metadata_props.add(key=key, value="line 7")
 
 
 def with_weight_bits(model: onnx.ModelProto) -> None:
@@ -160,9 +166,11 @@ ROWS = [
             small().SerializeToString(),
             *(changed(with_weight_bits), changed(with_both_forms), changed(with_function)),
             *(changed(with_branch), changed(lambda model: with_branch(model, "other"))),
-            *(changed(lambda model: reverse(model.graph.node)),),
-            *(changed(lambda model: reverse(model.graph.initializer)),),
-            *(changed(lambda model: model.graph.initializer.pop()),),
+            changed(lambda model: reverse(model.graph.node)),
+            changed(lambda model: reverse(model.graph.initializer)),
+            changed(lambda model: model.graph.initializer.pop()),
+            changed(lambda model: with_metadata(model, STACK_TRACE)),
+            changed(lambda model: with_metadata(model.graph.node[0], "layer_ann")),
             set_to("ir_version", 9),
             set_to("producer_name", "others"),
             set_to("producer_name", ""),
