@@ -217,6 +217,15 @@ class TestXgboost(CodecContract):
     def test_damage_is_refused_or_gives_another_value(self) -> None: ...
 
 
+class TestOnnx(CodecContract):
+    recorded = "onnx/1"
+
+    def make(self) -> Any:
+        from tests.encoding.rows.onnx_models import small
+
+        return small()
+
+
 class TestSklearn(CodecContract):
     recorded = "sklearn/1"
     is_stable = False

@@ -18,17 +18,37 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import onnx
 import pandas as pd
 import pyarrow as pa
+from google.protobuf import text_format
 
 from versioning.encoding import value_digest
 
 GOLDEN = Path(__file__).with_name("keys.json")
+ONNX = r"""
+    ir_version: 10
+    producer_version: "left out"
+    graph {
+      name: "shift"
+      node { input: "x" input: "shift" output: "y" op_type: "Add" doc_string: "left out" }
+      node {
+        input: "y" output: "z" op_type: "LeakyRelu"
+        attribute { name: "alpha" type: FLOAT f: 0.25 }
+      }
+      initializer { name: "shift" dims: 2 data_type: 1 float_data: 0.5 float_data: -0.0 }
+      input { name: "x" type { tensor_type { elem_type: 1 shape { dim { dim_param: "n" } } } } }
+      output { name: "z" type { tensor_type { elem_type: 1 } } }
+    }
+    opset_import { version: 21 }
+    metadata_props { key: "b" value: "2" }
+    metadata_props { key: "a" value: "1" }
+"""
 
 
 def cases() -> dict[str, object]:
     """Values whose digests are fixed, by the name they have in the file."""
-    return {**_plain(), **_numpy(), **_tables()}
+    return {**_plain(), **_numpy(), **_tables(), **_models()}
 
 
 def digests() -> dict[str, str]:
@@ -114,6 +134,10 @@ def _tables() -> dict[str, object]:
         "timestamp": pd.Timestamp("2013-01-01 12:00", tz="Europe/Berlin"),
         "table": table,
     }
+
+
+def _models() -> dict[str, object]:
+    return {"onnx model": text_format.Parse(ONNX, onnx.ModelProto())}
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ PACKAGES = (
     "lightgbm",
     "scikit-learn",
     "torch",
+    "onnx",
 )
 # Releases from which on Prefect 3.8 does not do all it should.
 BREAKS_PREFECT = (

@@ -19,7 +19,7 @@ from types import (
 )
 
 LIBRARIES = frozenset({
-    "lightgbm", "matplotlib", "numpy", "pandas", "polars", "pyarrow", "pydantic", "scipy",
+    "lightgbm", "matplotlib", "numpy", "onnx", "pandas", "polars", "pyarrow", "pydantic", "scipy",
     "sklearn", "torch", "xgboost",
 })  # fmt: skip
 

@@ -134,6 +134,7 @@ def _sized(value: Any) -> str | None:
 
 _SIZED_LIBRARIES = frozenset({
     "numpy", "pandas", "pyarrow", "polars", "scipy", "torch", "sklearn", "lightgbm", "xgboost",
+    "onnx",
 })  # fmt: skip
 _NESTING = frozenset({list, tuple, dict, set, frozenset})
 _SHOWN: dict[type, Callable[[Any], str | None]] = {

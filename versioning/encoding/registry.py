@@ -30,6 +30,7 @@ LIBRARIES = {
     "lightgbm": "lightgbm_models",
     "matplotlib": "figures",
     "numpy": "numeric",
+    "onnx": "onnx_models",
     "pandas": "frames",
     "polars": "polar",
     "pyarrow": "arrow",

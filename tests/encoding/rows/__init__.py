@@ -5,16 +5,28 @@ from __future__ import annotations
 import json
 
 import versioning.code  # noqa: F401 - teaches the encoding about functions and classes
-from tests.encoding.rows import arrays, arrow, containers, models, objects, refused, scalars, tables
+from tests.encoding.rows import (
+    arrays,
+    arrow,
+    containers,
+    models,
+    objects,
+    onnx_models,
+    refused,
+    scalars,
+    tables,
+)
 from tests.encoding.rows.row import Refused, Row
 from versioning.encoding import preview, value_digest
 
 __all__ = ["REFUSED", "ROWS", "Refused", "Row", "digests", "main"]
 
-_MODULES = (scalars, containers, objects, arrays, tables, arrow, models)
+_MODULES = (scalars, containers, objects, arrays, tables, arrow, models, onnx_models)
 ROWS: list[Row] = [row for module in _MODULES for row in module.ROWS]
 REFUSED: list[Refused] = [
-    row for module in (refused, arrays, tables, arrow, models) for row in module.REFUSED
+    row
+    for module in (refused, arrays, tables, arrow, models, onnx_models)
+    for row in module.REFUSED
 ]
 
 
