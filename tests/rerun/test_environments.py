@@ -163,6 +163,16 @@ def test_what_no_index_has_is_told_with_advice() -> None:
     assert "VERSIONING_ARCHIVE" in found["rates"]
 
 
+def test_people_are_told_before_an_environment_is_built(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    lock: list[Distribution] = [{"name": "no-such-thing", "version": "1.0"}]
+    with pytest.raises(NotFoundError, match=r"no-such-thing==1\.0 of the recorded lock"):
+        as_recorded(
+            lock, machine(), cache=tmp_path, progress=lambda *progress: told.append(progress)
+        )
+    assert told == [("building an environment of 1 distributions", 0, 1)]
+
+
 def test_a_record_of_another_platform_is_told(tmp_path: Path) -> None:
     there = {**machine(), "python": "3.99.1", "platform": "darwin", "machine": "arm64"}
     told = pytest.raises(NotFoundError, match=r"made on darwin arm64, .*run it on darwin arm64, or")

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from versioning.capture.lock import installed, is_wanted
 from versioning.digest import digest_bytes
 from versioning.errors import ConflictError, IntegrityError, NotFoundError
+from versioning.shards import in_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from versioning.capture.lock import Distribution
+    from versioning.shards import Progress
 
 logger = logging.getLogger("versioning")
 _BUILD_SECONDS = 3600
@@ -74,6 +76,7 @@ def as_recorded(
     cache: Path,
     fresh: bool = False,
     archive: Shelf | None = None,
+    progress: Progress = in_silence,
 ) -> Environment:
     """An environment with exactly what was installed.
 
@@ -86,6 +89,7 @@ def as_recorded(
         cache: Folder of this machine for environments.
         fresh: Make one in any case.
         archive: Wheels to install from before any index is asked.
+        progress: Told before one is made, which may take minutes, and after.
 
     Raises:
         NotFoundError: If the Python or a distribution cannot be had; names it.
@@ -101,7 +105,10 @@ def as_recorded(
     staged = place.with_name(f"{place.name}.{os.getpid()}")
     shutil.rmtree(staged, ignore_errors=True)
     try:
-        whence = _build(staged, lines, _interpreter(machine), archive)
+        interpreter = _interpreter(machine)
+        progress(what := f"building an environment of {len(lines)} distributions", 0, 1)
+        whence = _build(staged, lines, interpreter, archive)
+        progress(what, 1, 1)
         (staged / _DONE).touch()
         if fresh or not (place / _DONE).exists():
             shutil.rmtree(place, ignore_errors=True)
