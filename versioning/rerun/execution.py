@@ -38,7 +38,7 @@ RESULTS = "results.jsonl"
 _RUNNING = "running steps"
 _PASSED = (
     "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE", "PYTHONDONTWRITEBYTECODE",
 )  # fmt: skip
 _SECRET = "VERSIONING_SECRET_"  # noqa: S105 - what variables that hold them begin with
 
@@ -166,12 +166,13 @@ class _Group:
         self.plan.write_text(json.dumps(self._plan(repository), indent=1, default=str))
 
     def _environment(self, repository: Repository) -> Environment:
+        cache = repository.settings.cache / "environments"
         if self._terms.env == CURRENT:
-            return environments.current()
+            return environments.current(cache)
         return environments.as_recorded(
             self.recorded["distributions"],
             self.recorded["machine"],
-            cache=repository.settings.cache / "environments",
+            cache=cache,
             fresh=self._terms.fresh,
             archive=self.shelf,
             progress=self._terms.progress,
@@ -234,7 +235,7 @@ class _Group:
         passed = {n: v for n, v in os.environ.items() if n in _PASSED or n.startswith(_SECRET)}
         command = [str(self.environment.python), "-m", "versioning.replay"]
         done = subprocess.run(  # noqa: S603 - our own module, in the environment that was asked for
-            [*command, str(self.plan), str(results)],
+            [*command, str(self.plan), str(results), str(self.environment.index)],
             cwd=self.folder,
             env={**passed, **own_variables(self.folder), **self.variables()},
             capture_output=True,
