@@ -13,7 +13,7 @@ from prefect import flow
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-from flows.report import show_table
+from flows.report import log_progress, show_table
 from flows.runs import first_unknown_day
 from versioning import open_repository
 from versioning.digest import digest_bytes
@@ -124,7 +124,7 @@ def _due(reused: Sequence[VersionRecord], share: float, most: int, run: str) -> 
 
 def _audited(repository: Repository, record: VersionRecord, which: str) -> Audited:
     try:
-        found = twice(repository, record)
+        found = twice(repository, record, progress=log_progress)
     except VersioningError as error:
         log.warning("%s: %s %s was not made again: %s", which, record.step, record.id[:12], error)
         return Audited(record, NOT_RUN, str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,17 @@ from prefect.artifacts import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+log = logging.getLogger(__name__)
+
+
+def log_progress(step: str, done: int, of: int) -> None:
+    """Log where something long begins and where it ends; what lies between is much."""
+    if done == 0 < of:
+        log.info("%s ...", step)
+    elif done == of:
+        log.info("%s: done", step)
 
 
 def show_table(name: str, table: pd.DataFrame, *, about: str) -> None:

@@ -10,7 +10,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
-from flows.report import show_table
+from flows.report import log_progress, show_table
 from flows.runs import upkeep_name
 from versioning import open_repository
 from versioning.errors import VersioningError
@@ -31,7 +31,7 @@ class NotTheSameError(VersioningError):
 
 
 @flow(flow_run_name=upkeep_name("rerun"))
-def rerun(
+def rerun(  # noqa: PLR0913 - each is a choice of the caller's
     version: str,
     *,
     env: Side = "captured",
@@ -39,8 +39,13 @@ def rerun(
     tolerance: float = 0.0,
     everything: bool = False,
     explain: bool = False,
+    fresh: bool = False,
+    archive: bool = False,
+    against: str | None = None,
 ) -> str:
     """Make a version again from what was captured with it, and compare; fails if it differs.
+
+    With `against`, two versions are compared instead, which fails for no difference.
 
     Args:
         version: Which one, as the command line names it.
@@ -48,16 +53,22 @@ def rerun(
         code: `captured` runs the source of then; `current` that of the project here.
         tolerance: Within which numbers and predictions count as equal.
         everything: Make also those ancestors again whose bytes are there.
-        explain: Find out which suspects make the difference, one at a time.
+        explain: Swap one suspect at a time, and name those that make the difference alone.
+        fresh: Make an environment even where this one is the recorded one.
+        archive: Keep the wheels of the recorded environment, so that the next rerun needs no index.
+        against: Another version: find out what makes it another one than `version`. Single things
+            that it was made of (files, distributions, parameters, the seed, inputs, variables,
+            threads) are put into the run of `version`, which is otherwise as recorded.
 
     Returns:
-        The verdict.
+        The verdict; with `against`, whether the two versions are of one value.
 
     Raises:
         NotTheSameError: If a step is different, or failed.
     """
     repository = open_repository()
     record = repository.record(repository.resolve(version))
+    other = repository.record(repository.resolve(against)) if against else None
     found = repository.rerun(
         record.id,
         env=env,
@@ -65,9 +76,13 @@ def rerun(
         tolerance=tolerance,
         everything=everything,
         explain=explain,
+        fresh=fresh,
+        archive=archive,
+        against=other.id if other else None,
+        progress=log_progress,
     )
-    _show(record, found)
-    if not found.is_same:
+    _show(record, found, other)
+    if other is None and not found.is_same:
         told = ", ".join(found.differs[:5]) or "nothing that is known"
         emit_event(
             event="versioning.rerun-different",
@@ -82,7 +97,7 @@ def rerun(
     return found.verdict
 
 
-def _show(record: VersionRecord, found: Rerun) -> None:
+def _show(record: VersionRecord, found: Rerun, other: VersionRecord | None) -> None:
     rows = [
         (s.step, s.id[:12], s.verdict, s.before[:12], (s.after or "-")[:12],
          duration(s.seconds), s.note)
@@ -93,20 +108,27 @@ def _show(record: VersionRecord, found: Rerun) -> None:
     suspects = [(s.name, s.before, s.after) for s in found.suspects]
     if suspects:
         show_table("suspects", pd.DataFrame(suspects, columns=SUSPECTS), about=f"{about}: suspects")
-    create_markdown_artifact(_verdict(record, found), key="verdict", description=about)
+    create_markdown_artifact(_verdict(record, found, other), key="verdict", description=about)
     log.info("%s in %s", about, duration(found.seconds))
 
 
-def _verdict(record: VersionRecord, found: Rerun) -> str:
+def _verdict(record: VersionRecord, found: Rerun, other: VersionRecord | None) -> str:
+    causes = [f"- `{c.name}`: {c.before} -> {c.after}" for c in found.causes or ()]
+    lines = [
+        f"# {record.step} `{record.id[:12]}`: {found.verdict}",
+        _made(record),
+        f"Made again with {found.code} code in the {found.env} environment ({found.environment}).",
+        *([f"Compared with {other.step} `{other.id[:12]}`. {_made(other)}"] if other else []),
+        *(["What makes the difference, alone:", "\n".join(causes)] if causes else []),
+        *found.remarks(),
+    ]
+    return "\n\n".join(lines)
+
+
+def _made(record: VersionRecord) -> str:
+    """Where and when a version was made, with a link to its run."""
     run = record.meta.get("run", {})
     old = run.get("flow_run")
     name = run.get("flow_run_name") or "outside a flow"
     made = f"[{name}](/runs/flow-run/{old})" if old else name
-    causes = [f"- `{c.name}`: {c.before} -> {c.after}" for c in found.causes or ()]
-    lines = [
-        f"# {record.step} `{record.id[:12]}`: {found.verdict}",
-        f"Made in {made} on {record.created:%Y-%m-%d %H:%M} UTC.",
-        f"Made again with {found.code} code in the {found.env} environment ({found.environment}).",
-        *(["What makes the difference, alone:", *causes] if causes else []),
-    ]
-    return "\n\n".join(lines)
+    return f"Made in {made} on {record.created:%Y-%m-%d %H:%M} UTC."

@@ -30,10 +30,15 @@ if TYPE_CHECKING:
 CONFIG, BASE = "adapter_config.json", "base_model_name_or_path"
 SCHEME = "versioning:"
 _PART = f"file/{CONFIG}"
+_CARD = "README.md"
+_SETS = frozenset({"exclude_modules", "target_modules"})
 
 
 def adapter(folder: Path, base: Path) -> Path:
     """`folder`, whose configuration names its base by what that holds, wherever it lies.
+
+    So does the card beside it. What peft writes in the order of a set, another one in each process,
+    is sorted.
 
     Args:
         folder: Of the adapter, as `save_pretrained` of peft writes it; it is changed.
@@ -43,7 +48,13 @@ def adapter(folder: Path, base: Path) -> Path:
         FormatError: If the folder has no configuration of an adapter.
     """
     config = _read(folder / CONFIG)
-    _write(folder / CONFIG, {**config, BASE: f"{SCHEME}{file_digest(base)}"})
+    name = f"{SCHEME}{file_digest(base)}"
+    if (card := folder / _CARD).is_file() and (place := config.get(BASE)):
+        card.write_text(card.read_text("utf-8").replace(str(place), name), "utf-8")
+    for field in _SETS.intersection(config):
+        if isinstance(config[field], list):
+            config[field].sort()
+    _write(folder / CONFIG, {**config, BASE: name})
     return folder
 
 

@@ -360,7 +360,7 @@ class Repository(base.Repository):
             archive: Keep the wheels of the environment: the next rerun needs no index.
             against: Another version: find out instead what makes it another one. Single things
                 that it was made of are put into the run of this one, which is as recorded.
-            progress: Told of each wheel that is archived.
+            progress: Told of what takes long: environments that are made, steps, wheels.
 
         Raises:
             NotFoundError: If something that it needs is gone, or no environment can be had.

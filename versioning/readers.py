@@ -73,7 +73,7 @@ class BlobReader(AbstractContextManager["BlobReader"]):
 
     def folder(self) -> Path:
         """A new, empty folder of this machine that is removed when this process ends."""
-        return Path(tempfile.mkdtemp(dir=_scratch(os.getpid())))
+        return Path(tempfile.mkdtemp(dir=scratch(os.getpid())))
 
     def whole(self) -> Path:
         """The bytes as stored: the file of a single part, else a folder of a file each.
@@ -127,8 +127,8 @@ def copied(path: Path, dest: Path) -> Path:
 
 
 @cache
-def _scratch(pid: int) -> str:
-    """Folder for files that live as long as process `pid`; a fork gets its own."""
+def scratch(pid: int) -> str:
+    """Folder for what is laid of versions as long as process `pid` lives; a fork gets its own."""
     path = tempfile.mkdtemp(prefix="versioning-")
     atexit.register(_remove_scratch, path, pid)
     return path

@@ -47,8 +47,14 @@ SECRET = "VERSIONING_SECRET_"  # noqa: S105 - what variables that hold them begi
 _NAME = re.compile(r"\W")
 
 
-def main(jobs: str, results: str) -> None:
-    """Run the jobs of a file, and write what came of each to another."""
+def main(jobs: str, results: str, index: str | None = None) -> None:
+    """Run the jobs of a file, and write what came of each to another.
+
+    Args:
+        jobs: The one.
+        results: The other.
+        index: A third that remembers what is installed; see `capture.lock.installed`.
+    """
     place, output = Path(jobs).absolute(), Path(results).absolute()
     plan = json.loads(place.read_bytes())
     os.chdir(place.parent / plan["cwd"])
@@ -62,7 +68,8 @@ def main(jobs: str, results: str) -> None:
             for line in replay.run(job):
                 out.write(json.dumps(line) + "\n")
                 out.flush()
-        facts = {"machine": machine(plan.get("image")), "distributions": installed()}
+        found = installed(Path(index) if index else None)
+        facts = {"machine": machine(plan.get("image")), "distributions": found}
         out.write(json.dumps({"facts": facts}) + "\n")
 
 

@@ -13,6 +13,7 @@ from versioning.code.places import root_of as import_root
 from versioning.hidden import Watch
 from versioning.hidden.generators import may_draw, may_seed
 from versioning.hidden.paths import absolute, project_root, real
+from versioning.readers import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -79,7 +80,9 @@ def _body(function: object) -> object:
 
 
 def _own_folders(repository: Repository) -> frozenset[str]:
-    places = [str(repository.settings.cache), os.environ.get("PREFECT_HOME") or "~/.prefect"]
+    # What a version brings along, such as the base of an adapter, is told by its digest, too.
+    laid = scratch(os.getpid())
+    places = [laid, str(repository.settings.cache), os.environ.get("PREFECT_HOME") or "~/.prefect"]
     if "://" not in repository.url:
         places.append(repository.url)
     return _resolved(*map(absolute, map(os.path.expanduser, places)))

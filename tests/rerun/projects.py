@@ -138,6 +138,29 @@ class Project:
         )
         return done.returncode, orjson.loads(done.stdout) if done.stdout else done.stderr
 
+    def say(self, *arguments: str, **variables: str) -> str:
+        """Run a command as people do, in the project; what it said on stdout."""
+        done = subprocess.run(
+            [self.python, "-m", "versioning", *arguments],
+            cwd=self.folder,
+            env=self.variables(**variables),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in {0, 1}, done.stderr
+        return done.stdout
+
+
+def write_installed(site: Path, name: str, version: str, url: str) -> None:
+    """A distribution of one module, as pip leaves it when it comes from a URL."""
+    info = site / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (site / f"{name}.py").write_text("")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "RECORD").write_text(f"{name}.py,{_recorded('')},0\n")
+    (info / "direct_url.json").write_text(orjson.dumps({"url": url}).decode())
+
 
 def wheel(folder: Path, name: str, version: str, source: str) -> Path:
     """A wheel of one module, as an index would have it."""

@@ -36,12 +36,17 @@ def tune(base, rank):
     folder = Path(tempfile.mkdtemp())
     save_file({"lora_A.weight": weight[:rank].copy()}, folder / "adapter_model.safetensors")
     config = {"peft_type": "LORA", "r": rank, "base_model_name_or_path": str(base)}
+    # As peft writes it: a set, and a card that names the base.
+    config["target_modules"] = list({"q_proj", "v_proj", "k_proj", "o_proj"})
+    (folder / "README.md").write_text(f"---\\nbase_model: {base}\\n---\\n")
     (folder / "adapter_config.json").write_text(json.dumps(config))
     return adapter(folder, base)
 
 def weigh(model):
     config = json.loads((model / "adapter_config.json").read_text())
-    below = load_file(Path(config["base_model_name_or_path"]) / "model.safetensors")
+    place = Path(config["base_model_name_or_path"])
+    assert json.loads((place / "config.json").read_text()) == {"model_type": "tiny"}
+    below = load_file(place / "model.safetensors")
     above = load_file(model / "adapter_model.safetensors")
     return float(below["weight"].sum() + above["lora_A.weight"].sum())
 """
@@ -92,6 +97,21 @@ def test_an_adapter_is_loaded_with_its_base(
     assert base_named(out) == f"versioning:{base.digest}"
     assert file_digest(out) == first.digest
     assert f"| adapter of | base `{base.id}` |" in repository.card(first)
+
+
+def test_an_adapter_is_the_same_in_each_process_and_place(
+    made: tuple[Repository, list[Version]], project: Project
+) -> None:
+    _, (base, first, _, weighed) = made
+    assert (first.load() / "README.md").read_text().splitlines()[1] == (
+        f"base_model: versioning:{base.digest}"
+    )
+    for seed in ("1", "2"):
+        # Of today, since the recorded one has no seed that could be another.
+        made_again = project.versioning("rerun", first.id, "--env", "current", PYTHONHASHSEED=seed)
+        assert made_again[1]["verdict"] == "identical"
+    # The base that is laid with it is no hidden input.
+    assert weighed.record.meta["hidden"] == []
 
 
 def test_a_base_that_is_no_input_or_gone_is_told(made: tuple[Repository, list[Version]]) -> None:

@@ -22,6 +22,7 @@ from versioning.keys import root_key, text_leaf
 from versioning.plans import plan
 from versioning.records import ENVIRONMENT, VersionRecord, dump_input
 from versioning.repository import Draft
+from versioning.rerun.shelves import not_rebuildable
 from versioning.retention import Policy, Rule
 
 # More than a record holds.
@@ -64,6 +65,17 @@ def kept(repository: Repository, place: str) -> tuple[Archive, VersionRecord]:
 def steps(repository: Repository, found: Policy) -> set[str]:
     made = plan(repository, repository.catalog, found, datetime.now(UTC))  # type: ignore[attr-defined]
     return {decision.candidate.step for decision in made.expire}
+
+
+def test_what_no_index_has_is_had_from_an_archive(repository: Repository, tmp_path: Path) -> None:
+    place = site(tmp_path, "scaling")
+    direct = '{"url": "git+https://example.org/scaling@abc"}'
+    Path(place, "scaling-1.0.dist-info", "direct_url.json").write_text(direct)
+    lock = installed_in(place)
+    environment = keep_value(repository, ENVIRONMENT, {"distributions": lock, "machine": {}})
+    assert list(not_rebuildable(repository, environment, lock)) == ["scaling"]
+    archive(repository, environment, lock, [place])
+    assert not_rebuildable(repository, environment, lock) == {}
 
 
 def test_a_wheel_is_packed_from_what_is_installed_and_is_the_same_each_time(tmp_path: Path) -> None:

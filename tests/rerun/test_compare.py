@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,3 +86,16 @@ def test_what_cannot_be_compared_is_different() -> None:
         __hash__ = None  # type: ignore[assignment]
 
     assert "cannot be compared: RuntimeError: no" in str(difference(Stubborn(), Stubborn(), 0.0))
+
+
+def test_files_that_differ_are_named(tmp_path: Path) -> None:
+    for name, text in (("old", "a"), ("same", "a"), ("new", "b")):
+        (tmp_path / name / "inner").mkdir(parents=True)
+        (tmp_path / name / "inner" / "config.json").write_text(text)
+        (tmp_path / name / "kept").write_text("x")
+    (tmp_path / "new" / "more").touch()
+    old, same, new = (tmp_path / name for name in ("old", "same", "new"))
+    assert difference(old, same, 0) is None
+    assert difference(old, new, 0) == "value has other files: inner/config.json, more"
+    told = difference(old / "inner" / "config.json", new / "inner" / "config.json", 0)
+    assert told == "value has other files: its only one"

@@ -13,7 +13,7 @@ from tests.rerun.projects import FILES, NO_INDEX, Project, index, install, uv
 from versioning import IntegrityError, NotFoundError
 from versioning.capture.lock import Distribution, installed
 from versioning.capture.machine import machine
-from versioning.rerun.environments import _build, as_recorded, current, locked
+from versioning.rerun.environments import _build, _uv, as_recorded, current, locked
 from versioning.rerun.origins import not_rebuildable, told_where_made
 from versioning.rerun.suspects import of_distributions
 
@@ -103,9 +103,25 @@ def test_a_model_of_then_is_identical_after_code_configuration_and_packages_chan
 
 
 def test_the_environment_at_hand_is_taken_where_it_is_the_recorded_one(tmp_path: Path) -> None:
-    found = as_recorded(installed(), machine(), cache=tmp_path)
-    assert found.python == current().python
-    assert list(tmp_path.iterdir()) == []
+    cache = tmp_path / "environments"
+    found = as_recorded(installed(), machine(), cache=cache)
+    assert found.python == current(cache).python
+    # What was read of what is installed is remembered, for the process that runs the steps.
+    assert list(tmp_path.iterdir()) == [found.index]
+    assert installed(found.index) == installed()
+
+
+def test_uv_is_found_beside_a_python_that_is_not_activated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "bin" / "python"))
+    assert _uv() is None
+    beside = tmp_path / "bin" / "uv"
+    beside.parent.mkdir()
+    beside.write_text("#!/bin/sh\n")
+    beside.chmod(0o755)
+    assert _uv() == str(beside)
 
 
 def test_a_python_that_is_not_here_is_told(tmp_path: Path) -> None:
@@ -161,6 +177,16 @@ def test_what_no_index_has_is_told_with_advice() -> None:
     assert list(found) == ["delays", "rates"]
     assert "stands in a checkout" in found["delays"]
     assert "VERSIONING_ARCHIVE" in found["rates"]
+
+
+def test_people_are_told_before_an_environment_is_built(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    lock: list[Distribution] = [{"name": "no-such-thing", "version": "1.0"}]
+    with pytest.raises(NotFoundError, match=r"no-such-thing==1\.0 of the recorded lock"):
+        as_recorded(
+            lock, machine(), cache=tmp_path, progress=lambda *progress: told.append(progress)
+        )
+    assert told == [("building an environment of 1 distributions", 0, 1)]
 
 
 def test_a_record_of_another_platform_is_told(tmp_path: Path) -> None:

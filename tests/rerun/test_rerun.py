@@ -11,7 +11,7 @@ import numpy
 import orjson
 import pytest
 
-from tests.rerun.projects import Project, erase
+from tests.rerun.projects import CHECKOUT, FILES, Project, erase, write_installed
 from versioning import ConflictError, FormatError, NotFoundError, Repository, Settings
 from versioning.integrations.mlflow.serving import _load_pyfunc
 
@@ -52,6 +52,10 @@ def test_code_of_today_is_compared_and_the_cause_is_named(project: Project) -> N
     }  # fmt: skip
     assert [cause["name"] for cause in found["causes"]] == ["source/delays/config.json"]
     assert "code/helper:CONFIG" in found["differs"]
+    assert found["not_considered"] == {
+        "distributions, variables and threads": "--env current",
+        "parameters, inputs and the seed": "--against VERSION",
+    }
 
 
 @pytest.mark.parametrize(
@@ -150,6 +154,36 @@ def test_threads_and_the_hash_seed_are_as_recorded_and_named(project: Project) -
             "variables/OMP_NUM_THREADS", "variables/TZ", "hash seed",
         }  # fmt: skip
         assert [suspect["name"] for suspect in found["causes"]] == [cause]
+
+
+def test_what_could_not_be_a_cause_is_said_with_how_it_could(project: Project) -> None:
+    _, scores, _ = project.run()
+    project.write({"helper.py": "def scaled(values):\n    return values\n"})
+    said = project.say("rerun", scores, "--code", "current", "--explain")
+    assert "makes the difference, alone" in said
+    assert "parameters, inputs and the seed (--against VERSION)" in said
+
+
+def test_what_takes_long_is_told(project: Project) -> None:
+    *_, summary = project.run()
+    told: list[tuple[str, int, int]] = []
+    project.repository.rerun(
+        summary, everything=True, progress=lambda *progress: told.append(progress)
+    )
+    assert told == [("running steps", 0, 3), ("running steps", 3, 3)]
+
+
+def test_what_cannot_be_installed_again_is_told_unless_it_is_archived(project: Project) -> None:
+    url = "git+https://example.org/own.git@abc"
+    site = project.place / "site"
+    write_installed(site, "own", "1.0", url)
+    project.write({"job.py": "import own\n" + FILES["job.py"]})
+    *_, summary = project.run(PYTHONPATH=f"{CHECKOUT}:{site}")
+    variables = {"PYTHONPATH": f"{CHECKOUT}:{site}"}
+    _, found = project.versioning("rerun", summary, "--env", "current", **variables)
+    assert found["not_rebuildable"]["own"].startswith(f"1.0 was installed from {url}: ")
+    said = project.say("rerun", summary, "--env", "current", **variables)
+    assert f"Not rebuildable: own 1.0 was installed from {url}" in said
 
 
 def test_chance_is_named_and_no_suspect(project: Project) -> None:

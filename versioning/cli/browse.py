@@ -24,13 +24,14 @@ from versioning.cli.output import (
     short,
     table,
 )
+from versioning.cli.progress import shown
 from versioning.errors import FormatError, VersioningError
 from versioning.expiry import ERASED
 from versioning.invalidations import NAMED
 from versioning.names import names_of
 from versioning.rerun import rebuilt
 from versioning.rerun.jobs import has_bytes
-from versioning.rerun.origins import not_rebuildable
+from versioning.rerun.shelves import not_rebuildable
 from versioning.standing import INVALID, standing, standings
 from versioning.status import LIVE
 from versioning.trust import UNKNOWN, label, labels
@@ -123,7 +124,10 @@ def get(
     repository = options.open(write=True)
     record = repository.record(repository.resolve(version))
     if rebuild and not has_bytes(repository, record):
-        with rebuilt(repository, record) as (copy, made):
+        with (
+            shown(unless=options.json) as tell,
+            rebuilt(repository, record, progress=tell) as (copy, made),
+        ):
             _give(copy, made, output, options, {"id": record.id, "rebuilt": True})
         return
     _give(repository, record, output, options, {"id": record.id})
@@ -250,13 +254,13 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
 
 
 def _not_rebuildable(repository: Repository, record: VersionRecord) -> dict[str, str]:
-    """What was installed then that no index is known to have, and advice."""
+    """What was installed then that cannot be had again, and advice."""
     try:
         kept = Captured.of(record).kept["environment"]
         found = repository.load(repository.record(kept.id))
     except VersioningError:
         return {}
-    return not_rebuildable(found["distributions"])
+    return not_rebuildable(repository, kept, found["distributions"])
 
 
 def _withdrawal(document: dict[str, Any]) -> str | None:

@@ -89,7 +89,8 @@ def verify_twice(repository: Repository, version: str | None, options: Options) 
     if version is None:
         raise FormatError("name the version, or the step, to make again: `verify --twice train`")
     record = repository.record(repository.resolve(version))
-    found = twice(repository, record)
+    with shown(unless=options.json) as tell:
+        found = twice(repository, record, progress=tell)
     told = label(repository, record)
     document = {**found.to_dict(), "trust": told, "other": found.other}
     where = f": versioning diff {found.id[:12]} {found.other[:12]}" if found.other else ""
@@ -106,31 +107,12 @@ def _report(found: Rerun) -> Iterator[RenderableType]:
     yield steps
     if found.suspects:
         yield _suspects("not as it was", found.suspects)
-    if found.causes is not None:
-        yield from _causes(found)
-        yield from _untried(found)
+    if found.causes:
+        yield _suspects("makes the difference, alone", found.causes)
     ran = f"{found.code} code, {found.env} environment ({found.environment})"
     took = f"{duration(found.seconds)} in all, {duration(found.overhead_seconds)} of it around"
     yield line(f"{found.verdict}: {ran}, {took} the steps")
-    for held in found.archived:
-        yield line(f"The environment is archived: {held}.")
-    if found.folder:
-        yield line(f"Everything is in {found.folder}: run.sh there does the same.")
-
-
-def _causes(found: Rerun) -> Iterator[RenderableType]:
-    if found.causes:
-        yield _suspects("makes the difference, alone", found.causes)
-    elif found.is_same:
-        yield line("There is no difference to explain.")
-    else:
-        yield line("No suspect makes the difference alone.")
-
-
-def _untried(found: Rerun) -> Iterator[RenderableType]:
-    if found.untried:
-        names = ", ".join(suspect.name for suspect in found.untried)
-        yield line(f"Not tried, as it cannot be had or was not there: {names}.")
+    yield from map(line, found.remarks())
 
 
 def _suspects(title: str, suspects: Sequence[Suspect]) -> RenderableType:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from versioning.encoding import file_digest
+
 # A model is asked about so many rows.
 PROBE_ROWS = 512
+_NAMED = 5
 
 
 def difference(before: Any, after: Any, tolerance: float, tables: Sequence[Any] = ()) -> str | None:
@@ -103,6 +107,8 @@ class _Comparison:
         return next(filter(None, found), None)
 
     def _others(self, before: Any, after: Any, path: str) -> str | None:
+        if isinstance(before, Path):
+            return _files_differ(before, after, path)
         if hasattr(before, "state_dict"):
             return self._mappings(_state(before), _state(after), path)
         if hasattr(before, "predict"):
@@ -136,6 +142,23 @@ class _Comparison:
         count = getattr(model, "n_features_in_", None) or len(names)
         if count:
             yield np.random.default_rng(0).normal(size=(PROBE_ROWS, int(count)))
+
+
+def _files_differ(before: Path, after: Path, path: str) -> str | None:
+    old, new = _digests(before), _digests(after)
+    names = [n for n in sorted(old.keys() | new.keys()) if old.get(n) != new.get(n)]
+    if not names:
+        return None
+    more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+    return f"{path} has other files: {', '.join(names[:_NAMED])}{more}"
+
+
+def _digests(place: Path) -> dict[str, str]:
+    """Digests of the files of a folder, by name, or of a single file."""
+    if place.is_file():
+        return {"its only one": file_digest(place)}
+    files = (path for path in place.rglob("*") if path.is_file())
+    return {path.relative_to(place).as_posix(): file_digest(path) for path in files}
 
 
 def _features(model: Any) -> list[str]:

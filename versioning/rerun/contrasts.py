@@ -22,6 +22,7 @@ from versioning.rerun.shelves import Shelf, paths_of
 from versioning.rerun.suspects import of_distributions, of_source, of_threads, of_variables
 from versioning.rerun.swaps import Swaps, overlay, today
 from versioning.rerun.verdicts import Suspect
+from versioning.shards import in_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from versioning.repository import Repository
     from versioning.rerun.execution import Terms
     from versioning.rerun.jobs import Jobs
+    from versioning.shards import Progress
 
 _NAME = re.compile(r"\w+")
 _SHOWN = 12
@@ -72,7 +74,11 @@ def with_today(
 
 
 def with_other(
-    repository: Repository, record: VersionRecord, other: VersionRecord, folder: Path
+    repository: Repository,
+    record: VersionRecord,
+    other: VersionRecord,
+    folder: Path,
+    progress: Progress = in_silence,
 ) -> Iterator[Contrast]:
     """What differs between what two versions were made of: all that `with_today` gives, and more.
 
@@ -81,6 +87,7 @@ def with_other(
         record: The version that is made again.
         other: The version from which single things are taken.
         folder: For what is compared.
+        progress: As of `rerun`.
 
     Raises:
         NotFoundError: If nothing was captured with one of them.
@@ -90,7 +97,9 @@ def with_other(
     beside = lay_source(repository, after, folder / "beside")
     yield from _files(source, {name: beside / name for name in before.folders or {}})
     old, new = _environment_of(repository, before), _environment_of(repository, after)
-    yield from _environment(old, new, _Recorded(folder / "overlays", repository, after, new))
+    yield from _environment(
+        old, new, _Recorded(folder / "overlays", repository, after, new, progress)
+    )
     yield from _arguments(repository, record, other)
 
 
@@ -149,10 +158,16 @@ class _Recorded(_Installed):
     """Distributions of another version, from here where they are the same, else installed again."""
 
     def __init__(
-        self, folder: Path, repository: Repository, captured: Captured, recorded: Mapping[str, Any]
+        self,
+        folder: Path,
+        repository: Repository,
+        captured: Captured,
+        recorded: Mapping[str, Any],
+        progress: Progress,
     ) -> None:
         super().__init__(folder)
         self._repository, self._captured, self._recorded = repository, captured, recorded
+        self._progress = progress
 
     def places(self, name: str) -> list[str]:
         wanted = next(d for d in self._recorded["distributions"] if d["name"] == name)
@@ -166,7 +181,8 @@ class _Recorded(_Installed):
         cache = self._repository.settings.cache / "environments"
         archive = Shelf.of(self._repository, self._captured)
         lock, facts = self._recorded["distributions"], self._recorded["machine"]
-        return paths_of(as_recorded(lock, facts, cache=cache, archive=archive).python)
+        made = as_recorded(lock, facts, cache=cache, archive=archive, progress=self._progress)
+        return paths_of(made.python)
 
 
 def _arguments(

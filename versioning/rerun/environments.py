@@ -12,22 +12,25 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from versioning.capture.lock import installed, is_wanted
 from versioning.digest import digest_bytes
 from versioning.errors import ConflictError, IntegrityError, NotFoundError
+from versioning.shards import in_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from versioning.capture.lock import Distribution
+    from versioning.shards import Progress
 
 logger = logging.getLogger("versioning")
 _BUILD_SECONDS = 3600
-_DONE = ".complete"
+_DONE, _INSTALLED = ".complete", "installed.json"
+_BEFORE = "made of the recorded lock before"
 # Everything is pinned; constraints of today, set somewhere, would speak against it.
 _PIP = {"PIP_CONSTRAINT": os.devnull, "PIP_REQUIREMENT": "", "PIP_REQUIRE_HASHES": ""}
 # Where pip is told to look, uv looks, too.
@@ -56,15 +59,21 @@ class Environment:
     Attributes:
         python: The interpreter.
         how: How it was come by, for people.
+        index: File in which what is installed there is remembered, so that it is read once.
     """
 
     python: Path
     how: str
+    index: Path
 
 
-def current() -> Environment:
-    """The environment of this process."""
-    return Environment(Path(sys.executable), "that of today")
+def current(cache: Path) -> Environment:
+    """The environment of this process.
+
+    Args:
+        cache: As of `as_recorded`.
+    """
+    return Environment(Path(sys.executable), "that of today", _index(cache))
 
 
 def as_recorded(
@@ -74,6 +83,7 @@ def as_recorded(
     cache: Path,
     fresh: bool = False,
     archive: Shelf | None = None,
+    progress: Progress = in_silence,
 ) -> Environment:
     """An environment with exactly what was installed.
 
@@ -86,22 +96,26 @@ def as_recorded(
         cache: Folder of this machine for environments.
         fresh: Make one in any case.
         archive: Wheels to install from before any index is asked.
+        progress: Told before one is made, which may take minutes, and after.
 
     Raises:
         NotFoundError: If the Python or a distribution cannot be had; names it.
     """
-    if not fresh and _is_here(lock, machine):
-        return Environment(Path(sys.executable), "that of today, which is the recorded one")
+    if not fresh and _is_here(lock, machine, _index(cache)):
+        return replace(current(cache), how="that of today, which is the recorded one")
     lines = locked(lock)
     text = "\n".join([str(machine.get("python")), *map(str, _told(lock))])
     place = cache / digest_bytes(text.encode())[:32]
-    python = place / "bin" / "python"
+    found = Environment(place / "bin" / "python", _BEFORE, place / _INSTALLED)
     if not fresh and (place / _DONE).exists():
-        return Environment(python, "made of the recorded lock before")
+        return found
     staged = place.with_name(f"{place.name}.{os.getpid()}")
     shutil.rmtree(staged, ignore_errors=True)
     try:
-        whence = _build(staged, lines, _interpreter(machine), archive)
+        interpreter = _interpreter(machine)
+        progress(what := f"building an environment of {len(lines)} distributions", 0, 1)
+        whence = _build(staged, lines, interpreter, archive)
+        progress(what, 1, 1)
         (staged / _DONE).touch()
         if fresh or not (place / _DONE).exists():
             shutil.rmtree(place, ignore_errors=True)
@@ -110,7 +124,7 @@ def as_recorded(
         raise _with_origins(error, lock) from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    return Environment(python, f"made of the recorded lock{whence}")
+    return replace(found, how=f"made of the recorded lock{whence}")
 
 
 def locked(lock: Iterable[Distribution]) -> list[str]:
@@ -128,13 +142,18 @@ def _with_origins(error: NotFoundError, lock: Iterable[Distribution]) -> NotFoun
     return NotFoundError(f"{error}. Installed from elsewhere: {origins}", **error.facts)
 
 
-def _is_here(lock: Sequence[Distribution], machine: Mapping[str, Any]) -> bool:
+def _index(cache: Path) -> Path:
+    """Where captures of this process remember what is installed."""
+    return cache.with_name(_INSTALLED)
+
+
+def _is_here(lock: Sequence[Distribution], machine: Mapping[str, Any], index: Path) -> bool:
     from versioning.capture.machine import machine as machine_now
 
     now = machine_now()
     if any(now[name] != machine.get(name) for name in ("python", "build", "platform", "machine")):
         return False
-    return _told(lock) == _told(installed())
+    return _told(lock) == _told(installed(index))
 
 
 def _told(lock: Iterable[Distribution]) -> list[tuple[Any, ...]]:
@@ -147,7 +166,7 @@ def _interpreter(machine: Mapping[str, Any]) -> str:
     if minor == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
     found = shutil.which(f"python{minor}")
-    if found is None and (uv := shutil.which("uv")):
+    if found is None and (uv := _uv()):
         asked = subprocess.run(  # noqa: S603 - fixed arguments
             [uv, "python", "find", minor], capture_output=True, text=True, check=False
         )
@@ -184,7 +203,7 @@ def _build(place: Path, lines: Sequence[str], python: str, archive: Shelf | None
 
 def _build_by_uv(place: Path, lock: Path, python: str, where: Sequence[str]) -> bool:
     """Whether uv is here and made it; pip may know of more places, and tells what is missing."""
-    if (uv := shutil.which("uv")) is None:
+    if (uv := _uv()) is None:
         return False
     target = str(place / "bin" / "python")
     made = [uv, "venv", "--quiet", "--python", python, str(place)]
@@ -195,6 +214,11 @@ def _build_by_uv(place: Path, lock: Path, python: str, where: Sequence[str]) -> 
     if not is_made:
         shutil.rmtree(place, ignore_errors=True)
     return is_made
+
+
+def _uv() -> str | None:
+    """uv, on the path or beside this Python, whose environment need not be activated."""
+    return shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
 
 
 def _build_by_pip(place: Path, lock: Path, python: str, where: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from versioning.rerun.groups import grouped
 from versioning.rerun.jobs import has_bytes
 from versioning.rerun.origins import told_where_made
 from versioning.rerun.script import Part, own_variables, write_script
-from versioning.rerun.shelves import Shelf, keep_wheels
+from versioning.rerun.shelves import Shelf, keep_wheels, not_rebuildable
 from versioning.rerun.suspects import of_capture, of_environment, of_hidden, of_source, threads
 from versioning.rerun.swaps import Swaps, apply_files, today
 from versioning.rerun.verdicts import FAILED, StepVerdict, Suspect
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
 CAPTURED, CURRENT = "captured", "current"
 RESULTS = "results.jsonl"
+_RUNNING = "running steps"
 _PASSED = (
     "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE", "PYTHONDONTWRITEBYTECODE",
 )  # fmt: skip
 _SECRET = "VERSIONING_SECRET_"  # noqa: S105 - what variables that hold them begin with
 
@@ -53,7 +54,7 @@ class Terms:
         fresh: Make an environment even where this one, or one made before, is the recorded one.
         archive: Keep the wheels of the environments, so that the next rerun needs no index.
         swaps: What is taken from today although the rest is captured.
-        progress: Told of each wheel that is archived.
+        progress: Told of what takes long: environments, steps, wheels that are archived.
     """
 
     env: str = CAPTURED
@@ -67,12 +68,13 @@ class Terms:
 
 @dataclass(slots=True)
 class Outcome:
-    """What an execution gave: verdicts in order, suspects, environment, what was archived."""
+    """What an execution gave: verdicts in order, suspects, environment, what is kept of it."""
 
     steps: list[StepVerdict] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)
     environment: str = ""
     archived: list[str] = field(default_factory=list)
+    not_rebuildable: dict[str, str] = field(default_factory=dict)
 
 
 def execute(
@@ -103,12 +105,15 @@ def execute(
     write_script(folder, [group.script(is_left=is_left) for group in prepared])
     results = folder / RESULTS
     for group in prepared:
+        terms.progress(_RUNNING, len(outcome.steps), jobs.count)
         died = group.run(results)
         outcome.environment = outcome.environment or group.environment.how
         outcome.suspects = list(dict.fromkeys([*outcome.suspects, *group.suspects(results)]))
         outcome.steps += group.verdicts(results, died)
         if terms.archive:
             outcome.archived.append(group.archive(repository))
+        outcome.not_rebuildable |= group.not_rebuildable(repository)
+    terms.progress(_RUNNING, jobs.count, jobs.count)
     return outcome
 
 
@@ -161,14 +166,16 @@ class _Group:
         self.plan.write_text(json.dumps(self._plan(repository), indent=1, default=str))
 
     def _environment(self, repository: Repository) -> Environment:
+        cache = repository.settings.cache / "environments"
         if self._terms.env == CURRENT:
-            return environments.current()
+            return environments.current(cache)
         return environments.as_recorded(
             self.recorded["distributions"],
             self.recorded["machine"],
-            cache=repository.settings.cache / "environments",
+            cache=cache,
             fresh=self._terms.fresh,
             archive=self.shelf,
+            progress=self._terms.progress,
         )
 
     def _plan(self, repository: Repository) -> dict[str, Any]:
@@ -218,12 +225,17 @@ class _Group:
         python, progress = self.environment.python, self._terms.progress
         return keep_wheels(repository, environment, lock, python, progress)
 
+    def not_rebuildable(self, repository: Repository) -> dict[str, str]:
+        """What of its environment cannot be had again, and advice."""
+        environment, lock = self._captured.kept["environment"], self.recorded["distributions"]
+        return not_rebuildable(repository, environment, lock)
+
     def run(self, results: Path) -> str:
         """Run the process; what it said when it died, or nothing."""
         passed = {n: v for n, v in os.environ.items() if n in _PASSED or n.startswith(_SECRET)}
         command = [str(self.environment.python), "-m", "versioning.replay"]
         done = subprocess.run(  # noqa: S603 - our own module, in the environment that was asked for
-            [*command, str(self.plan), str(results)],
+            [*command, str(self.plan), str(results), str(self.environment.index)],
             cwd=self.folder,
             env={**passed, **own_variables(self.folder), **self.variables()},
             capture_output=True,

@@ -17,7 +17,7 @@ from versioning.rerun.swaps import Swaps
 from versioning.rerun.verdicts import DIFFERENT, FAILED, IDENTICAL, Rerun, StepVerdict, Suspect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from versioning.records import VersionRecord
     from versioning.repository import Repository
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _BAD = {DIFFERENT, FAILED}
 _SHOWN = 12
+_TRYING = "trying suspects"
 
 
 def explain(repository: Repository, jobs: Jobs, found: Rerun, terms: Terms) -> None:
@@ -39,10 +40,11 @@ def explain(repository: Repository, jobs: Jobs, found: Rerun, terms: Terms) -> N
         terms: Its terms.
     """
     found.causes = []
+    found.not_considered = _not_considered(terms)
     if not found.is_same:
         with tempfile.TemporaryDirectory(prefix="explain-", ignore_cleanup_errors=True) as name:
             tried = with_today(repository, jobs, terms, Path(name) / "swapped")
-            _explain(_Runs(repository, jobs, terms, Path(name)), tried, found)
+            _explain(_Runs(repository, jobs, terms, Path(name)), list(tried), found)
 
 
 def contrasted(
@@ -64,16 +66,20 @@ def contrasted(
     digests = str(record.digest), str(other.digest)
     found.steps = [StepVerdict(record.id, record.step, verdict, *digests, note=note)]
     with tempfile.TemporaryDirectory(prefix="explain-", ignore_cleanup_errors=True) as name:
-        tried = list(with_other(repository, record, other, Path(name) / "swapped"))
+        folder, progress = Path(name), terms.progress
+        tried = list(with_other(repository, record, other, folder / "swapped", progress))
         found.suspects = [contrast.suspect for contrast in tried]
-        if not is_same:
-            _explain(_Runs(repository, jobs, terms, Path(name)), tried, found)
+        if is_same:
+            found.environment = "none was needed"
+        else:
+            _explain(_Runs(repository, jobs, terms, folder), tried, found)
     return found
 
 
-def _explain(runs: _Runs, tried: Iterable[Contrast], found: Rerun) -> None:
+def _explain(runs: _Runs, tried: Sequence[Contrast], found: Rerun) -> None:
     first = runs.outcome()
     found.environment = found.environment or first.environment
+    found.not_rebuildable = found.not_rebuildable or first.not_rebuildable
     if _is_bad(first):
         # What is recorded does not come out by itself: by chance, or by the machine?
         values = [[s.after for s in run.steps] for run in (first, runs.outcome())]
@@ -81,11 +87,24 @@ def _explain(runs: _Runs, tried: Iterable[Contrast], found: Rerun) -> None:
         found.causes = [chance] if values[0] != values[1] else []
         return
     found.causes = []
-    for suspect, swaps in tried:
+    for number, (suspect, swaps) in enumerate(tried):
+        runs.progress(_TRYING, number, len(tried))
         if swaps is None:
             found.untried.append(suspect)
         elif _is_bad(runs.outcome(swaps)):
             found.causes.append(suspect)
+    runs.progress(_TRYING, len(tried), len(tried))
+
+
+def _not_considered(terms: Terms) -> dict[str, str]:
+    """What cannot be a cause under these terms, as there is no other to put in, and what would."""
+    missing = {}
+    if terms.code == CAPTURED:
+        missing["files of the source"] = "--code current"
+    if terms.env == CAPTURED:
+        missing["distributions, variables and threads"] = "--env current"
+    # Of today there are none: one version alone says nothing else to compare them with.
+    return {**missing, "parameters, inputs and the seed": "--against VERSION"}
 
 
 class _Runs:
@@ -94,6 +113,7 @@ class _Runs:
     def __init__(self, repository: Repository, jobs: Jobs, terms: Terms, folder: Path) -> None:
         self._repository, self._jobs, self._folder = repository, jobs, folder
         self._terms = replace(terms, env=CAPTURED, code=CAPTURED, fresh=False, archive=False)
+        self.progress = terms.progress
         self._count = 0
 
     def outcome(self, swaps: Swaps | None = None) -> Outcome:

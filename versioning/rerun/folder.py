@@ -47,8 +47,8 @@ def lay_library(folder: Path) -> None:
     here = Path(__file__).parents[2]
     for name in _SHIPPED:
         if (here / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(here / name, folder / LIBRARY / name, ignore=ignored)
+            # With what is compiled: it is told by the time of its source, which is kept.
+            shutil.copytree(here / name, folder / LIBRARY / name)
 
 
 def lay_versions(

@@ -66,6 +66,11 @@ class Jobs:
         self._known: dict[Key, Job] = {}
         self._seen: set[str] = set()
 
+    @property
+    def count(self) -> int:
+        """How many versions are made."""
+        return sum(len(job.wanted) for job in self.ordered)
+
     def add(self, record: VersionRecord, *, is_target: bool = True) -> None:
         """Plan how to come by a version: its bytes, or making it again from its inputs.
 

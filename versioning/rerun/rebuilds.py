@@ -6,6 +6,7 @@ other. What was made is put there only when it has the digest that was recorded.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from contextlib import suppress
@@ -22,6 +23,8 @@ from versioning.settings import Settings
 
 if TYPE_CHECKING:
     from versioning.records import VersionRecord
+
+logger = logging.getLogger("versioning")
 
 
 def shelved(
@@ -53,7 +56,8 @@ def shelved(
         ) from gone
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent, ignore_cleanup_errors=True) as staged:
-        with rebuilt(repository, record) as (copy, made):
+        logger.warning("the bytes of %s %s are gone: making it again", record.step, record.id[:12])
+        with rebuilt(repository, record, progress=_logged) as (copy, made):
             _keep(copy.load(made), record, _opened(Path(staged, "v"), repository))
         # Whoever made it meanwhile made the same.
         with suppress(OSError):
@@ -66,6 +70,12 @@ def shelved(
 def forget(repository: Repository, record: VersionRecord) -> None:
     """Delete what is kept of a version that was made again."""
     shutil.rmtree(_place(repository, record), ignore_errors=True)
+
+
+def _logged(step: str, done: int, of: int) -> None:
+    # Whoever loads a value waits, and nothing else says for what.
+    if done == 0 < of:
+        logger.warning("%s", step)
 
 
 def _on(

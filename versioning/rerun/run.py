@@ -62,6 +62,7 @@ def rerun(
         outcome.steps,
         environment=outcome.environment,
         archived=outcome.archived,
+        not_rebuildable=outcome.not_rebuildable,
         folder=None if into is None else str(folder),
     )
     found.suspects = [s for s in outcome.suspects if not (found.is_same and s.is_harmless)]

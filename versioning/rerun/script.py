@@ -51,7 +51,6 @@ def own_variables(folder: Path) -> dict[str, str]:
     """Whatever the source does to a repository or a server, it does to ones of its own."""
     return {
         "PYTHONPATH": str(folder / LIBRARY),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "VERSIONING_REPOSITORY": str(folder / ".scratch"),
         "VERSIONING_CACHE": str(folder / ".cache"),
         "VERSIONING_CAPTURE": "off",

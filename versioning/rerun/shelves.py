@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from versioning.capture.archive import archive, archive_of, told
+from versioning.rerun import origins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,23 @@ class Shelf:
     def lay(self, folder: Path) -> None:
         """Write the wheels into a folder, which is made; raises as `Archive.lay`."""
         self.archive.lay(self.repository, folder)
+
+
+def not_rebuildable(
+    repository: Repository, environment: Input, lock: Sequence[Distribution]
+) -> dict[str, str]:
+    """What of a lock neither an index nor an archive is known to have, by name, and advice.
+
+    Args:
+        repository: Where wheels may be archived.
+        environment: The version that holds the recorded environment.
+        lock: What was installed in it.
+    """
+    found = origins.not_rebuildable(lock)
+    if found and (kept := archive_of(repository, environment)) is not None:
+        archived = {item.name for item in kept.record.inputs}
+        return {name: advice for name, advice in found.items() if name not in archived}
+    return found
 
 
 def keep_wheels(

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from versioning.errors import ConflictError
 from versioning.records import outputs
 from versioning.repository import Draft, Repository
+from versioning.rerun.execution import Terms
 from versioning.rerun.folder import INPUTS
 from versioning.rerun.run import rerun
 from versioning.rerun.verdicts import DIFFERENT, IDENTICAL
 from versioning.settings import Settings
+from versioning.shards import in_silence
 from versioning.trust import remember
 
 if TYPE_CHECKING:
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
 
     from versioning.records import VersionRecord
     from versioning.rerun.verdicts import Rerun
+    from versioning.shards import Progress
 
 
-def twice(repository: Repository, record: VersionRecord) -> Rerun:
+def twice(
+    repository: Repository, record: VersionRecord, *, progress: Progress = in_silence
+) -> Rerun:
     """Make a version again as it was made, and keep what that says of its step.
 
     The same value is a point for the step. Another value, where nothing else is known to differ, is
@@ -34,6 +39,7 @@ def twice(repository: Repository, record: VersionRecord) -> Rerun:
     Args:
         repository: Where the version is, opened for writing.
         record: The version; of a tuple, each part is made again.
+        progress: As of `rerun`.
 
     Raises:
         NotFoundError: As `rerun`.
@@ -43,7 +49,7 @@ def twice(repository: Repository, record: VersionRecord) -> Rerun:
     found = None
     for part in [repository.record(part.id) for part in outputs(record)] or [record]:
         with tempfile.TemporaryDirectory(prefix="twice-", ignore_cleanup_errors=True) as name:
-            found = rerun(repository, part, into=Path(name))
+            found = rerun(repository, part, Terms(progress=progress), into=Path(name))
             found.other = _remember(repository, part, found)
             found.folder = None
         if not found.is_same:
@@ -54,9 +60,14 @@ def twice(repository: Repository, record: VersionRecord) -> Rerun:
 
 @contextmanager
 def rebuilt(
-    repository: Repository, record: VersionRecord
+    repository: Repository, record: VersionRecord, *, progress: Progress = in_silence
 ) -> Iterator[tuple[Repository, VersionRecord]]:
     """A version with the value of one whose bytes are gone, in a repository that lasts as long.
+
+    Args:
+        repository: Where the version is.
+        record: The version.
+        progress: As of `rerun`.
 
     Raises:
         ConflictError: If it does not come out as it was recorded, or is a tuple.
@@ -65,7 +76,7 @@ def rebuilt(
     if outputs(record):
         raise ConflictError(f"{record.step} {record.id[:12]} is a tuple: name one of its parts")
     with tempfile.TemporaryDirectory(prefix="rebuilt-", ignore_cleanup_errors=True) as name:
-        found = rerun(repository, record, into=Path(name))
+        found = rerun(repository, record, Terms(progress=progress), into=Path(name))
         last = found.steps[-1]
         if last.verdict != IDENTICAL:
             raise ConflictError(

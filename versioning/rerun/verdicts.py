@@ -66,9 +66,13 @@ class Rerun:
         suspects: What was not as it had been.
         causes: Those suspects that make the difference alone, where that was tried.
         untried: Those that could not be had to be tried.
+        not_considered: What could not be a cause, as nothing else was given to put in its place,
+            with the option that gives it.
         environment: How the environment was come by.
         folder: Where everything lies, when it was asked for.
         archived: How much is archived of each environment, for people, where that was asked for.
+        not_rebuildable: Distributions of the recorded environment that neither an index nor the
+            archive is known to have, with advice.
         other: Id of the version that a value became that speaks against the step; see `twice`.
         seconds: How long all of it took.
         overhead_seconds: How long everything took but the bodies and explaining.
@@ -81,9 +85,11 @@ class Rerun:
     suspects: list[Suspect] = field(default_factory=list)
     causes: list[Suspect] | None = None
     untried: list[Suspect] = field(default_factory=list)
+    not_considered: dict[str, str] = field(default_factory=dict)
     environment: str = ""
     folder: str | None = None
     archived: list[str] = field(default_factory=list)
+    not_rebuildable: dict[str, str] = field(default_factory=dict)
     other: str | None = None
     seconds: float = 0.0
     overhead_seconds: float = 0.0
@@ -115,8 +121,33 @@ class Rerun:
         if self.causes is not None:
             told["causes"] = [_told(suspect) for suspect in self.causes]
             told["untried"] = [_told(suspect) for suspect in self.untried]
-        told |= {"folder": self.folder, "archived": self.archived, "seconds": self.seconds}
+            told["not_considered"] = self.not_considered
+        told |= {"not_rebuildable": self.not_rebuildable, "archived": self.archived}
+        told |= {"folder": self.folder, "seconds": self.seconds}
         return told | {"overhead_seconds": self.overhead_seconds}
+
+    def remarks(self) -> list[str]:
+        """What people should know besides the steps, suspects and causes, a sentence each."""
+        told = [] if self.causes is None else self._explained()
+        told += [f"The environment is archived: {held}." for held in self.archived]
+        told += [f"Not rebuildable: {name} {text}." for name, text in self.not_rebuildable.items()]
+        if self.folder:
+            told.append(f"Everything is in {self.folder}: run.sh there does the same.")
+        return told
+
+    def _explained(self) -> list[str]:
+        told = []
+        if self.is_same:
+            return ["There is no difference to explain."]
+        if not self.causes:
+            told.append("No suspect makes the difference alone.")
+        if self.untried:
+            names = ", ".join(suspect.name for suspect in self.untried)
+            told.append(f"Not tried, as it cannot be had or was not there: {names}.")
+        if self.not_considered:
+            names = "; ".join(f"{what} ({how})" for what, how in self.not_considered.items())
+            told.append(f"Not considered, as only the recorded ones were given: {names}.")
+        return told
 
 
 def _told(suspect: Suspect) -> dict[str, Any]:
