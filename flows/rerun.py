@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Side = Literal["captured", "current"]
 STEPS = ["step", "version", "verdict", "before", "after", "took", "note"]
-SUSPECTS = ["not as it was", "then", "now"]
+SUSPECTS, DIFFERENCES = ["not as it was", "then", "now"], ["differs", "before", "after"]
 log = logging.getLogger(__name__)
 
 
@@ -107,7 +107,8 @@ def _show(record: VersionRecord, found: Rerun, other: VersionRecord | None) -> N
     show_table("rerun", pd.DataFrame(rows, columns=STEPS), about=about)
     suspects = [(s.name, s.before, s.after) for s in found.suspects]
     if suspects:
-        show_table("suspects", pd.DataFrame(suspects, columns=SUSPECTS), about=f"{about}: suspects")
+        columns = DIFFERENCES if other else SUSPECTS
+        show_table("suspects", pd.DataFrame(suspects, columns=columns), about=f"{about}: suspects")
     create_markdown_artifact(_verdict(record, found, other), key="verdict", description=about)
     log.info("%s in %s", about, duration(found.seconds))
 

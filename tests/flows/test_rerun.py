@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from prefect.client.orchestration import get_client
 
 from flows.rerun import rerun
 from versioning import open_repository
+from versioning.cli.reruns import Choices
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 CHECKOUT = Path(__file__).parents[2]
@@ -41,6 +44,7 @@ def fit(table: pd.DataFrame, seed: int = 7):
 @flow
 def pipeline(rows: int) -> None:
     training, _ = split(load(rows))
+    fit(training, seed=8)
     print(fit(training).id)
 
 if __name__ == "__main__":
@@ -106,3 +110,24 @@ def test_a_run_shows_the_verdict_and_fails_when_a_step_differs(
     assert "predicts of 30 rows" in row["note"]
     suspects = {row["not as it was"] for row in orjson.loads(shown["suspects"])}
     assert "source/project/shared.py" in suspects
+
+
+def test_two_versions_are_compared_and_wheels_are_kept(project: Path) -> None:
+    state = rerun("fit", against="fit~1", return_state=True)
+    assert state.result() == "different"
+    verdict = artifacts(str(state.state_details.flow_run_id))["verdict"]
+    assert "What makes the difference, alone:\n\n- `seed`: 7 -> 8" in verdict
+    other = open_repository().get("fit~1")
+    assert f"Compared with fit `{other.id[:12]}`" in verdict
+
+    state = rerun("fit", archive=True, return_state=True)
+    assert state.result() == "identical"
+    verdict = artifacts(str(state.state_details.flow_run_id))["verdict"]
+    assert re.search(r"The environment is archived: \d+ wheels", verdict)
+    assert open_repository().versions(step="captured:archive")
+
+
+def test_every_choice_of_the_command_is_described_in_the_form() -> None:
+    fields = rerun.parameters.properties
+    assert fields.keys() >= {item.name for item in dataclasses.fields(Choices)}
+    assert all(field.get("description") for field in fields.values())

@@ -99,6 +99,17 @@ def test_what_makes_a_version_another_one_is_named(
     assert others >= {"params/note"}
     assert found.causes is not None
     assert found.causes[0].before != found.causes[0].after
+    assert found.to_dict()["against"] == versions[planted]
+
+
+def test_two_versions_stand_side_by_side_under_their_names(
+    made: tuple[Project, dict[str, str]],
+) -> None:
+    project, versions = made
+    one, two = versions[""], versions["seed"]
+    said = project.say("rerun", one, "--against", two)
+    (header,) = [line for line in said.splitlines() if "makes the difference, alone" in line]
+    assert header.split()[-2:] == [one[:12], two[:12]]
 
 
 def test_versions_of_the_same_value_need_no_explanation(

@@ -162,6 +162,9 @@ def test_what_could_not_be_a_cause_is_said_with_how_it_could(project: Project) -
     said = project.say("rerun", scores, "--code", "current", "--explain")
     assert "makes the difference, alone" in said
     assert "parameters, inputs and the seed (--against VERSION)" in said
+    said = project.say("rerun", scores, "--explain")
+    assert "There is no difference to explain." in said
+    assert "files of the source (--code current)" in said
 
 
 def test_what_takes_long_is_told(project: Project) -> None:

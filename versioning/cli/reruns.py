@@ -105,18 +105,19 @@ def _report(found: Rerun) -> Iterator[RenderableType]:
         digests = short(step.before), short(step.after)
         add(steps, step.step, short(step.id), step.verdict, *digests, took, step.note or "-")
     yield steps
+    sides = (short(found.id), short(found.against)) if found.against else ("then", "now")
     if found.suspects:
-        yield _suspects("not as it was", found.suspects)
+        yield _suspects("not as it was" if not found.against else "differs", sides, found.suspects)
     if found.causes:
-        yield _suspects("makes the difference, alone", found.causes)
+        yield _suspects("makes the difference, alone", sides, found.causes)
     ran = f"{found.code} code, {found.env} environment ({found.environment})"
     took = f"{duration(found.seconds)} in all, {duration(found.overhead_seconds)} of it around"
     yield line(f"{found.verdict}: {ran}, {took} the steps")
     yield from map(line, found.remarks())
 
 
-def _suspects(title: str, suspects: Sequence[Suspect]) -> RenderableType:
-    made = table(title, "then", "now")
+def _suspects(title: str, sides: tuple[str, str], suspects: Sequence[Suspect]) -> RenderableType:
+    made = table(title, *sides)
     for suspect in suspects[:SHOWN]:
         add(made, suspect.name, suspect.before, suspect.after)
     if len(suspects) > SHOWN:

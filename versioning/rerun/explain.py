@@ -59,7 +59,7 @@ def contrasted(
         other: The other one.
         terms: Under which both are as recorded.
     """
-    found = Rerun(record.id, CAPTURED, CAPTURED, causes=[])
+    found = Rerun(record.id, CAPTURED, CAPTURED, other.id, causes=[])
     is_same = record.digest == other.digest
     note = "" if is_same else f"compared with {other.step} {other.id[:_SHOWN]}, as recorded"
     verdict = IDENTICAL if is_same else DIFFERENT

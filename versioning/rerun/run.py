@@ -59,7 +59,7 @@ def rerun(
         record.id,
         terms.env,
         terms.code,
-        outcome.steps,
+        steps=outcome.steps,
         environment=outcome.environment,
         archived=outcome.archived,
         not_rebuildable=outcome.not_rebuildable,

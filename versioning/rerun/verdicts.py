@@ -62,6 +62,7 @@ class Rerun:
         id: The version that was asked for.
         env: Which environment it ran in: `captured` or `current`.
         code: Which source ran: `captured` or `current`.
+        against: Id of the version that it was compared with, instead of what came out again.
         steps: The versions that were made again, in order.
         suspects: What was not as it had been.
         causes: Those suspects that make the difference alone, where that was tried.
@@ -81,6 +82,7 @@ class Rerun:
     id: str
     env: str
     code: str
+    against: str | None = None
     steps: list[StepVerdict] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)
     causes: list[Suspect] | None = None
@@ -114,7 +116,8 @@ class Rerun:
         """As `versioning rerun --json` says it."""
         names = ("id", "step", "verdict", "before", "after", "seconds", "note")
         told: dict[str, Any] = {"verdict": self.verdict, "id": self.id}
-        told |= {"env": self.env, "code": self.code, "environment": self.environment}
+        told |= {"against": self.against, "env": self.env, "code": self.code}
+        told["environment"] = self.environment
         told["steps"] = [{name: getattr(step, name) for name in names} for step in self.steps]
         told["differs"] = self.differs
         told["suspects"] = [_told(suspect) for suspect in self.suspects]
@@ -138,8 +141,8 @@ class Rerun:
     def _explained(self) -> list[str]:
         told = []
         if self.is_same:
-            return ["There is no difference to explain."]
-        if not self.causes:
+            told.append("There is no difference to explain.")
+        elif not self.causes:
             told.append("No suspect makes the difference alone.")
         if self.untried:
             names = ", ".join(suspect.name for suspect in self.untried)
