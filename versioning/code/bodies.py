@@ -15,7 +15,7 @@ from versioning.code.lookup import Scope
 from versioning.code.objects import functions_in, is_ours
 from versioning.code.places import file_of_module, is_first_party, is_runner
 from versioning.code.scopes import Ref
-from versioning.code.unnamed import follow_loads
+from versioning.code.unnamed import acts, follow_loads, named_in_texts
 from versioning.encoding.objects import state_of
 from versioning.errors import UnkeyableError
 
@@ -39,10 +39,12 @@ def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]
     walk.log.function(function)
     definition = walk.files.definition(function.__code__, function.__globals__)
     scope = walk.lookup.function_scope(function, name)
-    if not scope.top.is_entered:
-        follow_loads(walk, scope.top)
+    follow_loads(walk, scope.top)
     parts = walk.piece(definition.own, scope)
+    if definition.reads_names:
+        parts += named_in_texts(walk, definition.own, scope)
     walk.reads_frames |= definition.reads_frames
+    parts += _given_name(function, function.__code__.co_name)
     if walk.keeps_names:
         parts.append(repr(definition.variables).encode())
     if scope.cells:
@@ -78,6 +80,7 @@ def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
     parts += [part for _, part in members]
     parts += walk.piece(definition.own, scope) + _decorators(walk, definition, scope)
     parts += _read_hints(walk, cls, name)
+    parts += _given_name(cls, cls.__qualname__.rpartition(".")[2])
     return parts + _statements(walk, definition, scope, {attribute for attribute, _ in members})
 
 
@@ -125,6 +128,7 @@ def module_parts(walk: Walk, module: ModuleType, name: str) -> list[bytes]:
     scope = walk.lookup.module_scope(module)
     bound = sorted(name for name in vars(module) if not _is_magic(name))
     parts = [name.encode(), *(walk.follow(Ref(item), scope) for item in bound)]
+    parts += acts(walk, scope.top, is_whole=True)
     if is_ours(type(module)):
         parts.append(walk.reach(type(module), name).encode())
     return parts
@@ -260,6 +264,12 @@ def _is_made_elsewhere(attribute: str, functions: list[Any]) -> bool:
         return True
     is_ours = any(is_first_party("", code.co_filename) for code in codes)
     return _is_magic(attribute) and not is_ours
+
+
+def _given_name(value: FunctionType | type, written: str) -> list[bytes]:
+    """The name of a function or class that was given another one: tables name columns by it."""
+    name = value.__name__
+    return [] if name == written else [name.encode("utf-8", "surrogatepass")]
 
 
 def _is_magic(name: str) -> bool:

@@ -311,7 +311,7 @@ class Walk:
             # A function around which the value was put keeps the name that both have.
             for item in code_in(value):
                 self.reach(item, qualified_name(item))
-        label = self.unique(label)
+        plain, label = label, self.unique(label)
         known.append((value, label))
         top = found.scope.top if found else None
         root = root_of(top.module, top.path) if top and top.path else None
@@ -322,6 +322,9 @@ class Walk:
         except UnkeyableError:
             piece = self._maker(value, found)
             if piece is None or found is None:
+                # Whoever asks for it again shall hear it, too.
+                known.pop()
+                self._taken[plain] -= 1
                 raise
             self._warn_of_source(label)
             # It may be made of what it was before.
