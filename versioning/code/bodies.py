@@ -125,6 +125,7 @@ def _calls_that_bind(walk: Walk, cls: type, name: str) -> list[bytes]:
 
 def module_parts(walk: Walk, module: ModuleType, name: str) -> list[bytes]:
     """Of a module that is used whole: all its names."""
+    walk.log.read_all(vars(module))
     scope = walk.lookup.module_scope(module)
     bound = sorted(name for name in vars(module) if not _is_magic(name))
     parts = [name.encode(), *(walk.follow(Ref(item), scope) for item in bound)]
@@ -207,7 +208,7 @@ def _members(
     What libraries put there for themselves (magic and private names that the body does not write,
     generated methods) follows from the rest.
     """
-    for attribute, held in _attributes(cls).items():
+    for attribute, held in _attributes(walk, cls).items():
         is_hidden = attribute.startswith("_") and attribute not in written
         functions = functions_in(held)
         if functions or isinstance(held, type):
@@ -231,9 +232,11 @@ def _beside_functions(walk: Walk, held: object, label: str, *, is_written: bool)
     return []
 
 
-def _attributes(cls: type) -> dict[str, Any]:
+def _attributes(walk: Walk, cls: type) -> dict[str, Any]:
     """What a class holds; of an enum, the values of its members."""
     members: Mapping[str, Any] = cls.__members__ if isinstance(cls, EnumType) else {}
+    for member in members.values():
+        walk.log.read_all(getattr(member, "__dict__", {}))
     return {**vars(cls), **{name: _said_by(member) for name, member in members.items()}}
 
 

@@ -227,7 +227,7 @@ class Lookup:
     def _state(self, value: Any, name: str, found: Found) -> Found | None:
         """An attribute that an instance itself holds, unless its class answers in its place."""
         if isinstance(value, FunctionType) and name in _TEXTS:
-            return found.with_attribute(name, getattr(value, name))
+            return found.with_attribute(name, self.log.ask(value, name))
         if isinstance(value, FunctionType) and name in _DISPATCH and hasattr(value, "registry"):
             return None
         held = getattr(value, "__dict__", None)
