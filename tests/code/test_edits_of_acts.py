@@ -57,7 +57,7 @@ CASES = [
             "setup": "from decimal import getcontext\n\ngetcontext().prec = 5\n",
         },
         ("setup", "prec = 5", "prec = 6"),
-        {"setup"},
+        {"setup:<module>"},
     ),
     Case(
         "the precision that the package asks for",
@@ -65,6 +65,26 @@ CASES = [
         ("__init__", "prec = 5", "prec = 6"),
         {"proj:<module>"},
         ("__init__", "decimal.", "# exact\ndecimal."),
+    ),
+    Case(
+        "the precision that the module of a constant asks for",
+        {
+            "steps": DIVIDE.replace("\n\n", "\nfrom .rates import RATE\n\n").replace(
+                "(1)", "(RATE)"
+            ),
+            "rates": "from decimal import getcontext\n\ngetcontext().prec = 5\nRATE = 1\n",
+        },
+        ("rates", "prec = 5", "prec = 6"),
+        {"rates:<module>"},
+    ),
+    Case(
+        "a private attribute that a class gets below its body",
+        {
+            "steps": "from .a import A\n\ndef step(x):\n    return A()._rate\n",
+            "a": "class A:\n    n = 1\n\nA._rate = 1\n",
+        },
+        ("a", "_rate = 1", "_rate = 2"),
+        {"a:A._rate"},
     ),
     Case(
         "a seed that a helper sets when the module is loaded",
@@ -100,7 +120,7 @@ CASES = [
             """,
         },
         ("patch", "(1,)", "(2,)"),
-        {"patch"},
+        {"patch:<module>"},
     ),
     Case(
         "which classes a module registers that nothing reads",
@@ -116,7 +136,7 @@ CASES = [
             "register": "from .kinds import A, B\n\nA.register(B)\n",
         },
         ("register", "A.register(B)", "A.register(int)"),
-        {"register"},
+        {"register:<module>"},
     ),
     Case(
         "a variable of the environment that the module sets",

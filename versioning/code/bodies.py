@@ -15,7 +15,7 @@ from versioning.code.lookup import Scope
 from versioning.code.objects import functions_in, is_ours
 from versioning.code.places import file_of_module, is_first_party, is_runner
 from versioning.code.scopes import Ref
-from versioning.code.unnamed import acts, follow_loads, named_in_texts
+from versioning.code.unnamed import follow_acts, follow_loads, named_in_texts
 from versioning.encoding.objects import state_of
 from versioning.errors import UnkeyableError
 
@@ -66,6 +66,7 @@ def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
     """Of a class: bases, metaclass, attributes by what they are, and the rest of its body."""
     walk.log.class_(cls)
     scope = _class_scope(walk, cls, name)
+    follow_acts(walk, scope.top)
     path = scope.top.path
     has_changed = path is not None and is_edited(path)
     file = None if has_changed else scope.top.file
@@ -127,9 +128,9 @@ def module_parts(walk: Walk, module: ModuleType, name: str) -> list[bytes]:
     """Of a module that is used whole: all its names."""
     walk.log.read_all(vars(module))
     scope = walk.lookup.module_scope(module)
+    follow_acts(walk, scope.top, is_whole=True)
     bound = sorted(name for name in vars(module) if not _is_magic(name))
     parts = [name.encode(), *(walk.follow(Ref(item), scope) for item in bound)]
-    parts += acts(walk, scope.top, is_whole=True)
     if is_ours(type(module)):
         parts.append(walk.reach(type(module), name).encode())
     return parts
@@ -208,8 +209,12 @@ def _members(
     What libraries put there for themselves (magic and private names that the body does not write,
     generated methods) follows from the rest.
     """
+    is_plain = type(cls) is type and all(base is object or is_ours(base) for base in cls.__mro__)
     for attribute, held in _attributes(walk, cls).items():
         is_hidden = attribute.startswith("_") and attribute not in written
+        if is_plain and not _is_magic(attribute) and not functions_in(held):
+            # No library keeps anything there.
+            is_hidden = False
         functions = functions_in(held)
         if functions or isinstance(held, type):
             if not is_hidden or not _is_made_elsewhere(attribute, functions):

@@ -24,6 +24,7 @@ from versioning.errors import UnkeyableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from versioning.code.acts import Act
     from versioning.code.definitions import Piece
     from versioning.code.lookup import Namespace
     from versioning.code.walk import Walk
@@ -73,58 +74,66 @@ def accessors() -> list[Accessor]:
 
 
 def follow_loads(walk: Walk, top: Namespace) -> None:
-    """Follow what loading a module does: its own acts and those of the packages that it is in.
+    """Follow what loading the module of a function does.
 
-    And the modules of the project that it loads for what they do, and never reads.
+    Its acts, and the modules of the project that it loads for what they do, and never reads.
     """
     if top.is_entered:
         return
     top.is_entered = True
-    package = sys.modules.get(top.module.rpartition(".")[0])
-    if isinstance(package, ModuleType) and is_first_party(
-        package.__name__, file_of_module(package)
-    ):
-        follow_loads(walk, walk.lookup.module_scope(package).top)
-    if parts := acts(walk, top):
-        walk.add(f"{top.module}:<module>", parts)
+    follow_acts(walk, top)
     if top.file is None or top.path is None or top.path.endswith("__init__.py"):
         # What a package loads and does not read, it offers.
         return
     for ref in top.file.unread:
         name = ".".join((absolute(str(ref.module), top).rstrip("."), *ref.path))
         module = walk.log.read(sys.modules, name)
-        if isinstance(module, ModuleType) and is_first_party(name, file_of_module(module)):
+        if isinstance(module, ModuleType) and _is_ours(module):
             walk.reach(module, name)
 
 
-def acts(walk: Walk, top: Namespace, *, is_whole: bool = False) -> list[bytes]:
-    """What a module does to others when it is loaded, and follow what it does that with.
+def follow_acts(walk: Walk, top: Namespace, *, is_whole: bool = False) -> None:
+    """Follow what a module, and the packages that it is in, do to others when they are loaded.
 
     Args:
         walk: What follows it.
         top: The module.
         is_whole: Count what it does to objects of the project, and what it does last, too.
     """
-    if top.file is None or top.path is None:
-        return []
+    if top.has_acted and not is_whole:
+        return
+    top.has_acted = True
+    package = sys.modules.get(top.module.rpartition(".")[0])
+    if isinstance(package, ModuleType) and _is_ours(package):
+        follow_acts(walk, walk.lookup.module_scope(package).top)
+    found = _acts(top, is_whole=is_whole)
+    if not found or top.path is None:
+        return
+    # What was done is not what the file says now.
+    parts = [_PROCESS.encode()] if is_edited(top.path) else []
+    scope = Scope(top, {}, top.module)
+    for act in found:
+        walk.forms.append(act.piece.form)
+        parts += [act.piece.form, *(_used(walk, ref, scope) for ref in act.piece.refs)]
+    walk.add(f"{top.module}:<module>", parts)
+
+
+def _acts(top: Namespace, *, is_whole: bool) -> list[Act]:
+    """The acts of a module that count."""
+    if top.file is None or is_whole:
+        return list(top.file.acts) if top.file else []
     imports = top.file.imports
 
     def origin(name: str) -> str | None:
         module = imports[name].module if name in imports else None
         return module and absolute(module, top)
 
-    scope = Scope(top, {}, top.module)
-    found = [
-        act
-        for act in top.file.acts
-        if is_whole or (not act.is_late and acts_on_others(act, top.globals, origin))
-    ]
-    # What was done is not what the file says now.
-    parts = [_PROCESS.encode()] if found and is_edited(top.path) else []
-    for act in found:
-        walk.forms.append(act.piece.form)
-        parts += [act.piece.form, *(_used(walk, ref, scope) for ref in act.piece.refs)]
-    return parts
+    early = (act for act in top.file.acts if not act.is_late)
+    return [act for act in early if acts_on_others(act, top.globals, origin)]
+
+
+def _is_ours(module: ModuleType) -> bool:
+    return is_first_party(module.__name__, file_of_module(module))
 
 
 def _used(walk: Walk, ref: Ref, scope: Scope) -> bytes:

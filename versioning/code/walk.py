@@ -43,7 +43,7 @@ from versioning.code.places import (
     written_in,
 )
 from versioning.code.renames import reads_frames
-from versioning.code.unnamed import accessors, files_read
+from versioning.code.unnamed import accessors, files_read, follow_acts
 from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, preview
 from versioning.errors import UnkeyableError
@@ -168,6 +168,8 @@ class Walk:
         """Follow what `ref` stands for in `scope`; the two, as the referring digest has them."""
         found = self.lookup.find(ref, scope)
         value, wire = found.value, found.label
+        if not found.scope.top.has_acted:
+            follow_acts(self, found.scope.top)
         if type(value) is FunctionType:
             wire = self._function(value, wire)
             if found.name and id(value) in self._foreign:
