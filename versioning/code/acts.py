@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
-# What is told or put somewhere, which no result depends on.
-_HARMLESS = frozenset({"atexit", "faulthandler", "logging", "pathlib", "shutil"})
+# What is told or put somewhere, which no result depends on; builtins are seen where they are read.
+_HARMLESS = frozenset({"atexit", "builtins", "faulthandler", "logging", "pathlib", "shutil"})
 _HARMLESS_CALLS = frozenset({("os", "makedirs"), ("os", "mkdir")})
 
 
