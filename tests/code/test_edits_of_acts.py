@@ -2,6 +2,7 @@
 
 import colorsys
 import decimal
+import sys
 
 import pytest
 
@@ -165,6 +166,7 @@ CASES = [
 
             logging.basicConfig(level="INFO")
             os.makedirs("/tmp", exist_ok=True)
+            sys.path.append("/none")
             if __name__ == "__main__":
                 sys.setrecursionlimit(4000)
 
@@ -184,6 +186,7 @@ CASES = [
 @pytest.fixture(autouse=True)
 def as_it_was(monkeypatch):
     """What the modules here do to the process, undone."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setenv("A", "0")
     monkeypatch.setenv("B", "0")
     monkeypatch.setattr(colorsys, "rgb_to_yiq", colorsys.rgb_to_yiq)
@@ -199,8 +202,8 @@ def test_an_edit_of_what_loading_does_changes(project, case: Case):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("INFO", "DEBUG"), ("/tmp", "/"), ("4000", "5000")],
-    ids=["log", "folder", "run"],
+    [("INFO", "DEBUG"), ("/tmp", "/"), ("/none", "/no"), ("4000", "5000")],
+    ids=["log", "folder", "path", "run"],
 )
 def test_what_is_told_or_done_as_a_script_does_not_count(project, old, new):
     project.write(**CASES[-1].files)

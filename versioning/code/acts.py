@@ -25,7 +25,8 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 # What is told or put somewhere, which no result depends on; builtins are seen where they are read.
 _HARMLESS = frozenset({"atexit", "builtins", "faulthandler", "logging", "pathlib", "shutil"})
-_HARMLESS_CALLS = frozenset({("os", "makedirs"), ("os", "mkdir")})
+# Where modules come from is seen in them.
+_HARMLESS_PARTS = frozenset({("os", "makedirs"), ("os", "mkdir"), ("sys", "path")})
 
 
 class Act(NamedTuple):
@@ -87,7 +88,7 @@ def _is_of_others(head: Ref, value: object, origin: str | None) -> bool:
 
 def _is_harmless(module: str, head: Ref) -> bool:
     is_told = module.partition(".")[0] in _HARMLESS or is_runner(module)
-    return is_told or (module, head.name) in _HARMLESS_CALLS
+    return is_told or (module, (*head.path, head.root)[0]) in _HARMLESS_PARTS
 
 
 def _defines(item: ast.stmt) -> bool:
