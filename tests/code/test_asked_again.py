@@ -88,3 +88,38 @@ def test_what_a_module_makes_when_it_is_asked_is_asked_for_at_every_call(project
     assert code_leaves(steps.step) is before
     steps.conf.RATES["rate"] = 2
     assert code_leaves(steps.step).leaves != before.leaves
+
+
+ENUM = """
+from enum import Enum
+
+class Kind(Enum):
+    A = 1
+
+Kind.A.rate = 1
+
+def step(x):
+    return [kind.rate for kind in Kind]
+"""
+GIVEN = {
+    "an attribute of a member of an enum": (ENUM, lambda m: setattr(m.Kind.A, "rate", 2)),
+    "an attribute that a member of an enum gets": (ENUM, lambda m: setattr(m.Kind.A, "by", 2)),
+    "a name that a module gets": (
+        "import proj.steps as own\n\ndef step(x):\n    return dir(own)\n",
+        lambda m: setattr(m, "more", 2),
+    ),
+    "a docstring that is read": (
+        "def helper():\n    'So.'\n\ndef step(x):\n    return helper.__doc__\n",
+        lambda m: setattr(m.helper, "__doc__", "Else."),
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "change"), GIVEN.values(), ids=GIVEN)
+def test_what_is_given_to_an_object_of_code_is_seen_at_the_next_call(project, text, change):
+    project.write(steps=text)
+    steps = project.load()
+    before = code_leaves(steps.step)
+    assert code_leaves(steps.step) is before
+    change(steps)
+    assert code_leaves(steps.step).leaves != before.leaves

@@ -623,7 +623,7 @@ def test_two_thousand_functions_close(project):
 def test_a_function_made_of_another_code_object_is_not_mistaken(project):
     project.write(steps="def step(x):\n    return x + 1\n\ndef other(x):\n    return x + 2\n")
     module = project.load()
-    swapped = FunctionType(module.other.__code__, vars(module), "step")
+    swapped = FunctionType(module.other.__code__, vars(module))
     assert code_leaves(swapped).leaves == code_leaves(module.other).leaves
 
 

@@ -228,7 +228,7 @@ CASES = [
             "rates": "from .kinds import Kind\n\nKind.A.rate = 3\nother = 1\n",
         },
         ("rates", "rate = 3", "rate = 4"),
-        {"kinds:Kind.A"},
+        {"kinds:Kind.A", "rates:<module>"},
         ("rates", "other = 1", "other =  1"),
     ),
     Case(

@@ -15,7 +15,7 @@ from versioning.code.lookup import Scope
 from versioning.code.objects import functions_in, is_ours
 from versioning.code.places import file_of_module, is_first_party, is_runner
 from versioning.code.scopes import Ref
-from versioning.code.unnamed import follow_loads
+from versioning.code.unnamed import follow_acts, follow_loads, named_in_texts
 from versioning.encoding.objects import state_of
 from versioning.errors import UnkeyableError
 
@@ -39,10 +39,12 @@ def function_parts(walk: Walk, function: FunctionType, name: str) -> list[bytes]
     walk.log.function(function)
     definition = walk.files.definition(function.__code__, function.__globals__)
     scope = walk.lookup.function_scope(function, name)
-    if not scope.top.is_entered:
-        follow_loads(walk, scope.top)
+    follow_loads(walk, scope.top)
     parts = walk.piece(definition.own, scope)
+    if definition.reads_names:
+        parts += named_in_texts(walk, definition.own, scope)
     walk.reads_frames |= definition.reads_frames
+    parts += _given_name(function, function.__code__.co_name)
     if walk.keeps_names:
         parts.append(repr(definition.variables).encode())
     if scope.cells:
@@ -64,6 +66,7 @@ def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
     """Of a class: bases, metaclass, attributes by what they are, and the rest of its body."""
     walk.log.class_(cls)
     scope = _class_scope(walk, cls, name)
+    follow_acts(walk, scope.top)
     path = scope.top.path
     has_changed = path is not None and is_edited(path)
     file = None if has_changed else scope.top.file
@@ -78,6 +81,7 @@ def class_parts(walk: Walk, cls: type, name: str) -> list[bytes]:
     parts += [part for _, part in members]
     parts += walk.piece(definition.own, scope) + _decorators(walk, definition, scope)
     parts += _read_hints(walk, cls, name)
+    parts += _given_name(cls, cls.__qualname__.rpartition(".")[2])
     return parts + _statements(walk, definition, scope, {attribute for attribute, _ in members})
 
 
@@ -122,7 +126,9 @@ def _calls_that_bind(walk: Walk, cls: type, name: str) -> list[bytes]:
 
 def module_parts(walk: Walk, module: ModuleType, name: str) -> list[bytes]:
     """Of a module that is used whole: all its names."""
+    walk.log.read_all(vars(module))
     scope = walk.lookup.module_scope(module)
+    follow_acts(walk, scope.top, is_whole=True)
     bound = sorted(name for name in vars(module) if not _is_magic(name))
     parts = [name.encode(), *(walk.follow(Ref(item), scope) for item in bound)]
     if is_ours(type(module)):
@@ -203,8 +209,12 @@ def _members(
     What libraries put there for themselves (magic and private names that the body does not write,
     generated methods) follows from the rest.
     """
-    for attribute, held in _attributes(cls).items():
+    is_plain = type(cls) is type and all(base is object or is_ours(base) for base in cls.__mro__)
+    for attribute, held in _attributes(walk, cls).items():
         is_hidden = attribute.startswith("_") and attribute not in written
+        if is_plain and not _is_magic(attribute) and not functions_in(held):
+            # No library keeps anything there.
+            is_hidden = False
         functions = functions_in(held)
         if functions or isinstance(held, type):
             if not is_hidden or not _is_made_elsewhere(attribute, functions):
@@ -227,9 +237,11 @@ def _beside_functions(walk: Walk, held: object, label: str, *, is_written: bool)
     return []
 
 
-def _attributes(cls: type) -> dict[str, Any]:
+def _attributes(walk: Walk, cls: type) -> dict[str, Any]:
     """What a class holds; of an enum, the values of its members."""
     members: Mapping[str, Any] = cls.__members__ if isinstance(cls, EnumType) else {}
+    for member in members.values():
+        walk.log.read_all(getattr(member, "__dict__", {}))
     return {**vars(cls), **{name: _said_by(member) for name, member in members.items()}}
 
 
@@ -260,6 +272,12 @@ def _is_made_elsewhere(attribute: str, functions: list[Any]) -> bool:
         return True
     is_ours = any(is_first_party("", code.co_filename) for code in codes)
     return _is_magic(attribute) and not is_ours
+
+
+def _given_name(value: FunctionType | type, written: str) -> list[bytes]:
+    """The name of a function or class that was given another one: tables name columns by it."""
+    name = value.__name__
+    return [] if name == written else [name.encode("utf-8", "surrogatepass")]
 
 
 def _is_magic(name: str) -> bool:

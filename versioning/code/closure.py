@@ -127,6 +127,7 @@ def _settled(
         if is_kept and not walk.lookup.has_loaded:
             return walk
         names, hints = names or walk.reads_frames, hints or walk.reads_hints
+        note_loaded()
 
 
 def _walked(

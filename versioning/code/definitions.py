@@ -89,6 +89,7 @@ class Definition(NamedTuple):
         statements: The body of a class.
         variables: Names of variables that `own` has numbers for.
         reads_frames: Whether it may look at variables of other functions.
+        reads_names: Whether something may look up names for it that texts say.
     """
 
     own: Piece
@@ -98,6 +99,7 @@ class Definition(NamedTuple):
     statements: tuple[Statement, ...] = ()
     variables: tuple[str, ...] = ()
     reads_frames: bool = False
+    reads_names: bool = False
 
 
 _Statement = TypeVar("_Statement", bound=ast.stmt)
@@ -207,6 +209,7 @@ def _worked_out(node: Node) -> Definition:
         statements=tuple(_statements(node)) if isinstance(node, ast.ClassDef) else (),
         variables=tuple(spelling.names) if spelling else (),
         reads_frames=spelling is not None and spelling.reads_frames,
+        reads_names=spelling is not None and spelling.reads_names,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from versioning.code.acts import acts_of
 from versioning.code.definitions import (
     Definition,
     binding_of,
@@ -22,6 +23,7 @@ from versioning.code.index import SETTLED_SECONDS
 from versioning.code.loaded import is_edited
 from versioning.code.outlines import (
     Outline,
+    read_acts,
     read_binding,
     read_definition,
     read_imports,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import CodeType
 
+    from versioning.code.acts import Act
     from versioning.code.definitions import Piece
     from versioning.code.index import Index
     from versioning.code.scopes import Ref
@@ -117,6 +120,15 @@ class File:
             return self.source.unread if self.source else ()
 
         return self.outline.answer("unread", work, None, read_refs)
+
+    @cached_property
+    def acts(self) -> tuple[Act, ...]:
+        """What the module does when it is loaded, besides binding names."""
+
+        def work(_: None) -> tuple[Act, ...]:
+            return acts_of(self.source.tree) if self.source else ()
+
+        return self.outline.answer("acts", work, None, read_acts)
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """The text and its outline, where it is a file and an outline can be written of it."""

@@ -18,7 +18,7 @@ from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from types import CellType, FunctionType, ModuleType
+    from types import CellType, FunctionType
 
     from versioning.code.objects import Contents
     from versioning.digest import Digest
@@ -90,13 +90,13 @@ class Log:
     """What was seen. It holds on to all of it, so that identities stay meaningful."""
 
     reads: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = field(default_factory=dict)
-    asked: list[tuple[ModuleType, str, Any]] = field(default_factory=list)
+    asked: list[tuple[Any, str, Any]] = field(default_factory=list)
     cells: list[tuple[CellType, Any]] = field(default_factory=list)
     functions: list[FunctionType] = field(default_factory=list)
     codes: list[Any] = field(default_factory=list)
     defaults: list[Any] = field(default_factory=list)
     keywords: list[dict[str, Any] | None] = field(default_factory=list)
-    keyword_items: list[tuple[dict[str, Any], list[Any]]] = field(default_factory=list)
+    whole: list[tuple[Mapping[str, Any], list[Any]]] = field(default_factory=list)
     classes: list[tuple[type, list[Any]]] = field(default_factory=list)
     values: list[Seen] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
@@ -117,10 +117,14 @@ class Log:
         known[1].setdefault(name, found)
         return found
 
-    def ask(self, module: ModuleType, name: str) -> Any:
-        """What a module answers that is asked for `name`, or MISSING; noted."""
-        found = getattr(module, name, MISSING)
-        self.asked.append((module, name, found))
+    def read_all(self, mapping: Mapping[str, Any]) -> None:
+        """Note all that `mapping` has."""
+        self.whole.append((mapping, _items(mapping)))
+
+    def ask(self, owner: Any, name: str) -> Any:
+        """What a module or function answers that is asked for `name`, or MISSING; noted."""
+        found = getattr(owner, name, MISSING)
+        self.asked.append((owner, name, found))
         return found
 
     def cell(self, cell: CellType) -> Any:
@@ -137,7 +141,7 @@ class Log:
         keywords = function.__kwdefaults__
         self.keywords.append(keywords)
         if keywords:
-            self.keyword_items.append((keywords, _items(keywords)))
+            self.read_all(keywords)
 
     def class_(self, cls: type) -> None:
         """Note what `cls` consists of."""
@@ -150,12 +154,12 @@ class Log:
                 _are_same(map(mapping.get, seen, repeat(MISSING)), seen.values())
                 for mapping, seen in self.reads.values()
             )
-            and all(getattr(module, name, MISSING) is was for module, name, was in self.asked)
+            and all(getattr(owner, name, MISSING) is was for owner, name, was in self.asked)
             and all(contents(cell) is was for cell, was in self.cells)
             and _are_same(map(_CODE, self.functions), self.codes)
             and _are_same(map(_DEFAULTS, self.functions), self.defaults)
             and _are_same(map(_KEYWORDS, self.functions), self.keywords)
-            and all(_match(_items(now), was) for now, was in self.keyword_items)
+            and all(_match(_items(now), was) for now, was in self.whole)
             and all(_match(_members(cls), was) for cls, was in self.classes)
             and self._values_hold()
         )

@@ -55,6 +55,7 @@ class Namespace:
         files: What reads that file.
         wires: What references stand for that were followed already.
         is_entered: Whether the modules that it loads for what they do were followed.
+        has_acted: Whether what it does when it is loaded was followed.
     """
 
     globals: dict[str, Any]
@@ -63,6 +64,7 @@ class Namespace:
     files: Files
     wires: dict[Ref, bytes] = field(default_factory=dict)
     is_entered: bool = False
+    has_acted: bool = False
 
     @property
     def file(self) -> File | None:
@@ -227,7 +229,7 @@ class Lookup:
     def _state(self, value: Any, name: str, found: Found) -> Found | None:
         """An attribute that an instance itself holds, unless its class answers in its place."""
         if isinstance(value, FunctionType) and name in _TEXTS:
-            return found.with_attribute(name, getattr(value, name))
+            return found.with_attribute(name, self.log.ask(value, name))
         if isinstance(value, FunctionType) and name in _DISPATCH and hasattr(value, "registry"):
             return None
         held = getattr(value, "__dict__", None)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
+from versioning.code.acts import Act
 from versioning.code.definitions import Decorator, Definition, Piece, Statement
 from versioning.code.scopes import Ref
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # How much there is to say of a function that is a body and nothing else.
-_OF_ALL = 3
+_OF_ALL = 4
 _NO_DEFAULTS: Mapping[str, Piece] = MappingProxyType({})
 _Answer = TypeVar("_Answer")
 _Asked = TypeVar("_Asked")
@@ -106,7 +107,7 @@ def _plain(found: object, numbers: _Numbers) -> object:
             return [form.decode("latin-1"), [numbers[ref] for ref in refs], warnings]
         case Definition():
             # Most functions are a body and nothing else.
-            own = (found.own, found.variables, found.reads_frames)
+            own = (found.own, found.variables, found.reads_frames, found.reads_names)
             rest = (found.decorators, found.hints, found.defaults, found.statements)
             return [_plain(part, numbers) for part in (*own, *(rest if any(rest) else ()))]
         case dict():
@@ -122,10 +123,10 @@ def read_definition(plain: Any, refs: list[Ref]) -> Definition | None:
     """A definition from plain data."""
     if plain is None:
         return None
-    own, names, reads_frames = plain[:_OF_ALL]
+    own, names, *reads = plain[:_OF_ALL]
     variables = tuple(names)
     if len(plain) == _OF_ALL:
-        return Definition(_piece(own, refs), (), None, _NO_DEFAULTS, (), variables, reads_frames)
+        return Definition(_piece(own, refs), (), None, _NO_DEFAULTS, (), variables, *reads)
     decorators, hints, defaults, statements = plain[_OF_ALL:]
     return Definition(
         _piece(own, refs),
@@ -134,7 +135,7 @@ def read_definition(plain: Any, refs: list[Ref]) -> Definition | None:
         {name: _piece(piece, refs) for name, piece in defaults.items()},
         tuple([_statement(item, refs) for item in statements]),
         variables,
-        reads_frames,
+        *reads,
     )
 
 
@@ -151,6 +152,13 @@ def read_imports(plain: Any, refs: list[Ref]) -> dict[str, Ref]:
 def read_refs(plain: Any, refs: list[Ref]) -> tuple[Ref, ...]:
     """References from plain data."""
     return tuple([refs[number] for number in plain])
+
+
+def read_acts(plain: Any, refs: list[Ref]) -> tuple[Act, ...]:
+    """What a module does when it is loaded, from plain data."""
+    return tuple(
+        [Act(read_refs(heads, refs), _piece(piece, refs), late) for heads, piece, late in plain]
+    )
 
 
 def _piece(plain: Any, refs: list[Ref]) -> Piece:

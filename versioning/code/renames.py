@@ -58,6 +58,7 @@ class Spelling:
     Attributes:
         names: What was numbered; the same name twice when two scopes have it.
         reads_frames: Whether the function may look at variables of others.
+        reads_names: Whether something may look up names of its own for it, which texts say.
     """
 
     def __init__(self, node: ast.AST, variables: Mapping[int, Variable]) -> None:
@@ -71,9 +72,10 @@ class Spelling:
         said = {word for part in parts for word in _TOLD[type(part)].says(part)}
         self.names: list[str] = []
         self.reads_frames = not said.isdisjoint(_FRAMES) or _reads_stack(said)
+        self.reads_names = self.reads_frames or not said.isdisjoint(_READERS)
         self._numbers: dict[Variable, int] = {}
         self._free: dict[int, Variable] = {}
-        if not self.reads_frames and said.isdisjoint(_READERS):
+        if not self.reads_names:
             others = (part for part in parts if id(part) not in variables)
             kept = {name for part in others for name in _TOLD[type(part)].keeps(part)}
             # `__x` in a class is another name for `_Class__x`.

@@ -12,17 +12,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from versioning.code.loaded import noted_at
-from versioning.code.lookup import absolute
+from versioning.code.acts import acts_on_others
+from versioning.code.loaded import is_edited, noted_at
+from versioning.code.log import MISSING
+from versioning.code.lookup import Scope, absolute
 from versioning.code.objects import is_ours, portable
 from versioning.code.places import file_of_module, is_first_party, root_of
+from versioning.code.scopes import Ref
+from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from versioning.code.acts import Act
+    from versioning.code.definitions import Piece
     from versioning.code.lookup import Namespace
     from versioning.code.walk import Walk
 
+_WORD = re.compile(r"[^\W\d]\w*")
 _TEXT = re.compile(r"str=(\d+):")
 # More than there are in a package that keeps its data beside its code.
 _FOLDERS = 100
@@ -67,16 +74,87 @@ def accessors() -> list[Accessor]:
 
 
 def follow_loads(walk: Walk, top: Namespace) -> None:
-    """Follow the modules of the project that a module loads for what they do, and never reads."""
+    """Follow what loading the module of a function does.
+
+    Its acts, and the modules of the project that it loads for what they do, and never reads.
+    """
+    if top.is_entered:
+        return
     top.is_entered = True
+    follow_acts(walk, top)
     if top.file is None or top.path is None or top.path.endswith("__init__.py"):
         # What a package loads and does not read, it offers.
         return
     for ref in top.file.unread:
         name = ".".join((absolute(str(ref.module), top).rstrip("."), *ref.path))
         module = walk.log.read(sys.modules, name)
-        if isinstance(module, ModuleType) and is_first_party(name, file_of_module(module)):
+        if isinstance(module, ModuleType) and _is_ours(module):
             walk.reach(module, name)
+
+
+def follow_acts(walk: Walk, top: Namespace, *, is_whole: bool = False) -> None:
+    """Follow what a module, and the packages that it is in, do to others when they are loaded.
+
+    Args:
+        walk: What follows it.
+        top: The module.
+        is_whole: Count what it does to objects of the project, and what it does last, too.
+    """
+    if top.has_acted and not is_whole:
+        return
+    top.has_acted = True
+    package = sys.modules.get(top.module.rpartition(".")[0])
+    if isinstance(package, ModuleType) and _is_ours(package):
+        follow_acts(walk, walk.lookup.module_scope(package).top)
+    found = _acts(top, is_whole=is_whole)
+    if not found or top.path is None:
+        return
+    # What was done is not what the file says now.
+    parts = [_PROCESS.encode()] if is_edited(top.path) else []
+    scope = Scope(top, {}, top.module)
+    for act in found:
+        walk.forms.append(act.piece.form)
+        parts += [act.piece.form, *(_used(walk, ref, scope) for ref in act.piece.refs)]
+    walk.add(f"{top.module}:<module>", parts)
+
+
+def _acts(top: Namespace, *, is_whole: bool) -> list[Act]:
+    """The acts of a module that count."""
+    if top.file is None or is_whole:
+        return list(top.file.acts) if top.file else []
+    imports = top.file.imports
+
+    def origin(name: str) -> str | None:
+        module = imports[name].module if name in imports else None
+        return module and absolute(module, top)
+
+    early = (act for act in top.file.acts if not act.is_late)
+    return [act for act in early if acts_on_others(act, top.globals, origin)]
+
+
+def _is_ours(module: ModuleType) -> bool:
+    return is_first_party(module.__name__, file_of_module(module))
+
+
+def _used(walk: Walk, ref: Ref, scope: Scope) -> bytes:
+    """What `ref` stands for; what cannot be keyed counts by its name, since it may not be meant."""
+    found = walk.lookup.find(ref, scope)
+    wire = found.label
+    if found.value is not MISSING:
+        with suppress(UnkeyableError):
+            wire = walk.reach(found.value, wire)
+    return f"{ref}={wire}".encode("utf-8", "surrogatepass")
+
+
+def named_in_texts(walk: Walk, piece: Piece, scope: Scope) -> list[bytes]:
+    """What texts of a function name (`"delay > @LIMIT"`), where something looks names up for it."""
+    found = [walk.lookup.find(ref, scope).value for ref in piece.refs]
+    texts = _texts(piece.form).union(item for item in found if type(item) is str)
+    words = sorted({word for text in texts for word in _WORD.findall(text)})
+    refs = [Ref(word) for word in words]
+    return [
+        _used(walk, ref, scope) for ref in refs if walk.lookup.find(ref, scope).value is not MISSING
+    ]
 
 
 def files_read(form: bytes, top: Namespace) -> Iterator[tuple[str, Callable[[], Any]]]:

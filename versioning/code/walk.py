@@ -43,7 +43,7 @@ from versioning.code.places import (
     written_in,
 )
 from versioning.code.renames import reads_frames
-from versioning.code.unnamed import accessors, files_read
+from versioning.code.unnamed import accessors, files_read, follow_acts
 from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, preview
 from versioning.errors import UnkeyableError
@@ -168,6 +168,8 @@ class Walk:
         """Follow what `ref` stands for in `scope`; the two, as the referring digest has them."""
         found = self.lookup.find(ref, scope)
         value, wire = found.value, found.label
+        if not found.scope.top.has_acted:
+            follow_acts(self, found.scope.top)
         if type(value) is FunctionType:
             wire = self._function(value, wire)
             if found.name and id(value) in self._foreign:
@@ -311,7 +313,7 @@ class Walk:
             # A function around which the value was put keeps the name that both have.
             for item in code_in(value):
                 self.reach(item, qualified_name(item))
-        label = self.unique(label)
+        plain, label = label, self.unique(label)
         known.append((value, label))
         top = found.scope.top if found else None
         root = root_of(top.module, top.path) if top and top.path else None
@@ -322,6 +324,9 @@ class Walk:
         except UnkeyableError:
             piece = self._maker(value, found)
             if piece is None or found is None:
+                # Whoever asks for it again shall hear it, too.
+                known.pop()
+                self._taken[plain] -= 1
                 raise
             self._warn_of_source(label)
             # It may be made of what it was before.

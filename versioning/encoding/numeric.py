@@ -15,7 +15,7 @@ import numpy as np
 from versioning.encoding.named import library_name
 from versioning.encoding.objects import state_of
 from versioning.encoding.paths import Label
-from versioning.encoding.registry import Rule, add_rule, encodes, header
+from versioning.encoding.registry import Rule, add_rule, encodes, header, qualified_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +104,20 @@ def _title(dtype: np.dtype[Any], name: str) -> object:
     assert dtype.fields is not None
     _, _, *title = dtype.fields[name]
     return title[0] if title else None
+
+
+def _join_twins() -> None:
+    """Let C types of one size and meaning be one, as they are in arrays: `long` and `long long`."""
+    for kind in set(np.sctypeDict.values()):
+        twin = np.dtype(np.dtype(kind).str)
+        if twin.type is not kind:
+            name, name_of_dtype = qualified_name(twin.type), qualified_name(type(twin))
+            add_rule(kind, Rule("numpy.scalar", _scalar, header=header("numpy.scalar", name)))
+            opening = header("numpy.dtype", name_of_dtype)
+            add_rule(type(np.dtype(kind)), Rule("numpy.dtype", write_dtype, header=opening))
+
+
+_join_twins()
 
 
 @encodes(np.random.RandomState, tag="numpy.randomstate")

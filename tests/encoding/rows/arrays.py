@@ -105,11 +105,21 @@ ROWS = [
         lambda: [np.zeros(3, "i4"), np.zeros(6, "i4")[::2]],
         lambda: [np.zeros(3, dtype) for dtype in DTYPES if dtype != "<i4"],
     ),
-    Row("dtype", lambda: [np.dtype("i4")], lambda: [np.dtype(d) for d in DTYPES if d != "<i4"]),
+    Row(
+        "dtype",
+        lambda: [np.dtype("i8"), np.dtype("q")],
+        lambda: [np.dtype(d) for d in DTYPES if d != "<i8"],
+    ),
     Row(
         "scalar of every dtype",
         lambda: [np.int32(1), np.ones(1, "i4")[0]],
         lambda: [np.ones(1, d)[0] for d in DTYPES if d[0] != ">" and d not in ("<i4", "S2", "O")],
+    ),
+    Row(
+        "scalar of a C type that is another one's twin",
+        lambda: [np.int64(5), np.longlong(5), np.array(5, "q")[()]],
+        lambda: [np.ulonglong(5), np.array([5], "q")],
+        is_stored=True,
     ),
     *(
         Row(f"NaN of {dtype}", lambda dtype=dtype: nan_of_other_bits(dtype))
