@@ -148,6 +148,15 @@ class Store(ABC):
     def sizes(self, names: Iterable[str]) -> list[int | None]:
         """Lengths in bytes in the order of `names`; None for each that is not there."""
 
+    def stamps(self, names: Iterable[str]) -> list[str | None]:
+        """What changes whenever the bytes of a name do, in the order of `names`.
+
+        Returns:
+            Of each name; None for one that is not there, empty where the store cannot tell, or not
+            for less than reading it.
+        """
+        return [None if size is None else "" for size in self.sizes(names)]
+
     def exists(self, name: str) -> bool:
         """Whether `name` is there."""
         return self.sizes([name]) != [None]
