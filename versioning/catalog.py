@@ -87,6 +87,7 @@ _INPUTS_OF = (_NEEDED_BY, _NEEDED_BY.replace("inputs", "captured"))
 _WITNESSES = "SELECT id, witness FROM versions WHERE id >= ? AND id < ? AND witness <> ''"
 _NEEDS = "SELECT id, name FROM blobs WHERE id >= ? AND id < ?"
 _SHARED = "SELECT key FROM versions GROUP BY key HAVING count(*) > 1"
+_LOST = "SELECT 1 FROM gone LIMIT 1"
 _STORED = "SELECT * FROM blobs WHERE name >= ? AND name < ?"
 _COUNTED = f"SELECT count(*) {_CHOSEN}"
 _EARLIER = """
@@ -254,8 +255,9 @@ class Catalog:
         return self._ask(_STORED, [f"{shard}/", f"{shard}0"])
 
     def shared_keys(self) -> set[Key] | None:
-        """Keys of several versions, as of the last refresh; None if that left out any version."""
-        return None if self._left_out else {row[0] for row in self._ask(_SHARED)}
+        """Keys of several versions, as of the last refresh; None if any is lost or damaged."""
+        is_whole = not (self._left_out or self._ask(_LOST))
+        return {row[0] for row in self._ask(_SHARED)} if is_whole else None
 
     def needs(self, shard: str) -> dict[str, tuple[str, ...]]:
         """The blobs of each version of a shard, where its record is as it was when it was read.
