@@ -50,6 +50,7 @@ class RemoteStore(Store):
     """Objects below a URL. Directories do not exist."""
 
     callers = CALLERS
+    is_far = True
 
     def __init__(self, url: str, *, options: Mapping[str, Any] | None = None) -> None:
         self.url = url.rstrip("/")

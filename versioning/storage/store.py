@@ -46,10 +46,12 @@ class Store(ABC):
     Attributes:
         url: Where it is, as it can be opened again.
         callers: How many calls it answers at once for less than one after the other.
+        is_far: Whether a call takes so long that what it says is worth remembering.
     """
 
     url: str
     callers: int = 1
+    is_far: bool = False
 
     @staticmethod
     def open(url: str, *, options: Mapping[str, Any] | None = None) -> Store:
