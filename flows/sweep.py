@@ -15,7 +15,7 @@ from flows.runs import upkeep_name
 from versioning import open_repository
 from versioning.collecting import Deleted, Survey, delete, erase, mark, survey
 from versioning.erase import finish
-from versioning.expiry import Cause, here
+from versioning.expiry import Cause, Expiry, here
 from versioning.prune import sparing
 from versioning.shards import SHARDS
 from versioning.sweep import Patience, Swept, close_intents, due, needed_of, tidy
@@ -75,7 +75,8 @@ def erase_shards(shards: Range, url: str, cause: Cause, patience: Patience) -> l
     """Give up the bytes of versions whose trash period is over."""
     repository = open_repository(url)
     is_due = due(cause, patience, sparing(repository, cause.at))
-    return [i for shard in shards for i in erase(repository, shard, cause, is_due)]
+    bound = Expiry(repository).bound()
+    return [i for shard in shards for i in erase(repository, shard, cause, is_due, bound)]
 
 
 @task(persist_result=False)

@@ -101,6 +101,9 @@ class CrashingStore(Store):
     def sizes(self, names: Iterable[str]) -> list[int | None]:
         return self._do("sizes", list(names))
 
+    def stamps(self, names: Iterable[str]) -> list[str | None]:
+        return self._do("stamps", list(names))
+
     def list(self, prefix: str) -> Iterator[Entry]:
         return self._do("list", prefix)
 

@@ -30,6 +30,7 @@ class Counted(CrashingStore):
 
     # As of a store that is far away.
     callers = 16
+    is_far = True
 
     def __init__(self, store: Store) -> None:
         super().__init__(store, calls=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,12 +16,14 @@ from tests.repositories import draft as drafted
 from tests.steps import commit, opened
 from versioning import layout
 from versioning.api import Repository
+from versioning.bindings import Bindings
 from versioning.envelope import dump
-from versioning.errors import ConflictError, FormatError, NotFoundError
+from versioning.errors import ConflictError, FormatError, IntegrityError, NotFoundError
 from versioning.expiry import Cause
 from versioning.handles import Version
 from versioning.plans import SMALL, Plan, plan, save, saved
 from versioning.prune import Applied, apply, undo
+from versioning.repository import Draft
 from versioning.retention import Policy
 from versioning.verify import verify
 
@@ -343,3 +346,93 @@ def test_what_lies_in_its_record_stays_and_says_why(repository: Repository) -> N
     assert found.expire == []
     kept = {item.candidate.id: item.keep for item in found.keep}
     assert kept == {new.id: ("keep_last = 1",), old.id: (SMALL,)}
+
+
+def test_expiring_reads_no_binding_that_the_index_knows(
+    repository: Repository, versions: list[Version], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = made(repository)
+    read: list[str] = []
+    get_all = repository.store.get_all
+
+    def noted(names: Iterable[str]) -> Iterator[bytes | None]:
+        asked = list(names)
+        read.extend(name for name in asked if name.startswith(layout.KEYS))
+        return get_all(asked)
+
+    monkeypatch.setattr(repository.store, "get_all", noted)
+    carried_out(repository, found.id)
+    assert [bool(repository.lookup(version.key)) for version in versions] == [False, False, True]
+    assert read == []
+    assert set(undo(repository, found.id, CAUSE).values()) == {True}
+    assert all(repository.lookup(version.key) for version in versions)
+
+
+def test_a_binding_of_another_version_of_the_key_stays(
+    repository: Repository, versions: list[Version]
+) -> None:
+    found = made(repository)
+    first = versions[0].record
+    draft = Draft(first.key, first.leaves, first.step, first.function, first.created, 1.0)
+    other = repository.commit(LARGE + b"another", draft, replace=True)
+    carried_out(repository, found.id)
+    answer = repository.lookup(first.key)
+    assert answer is not None
+    assert answer.id == other.id
+
+
+def test_a_binding_whose_version_cannot_be_read_stays_as_its_only_copy(
+    repository: Repository, versions: list[Version]
+) -> None:
+    found = made(repository)
+    first = versions[0].record
+    draft = Draft(first.key, first.leaves, first.step, first.function, first.created, 1.0)
+    other = repository.commit(LARGE + b"another", draft, replace=True)
+    repository.store.put(layout.version(other.id), b"{}")
+    with pytest.raises(IntegrityError):
+        carried_out(repository, found.id)
+    assert verify(repository, set_aside=True).damaged
+    assert repository.record(other.id) == other
+
+
+def test_a_binding_whose_version_is_lost_stays_as_its_only_copy(
+    repository: Repository, versions: list[Version]
+) -> None:
+    first = versions[0].record
+    draft = Draft(first.key, first.leaves, first.step, first.function, first.created, 1.0)
+    other = repository.commit(LARGE + b"another", draft, replace=True)
+    repository.catalog.refresh()
+    repository.store.delete(layout.version(other.id))
+    keys = {first.id: first.key}
+    Bindings(repository, repository.catalog, keys).delete(keys)
+    assert repository.bound(first.key) == other
+
+
+def test_what_is_bound_after_it_was_looked_at_stays(
+    repository: Repository, versions: list[Version]
+) -> None:
+    first, second = (version.record for version in versions[:2])
+    keys = {first.id: first.key, second.id: second.key}
+    bindings = Bindings(repository, repository.catalog, keys)
+    draft = Draft(first.key, first.leaves, first.step, first.function, first.created, 1.0)
+    other = repository.commit(LARGE + b"another", draft, replace=True)
+    bindings.delete(keys)
+    answer = repository.lookup(first.key)
+    assert answer is not None
+    assert answer.id == other.id
+    assert repository.lookup(second.key) is None
+
+
+def test_what_is_restored_while_a_plan_is_carried_out_answers_again(
+    repository: Repository, versions: list[Version], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = made(repository)
+    delete = Bindings.delete
+
+    def undone(self: Bindings, ids: Iterable[str]) -> None:
+        undo(repository, found.id, CAUSE)
+        delete(self, ids)
+
+    monkeypatch.setattr(Bindings, "delete", undone)
+    carried_out(repository, found.id)
+    assert all(repository.lookup(version.key) for version in versions)

@@ -28,7 +28,7 @@ from versioning.digest import digest_bytes
 from versioning.envelope import dump
 from versioning.errors import FormatError, IntegrityError, NotFoundError
 from versioning.expiry import ERASED, RESTORED, TRASHED, Cause, Expiry
-from versioning.records import VersionRecord
+from versioning.records import VersionRecord, dump_version
 from versioning.repository import Repository
 from versioning.storage import Store
 from versioning.sweep import Patience, sweep
@@ -69,6 +69,57 @@ def test_no_record_is_read_where_an_index_knows_who_needs_each_blob(
     assert not sweep(repository, CAUSE, catalog=catalog).deleted
     with pytest.raises(IntegrityError):
         sweep(repository, CAUSE)
+
+
+def reads(repository: Repository, catalog: Catalog) -> list[str]:
+    """The records of versions that a sweep reads, which has something to delete."""
+    read: list[str] = []
+    get_all = repository.store.get_all
+
+    def noted(names: Iterable[str]) -> Iterator[bytes | None]:
+        asked = list(names)
+        read.extend(name for name in asked if name.startswith(layout.VERSIONS))
+        return get_all(asked)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repository.store, "get_all", noted)
+        sweep(repository, LATER, catalog=catalog)
+    return read
+
+
+def test_a_record_that_is_as_it_was_indexed_is_not_read_again(
+    repository: Repository, catalog: Catalog
+) -> None:
+    kept, gone = (repository.commit(LARGE + name.encode(), draft(name)) for name in "ab")
+    catalog.refresh()
+    Expiry(repository).trash(gone.id, CAUSE)
+    assert reads(repository, catalog) == []
+    assert blobs(repository) == {layout.blob(str(kept.manifest[0].name))}
+
+
+def test_a_record_that_was_replaced_since_it_was_indexed_is_read(
+    repository: Repository, catalog: Catalog
+) -> None:
+    kept, gone = (repository.commit(LARGE + name.encode(), draft(name)) for name in "ab")
+    catalog.refresh()
+    Expiry(repository).trash(gone.id, CAUSE)
+    # It needs what nothing else does, and did not when it was indexed.
+    manifest = (*kept.manifest, replace(gone.manifest[0], part="other"))
+    edited_record = dump_version(replace(kept, manifest=manifest))
+    repository.store.put(layout.version(kept.id), edited_record)
+    assert reads(repository, catalog) == [layout.version(kept.id)]
+    assert len(blobs(repository)) == 2
+
+
+def test_a_row_of_the_index_that_was_damaged_is_not_believed(
+    repository: Repository, catalog: Catalog
+) -> None:
+    kept, gone = (repository.commit(LARGE + name.encode(), draft(name)) for name in "ab")
+    catalog.refresh()
+    Expiry(repository).trash(gone.id, CAUSE)
+    catalog._write({"DELETE FROM blobs WHERE id = ?": [(kept.id,)]})
+    assert reads(repository, catalog) == [layout.version(kept.id)]
+    assert blobs(repository) == {layout.blob(str(kept.manifest[0].name))}
 
 
 def test_what_an_index_does_not_know_yet_is_kept(repository: Repository, catalog: Catalog) -> None:

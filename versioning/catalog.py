@@ -11,6 +11,7 @@ more tells of a store that lost something, or was set back.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from versioning.digest import Digest, Key
     from versioning.repository import Repository
 
-LAYOUT = 6
+LAYOUT = 7
 READERS = 8
 BATCH = 2000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,7 +41,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = -(2**62)
 _KEPT = {
     "versions": "id PRIMARY KEY, key, digest, step, flow, created, size_bytes, seconds, seal,"
-    " is_rebuildable, tags",
+    " is_rebuildable, tags, witness",
     "inputs": "id, name, input, PRIMARY KEY (id, name, input)",
     "captured": "id, input, PRIMARY KEY (id, input)",
     "blobs": "id, name, size_bytes, PRIMARY KEY (id, name)",
@@ -83,6 +84,10 @@ WHERE id IN (SELECT DISTINCT id FROM inputs WHERE id > ? ORDER BY id LIMIT ?) OR
 _INPUTS = (_NEEDED, _NEEDED.replace("inputs", "captured"))
 _NEEDED_BY = "SELECT id, input FROM inputs WHERE id IN (SELECT value FROM json_each(?))"
 _INPUTS_OF = (_NEEDED_BY, _NEEDED_BY.replace("inputs", "captured"))
+_WITNESSES = "SELECT id, witness FROM versions WHERE id >= ? AND id < ? AND witness <> ''"
+_NEEDS = "SELECT id, name FROM blobs WHERE id >= ? AND id < ?"
+_SHARED = "SELECT key FROM versions GROUP BY key HAVING count(*) > 1"
+_LOST = "SELECT 1 FROM gone LIMIT 1"
 _STORED = "SELECT * FROM blobs WHERE name >= ? AND name < ?"
 _COUNTED = f"SELECT count(*) {_CHOSEN}"
 _EARLIER = """
@@ -141,6 +146,7 @@ class Catalog:
         path = folder / f"catalog-{place}.sqlite"
         self._file = DerivedFile(path, _TABLES, layout=LAYOUT, fill=self.refresh)
         self._newer: set[str] = set()
+        self._left_out: set[str] = set()
 
     def refresh(self) -> None:
         """Make the catalog say what the records in the repository say now."""
@@ -149,13 +155,17 @@ class Catalog:
         revoked = {row[0] for row in self._ask("SELECT id FROM revoked")}
         ids = set(self._repository.ids())
         self._newer.clear()
+        self._left_out.clear()
         self._forget(known - ids)
         missing = sorted(ids - known - revoked)
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
+            # Before what is read: of what is replaced meanwhile, the stamp is another one then.
+            stamps = self._repository.store.stamps(map(layout.version, batch))
+            stamped = dict(zip(batch, stamps, strict=True))
             found = zip(batch, self._repository.records(batch), strict=True)
             with no_collections():
-                self._add((i, self._known(i, read)) for i, read in found)
+                self._add(((i, self._known(i, read)) for i, read in found), stamped)
 
     def versions(
         self,
@@ -244,6 +254,25 @@ class Catalog:
         """Version, name and size in bytes of each blob of a shard, as of the last refresh."""
         return self._ask(_STORED, [f"{shard}/", f"{shard}0"])
 
+    def shared_keys(self) -> set[Key] | None:
+        """Keys of several versions, as of the last refresh; None if any is lost or damaged."""
+        is_whole = not (self._left_out or self._ask(_LOST))
+        return {row[0] for row in self._ask(_SHARED)} if is_whole else None
+
+    def needs(self, shard: str) -> dict[str, tuple[str, ...]]:
+        """The blobs of each version of a shard, where its record is as it was when it was read.
+
+        A version is left out when the store cannot tell, or the row of the catalog is not as it was
+        written: then its record is to be read.
+        """
+        ends = [shard, f"{shard}g"]
+        witnesses, names = dict(self._ask(_WITNESSES, ends)), defaultdict[str, list[str]](list)
+        for version_id, name in self._ask(_NEEDS, ends):
+            names[version_id].append(name)
+        stamps = self._repository.store.stamps(map(layout.version, witnesses))
+        found = ((i, tuple(names[i]), stamp) for i, stamp in zip(witnesses, stamps, strict=True))
+        return {i: blobs for i, blobs, s in found if witnesses[i] == _witness(i, blobs, s)}
+
     def blobs(self, ids: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
         """Name and size in bytes of the blobs of each of `ids` that has any."""
         blobs: dict[str, list[tuple[str, int]]] = {}
@@ -331,17 +360,21 @@ class Catalog:
             return None
         if isinstance(read, VersioningError):
             logger.warning("the catalog leaves out %s: %s", version_id, read)
+            self._left_out.add(version_id)
             if isinstance(version := read.facts.get("format"), int) and version > FORMAT_VERSION:
                 self._newer.add(version_id)
         return read
 
-    def _add(self, found: Iterable[tuple[str, _Read]]) -> None:
-        outcomes = dict(found)
+    def _add(
+        self, found: Iterable[tuple[str, _Read]], stamps: Mapping[str, str | None] | None = None
+    ) -> None:
+        outcomes, stamped = dict(found), stamps or {}
         read = [item for item in outcomes.values() if isinstance(item, VersionRecord)]
         self._write(
             {
-                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": [
-                    _cells(record) for record in read
+                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": [
+                    (*_cells(record), _witness(record.id, record.blobs, stamped.get(record.id)))
+                    for record in read
                 ],
                 "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?)": [
                     (record.id, item.name, item.id) for record in read for item in record.inputs
@@ -400,6 +433,13 @@ def _captured(record: VersionRecord) -> list[tuple[str, str]]:
     except FormatError as error:
         logger.warning("%s", error)
         return []
+
+
+def _witness(version_id: str, blobs: Iterable[str], stamp: str | None) -> str:
+    """What makes sure that a record, and what is kept here of it, are as they were."""
+    if not stamp:
+        return ""
+    return digest_bytes(" ".join([version_id, stamp, *sorted(set(blobs))]).encode())
 
 
 def _cells(record: VersionRecord) -> tuple[Any, ...]:

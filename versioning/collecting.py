@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from versioning import layout, marks
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from versioning.catalog import Catalog
-    from versioning.expiry import Cause, Entry
+    from versioning.expiry import Bound, Cause, Entry
     from versioning.records import Outline
     from versioning.repository import Repository
     from versioning.storage import Store
@@ -52,7 +53,11 @@ class Deleted:
 
 
 def erase(
-    repository: Repository, shard: str, cause: Cause, is_due: Callable[[str, Entry], bool]
+    repository: Repository,
+    shard: str,
+    cause: Cause,
+    is_due: Callable[[str, Entry], bool],
+    bound: Bound,
 ) -> list[str]:
     """Give up the bytes of trashed versions whose time is over; returns their ids.
 
@@ -61,20 +66,28 @@ def erase(
         shard: Of which versions.
         cause: By whom and when.
         is_due: Whether it is time for a version, which is in the trash.
+        bound: The bindings that there were before.
     """
     expiry = Expiry(repository).of(shard)
     trashed = ((i, last) for i, last in expiry.last.items() if last.state == TRASHED)
     due = [version_id for version_id, last in trashed if is_due(version_id, last)]
-    return Expiry(repository).erase_all(expiry, due, cause)
+    return Expiry(repository).erase_all(expiry, due, cause, bound=bound)
 
 
-def survey(repository: Repository, shard: str, before: Survey | None = None) -> Survey:
+def survey(
+    repository: Repository,
+    shard: str,
+    before: Survey | None = None,
+    *,
+    catalog: Catalog | None = None,
+) -> Survey:
     """What the versions of a shard need that are not erased.
 
     Args:
         repository: Where they are.
         shard: Of which versions.
         before: What was looked at already: records never change, so each is read once.
+        catalog: An index; what it proves to be in a record as it is now need not be read again.
 
     Raises:
         IntegrityError: If a record cannot be read, so that what it needs is not known.
@@ -87,8 +100,10 @@ def survey(repository: Repository, shard: str, before: Survey | None = None) -> 
         known = _pieces(before.seen, ID_BYTES)
         asked = [version_id for version_id in ids if bytes.fromhex(version_id) not in known]
     needed: dict[str, bytearray] = defaultdict(bytearray)
-    for outline in _outlines(repository, asked):
-        for blob in outline.blobs:
+    indexed = catalog.needs(shard) if catalog is not None and before is None else {}
+    outlines = _outlines(repository, [i for i in asked if i not in indexed])
+    for blobs in chain((indexed[i] for i in asked if i in indexed), (o.blobs for o in outlines)):
+        for blob in blobs:
             needed[shard_of(blob)] += bytes.fromhex(blob[-NONCE:])
     seen = b"".join(map(bytes.fromhex, ids))
     return Survey(seen, {found: bytes(nonces) for found, nonces in needed.items()})

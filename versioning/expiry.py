@@ -67,18 +67,38 @@ class Entry(NamedTuple):
     bound: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The bindings there were at some moment.
+
+    Attributes:
+        names: Their names.
+        seen: Position of the last entry of the journal of each shard, looked at before that.
+    """
+
+    names: frozenset[str]
+    seen: Mapping[str, int]
+
+    def may_be(self, last: tuple[str, Entry]) -> bool:
+        """Whether a version, of which no more is said, may be bound as yet."""
+        version_id, entry = last
+        is_known = entry.position <= self.seen.get(shard_of(version_id), -1)
+        return not is_known or layout.binding(entry.key) in self.names
+
+
 class ShardExpiry:
     """The expiry of the versions of one shard, as far as its journal was read.
 
     Attributes:
         last: What last happened to each version that something happened to, by its id.
+        position: Position of the last entry that was read or added; -1 before the first.
     """
 
     def __init__(self, store: Store, shard: str) -> None:
         self.last: dict[str, Entry] = {}
         self._store = store
         self._shard = shard
-        self._next = 0
+        self.position = -1
 
     def read(self, *, lenient: bool = False) -> None:
         """Read what was added since.
@@ -92,9 +112,9 @@ class ShardExpiry:
         """
         listed = self._store.names(self._place(0).rpartition("/")[0] + "/")
         names = [name for name in listed if layout.entry(name)]
-        added = sorted(name for name in names if _position(name) >= self._next)
+        added = sorted(name for name in names if _position(name) > self.position)
         for name, data in zip(added, self._store.get_all(added), strict=True):
-            self._next = _position(name) + 1
+            self.position = _position(name)
             try:
                 fields = parse(data or b"", "trash", name=name)
                 self.last |= dict(_versions(fields, name))
@@ -124,12 +144,12 @@ class ShardExpiry:
             fields = {**facts, "versions": [{"id": i, **items[i]} for i in left]}
             if not left:
                 return left
-            if journal.add(self._next, fields):
-                self.last |= dict(_versions(fields, self._place(self._next)))
-                self._next += 1
+            if journal.add(self.position + 1, fields):
+                self.position += 1
+                self.last |= dict(_versions(fields, self._place(self.position)))
                 return left
             self.read()
-        raise ConflictError(f"{self._place(self._next)} is written by others; run again")
+        raise ConflictError(f"{self._place(self.position + 1)} is written by others; run again")
 
     def _place(self, position: int) -> str:
         return layout.trash(self._shard, position)
@@ -161,6 +181,7 @@ class Expiry:
         cause: Cause,
         *,
         hints: Mapping[str, Key] | None = None,
+        stamps: Mapping[str, str | None] | None = None,
     ) -> list[str]:
         """`trash` many of one shard: those that were neither trashed nor erased before.
 
@@ -169,13 +190,16 @@ class Expiry:
             rules: Why each version goes, by its id.
             cause: By which plan, by whom and when; its rule does not count.
             hints: Keys of versions, as far as they are known; a wrong one does no harm.
+            stamps: Versions whose bindings the caller deletes while their stamps stay the same, and
+                None for each that is not bound.
 
         Raises:
             NotFoundError: If one of them is no version.
         """
         self._repository.check_writable()
-        known = hints or {}
-        return [i for page in _pages(rules) for i in self._trash(of, page, rules, cause, known)]
+        known, looked = hints or {}, stamps or {}
+        pages = _pages(rules)
+        return [i for page in pages for i in self._trash(of, page, rules, cause, known, looked)]
 
     def restore(self, version_id: str, cause: Cause) -> bool:
         """Take a version out of the trash; if it answered its key and no other does now, it does.
@@ -221,13 +245,21 @@ class Expiry:
             over = {i: key for i, key in keys.items() if of.last[i].state != RESTORED}
             self._repository.unbind_all(over)
 
-    def erase_all(self, of: ShardExpiry, ids: Sequence[str], cause: Cause) -> list[str]:
+    def erase_all(
+        self,
+        of: ShardExpiry,
+        ids: Sequence[str],
+        cause: Cause,
+        *,
+        bound: Bound | None = None,
+    ) -> list[str]:
         """Give up the bytes of trashed versions of one shard for good: those that nobody undid.
 
         Args:
             of: What is known of their shard.
             ids: Which; all of them are trashed, as far as is known.
             cause: By whom and when. The ledger names the plan and rule that trashed each of them.
+            bound: Bindings that there were before, so that not each needs to be looked for.
         """
         erased: list[str] = []
         plans: dict[str, list[str]] = {}
@@ -237,7 +269,8 @@ class Expiry:
             for page in _pages(those):
                 before = {version_id: of.last[version_id] for version_id in page}
                 # A crash may have left bindings; nothing may answer with bytes that go.
-                self._repository.unbind_all({i: last.key for i, last in before.items()})
+                suspects = before.items() if bound is None else filter(bound.may_be, before.items())
+                self._repository.unbind_all({i: last.key for i, last in suspects})
                 items = {i: {"key": e.key, "rule": e.cause.rule} for i, e in before.items()}
                 erased += of.add(ERASED, items, replace(cause, plan=plan))
         return erased
@@ -253,8 +286,18 @@ class Expiry:
 
     def touched(self) -> list[str]:
         """The shards that have versions to which something happened."""
-        listed = (layout.entry(name) for name in self._store.names(layout.TRASH))
-        return sorted({found[0] for found in listed if found} & set(SHARDS))
+        return sorted(self.positions())
+
+    def positions(self) -> dict[str, int]:
+        """Position of the last entry of each shard that has any."""
+        listed = filter(None, map(layout.entry, self._store.names(layout.TRASH)))
+        # In order, so that the last of each shard stays.
+        return {shard: int(last) for shard, last in sorted(listed) if shard in SHARDS}
+
+    def bound(self) -> Bound:
+        """The bindings there are now, of versions that something happened to by now."""
+        seen = self.positions()
+        return Bound(frozenset(self._store.names(layout.KEYS)) if seen else frozenset(), seen)
 
     def of(self, shard: str, *, lenient: bool = False) -> ShardExpiry:
         """What happened to the versions of a shard; see `ShardExpiry.read`."""
@@ -299,21 +342,25 @@ class Expiry:
         rules: Mapping[str, str],
         cause: Cause,
         hints: Mapping[str, Key],
+        stamps: Mapping[str, str | None],
     ) -> list[str]:
         over = {i: last.key for i in ids if (last := of.last.get(i)) and last.state != RESTORED}
-        likely = {i: key for i in ids if i not in over and (key := hints.get(i))}
+        new = [i for i in ids if i not in over]
+        proven = {i: hints[i] for i in new if stamps.get(i)}
+        likely = {i: key for i in new if i not in stamps and (key := hints.get(i))}
         seen: dict[str, bytes] = {}
         bound = set(self._repository.answering(likely, seen))
         # What a binding does not confirm, the record says.
-        others = self._repository.keys_of([i for i in ids if i not in over and i not in bound])
+        bound |= proven.keys()
+        others = self._repository.keys_of([i for i in new if i not in bound])
         bound |= set(self._repository.answering(others, seen))
-        keys = {i: key for i, key in likely.items() if i in bound} | others
+        keys = proven | {i: key for i, key in likely.items() if i in bound} | others
         items = {i: {"key": key, "rule": rules[i], "bound": i in bound} for i, key in keys.items()}
         done = of.add(TRASHED, items, cause)
         # The journal first: a binding that outlives a crash is a hit on bytes that are still there,
         # and goes with the next call.
         over |= {i: key for i, key in keys.items() if of.last[i].state != RESTORED}
-        self._repository.unbind_all(over, seen)
+        self._repository.unbind_all({i: key for i, key in over.items() if i not in stamps}, seen)
         return done
 
 

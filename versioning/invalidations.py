@@ -73,10 +73,10 @@ class Invalidations:
     def hides(self, version_id: str) -> bool:
         """Whether a version that is bound is no hit.
 
-        Where a call takes long, one listing answers for all hits of a minute. That is enough: it
+        Where the store is far, one listing answers for all hits of a minute. That is enough: it
         matters only for bindings of writers that were killed, as all others are gone by themselves.
         """
-        if self._store.callers == 1:
+        if not self._store.is_far:
             return bool(self.among([version_id]))
         now = time.monotonic()
         if self._listed is None or now - self._listed[0] >= FRESH_SECONDS:

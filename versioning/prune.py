@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
+from versioning.bindings import Bindings
 from versioning.envelope import UNREADABLE
 from versioning.erase import finish
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError
@@ -100,6 +101,15 @@ def apply(
             raise _no_room(repository, applied, plan) from full
 
 
+@dataclass(frozen=True, slots=True)
+class _Trashed:
+    """A shard: what is in the trash by this plan, by any or erased; the end of its journal then."""
+
+    ours: list[str]
+    over: list[str]
+    position: int
+
+
 @dataclass(slots=True)
 class _Carrying:
     """A plan that is being carried out."""
@@ -115,25 +125,45 @@ class _Carrying:
         expiry, store = Expiry(self.repository), self.repository.store
         going = by_shard(i for i in self.plan.expire if i not in self.applied.spared)
         known = set(self.applied.expired)
+        keys = {i: key for ids in going.values() for i, key in self.catalog.keys(ids).items()}
+        bindings = Bindings(self.repository, self.catalog, keys)
+        done: dict[str, _Trashed] = {}
+        full = None
 
-        def act(shard: str) -> list[str]:
-            return self._trash(expiry, shard, going[shard])
+        def act(shard: str) -> _Trashed:
+            return self._trash(expiry, shard, going[shard], bindings)
 
-        try:
-            with store.drawing():
-                for done, (_, trashed) in enumerate(each(store, act, list(going)), 1):
-                    self.applied.expired += (i for i in trashed if i not in known)
-                    progress("trash", done, len(going))
-        except FullError as error:
-            return error
-        return None
+        with store.drawing():
+            try:
+                for shard, trashed in each(store, act, list(going)):
+                    done[shard] = trashed
+                    self.applied.expired += (i for i in trashed.ours if i not in known)
+                    progress("trash", len(done), len(going))
+            except FullError as error:
+                full = error
+            self._unbind(expiry, bindings, done)
+        return full
 
-    def _trash(self, expiry: Expiry, shard: str, ids: list[str]) -> list[str]:
+    def _trash(self, expiry: Expiry, shard: str, ids: list[str], bindings: Bindings) -> _Trashed:
         of, plan = expiry.of(shard), self.plan
-        hints = self.catalog.keys(ids)
-        expiry.trash_all(of, {i: plan.expire[i] for i in ids}, self.cause, hints=hints)
-        lasts = ((i, of.last[i]) for i in ids if i in of.last)
-        return [i for i, e in lasts if e.state == TRASHED and e.cause.plan == plan.id]
+        expiry.trash_all(
+            of,
+            {i: plan.expire[i] for i in ids},
+            self.cause,
+            hints=bindings.keys,
+            stamps=bindings.stamps,
+        )
+        lasts = {i: of.last[i] for i in ids if i in of.last}
+        ours = [i for i, e in lasts.items() if e.state == TRASHED and e.cause.plan == plan.id]
+        return _Trashed(ours, [i for i, e in lasts.items() if e.state in OVER], of.position)
+
+    def _unbind(self, expiry: Expiry, bindings: Bindings, done: Mapping[str, _Trashed]) -> None:
+        """Let what is in the trash answer no more, after the journals say so."""
+        bindings.delete(i for trashed in done.values() for i in trashed.over)
+        # Who took some of them out again meanwhile may have found them bound still.
+        for shard, position in expiry.positions().items():
+            if shard in done and position > done[shard].position:
+                expiry.finish(expiry.of(shard), done[shard].over)
 
 
 def _no_room(repository: Repository, applied: Applied, plan: Saved) -> FullError:

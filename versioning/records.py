@@ -128,6 +128,11 @@ class VersionRecord:
         return sum(blob.size_bytes for blob in self.manifest)
 
     @property
+    def blobs(self) -> list[str]:
+        """Names of the blobs that hold it."""
+        return [blob.name for blob in self.manifest if blob.name is not None]
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """Tags of the run that made it."""
         run = self.meta.get("run")

@@ -104,8 +104,9 @@ def sweep(
         cause: By whom and when; all ages are counted up to its moment.
         patience: How long to wait for what.
         is_spared: Whether a version that is in the trash is not erased, whenever it was trashed.
-        catalog: An index, as it was refreshed. It saves reading all records where it says that
-            nothing is to be deleted; what is deleted, it has no say in.
+        catalog: An index, as it was refreshed. It saves reading records where it says that nothing
+            is to be deleted, and those that it can prove to be as they were when it read them; what
+            else is deleted, it has no say in.
         progress: Told what is done, and to how many shards of how many.
 
     Raises:
@@ -146,19 +147,14 @@ class _Sweep:
 
     def run(self) -> Swept:
         """All of it, in the order that the model checks."""
-        repository, cause = self._repository, self._cause
-        is_due = due(cause, self._patience, self._is_spared)
-        touched = Expiry(repository).touched()
-        for _, erased in self._each(
-            "erase", touched, lambda s: erase(repository, s, cause, is_due)
-        ):
-            self.swept.erased += erased
+        repository, catalog = self._repository, self._catalog
+        self._erase()
         # To delete something, all records are read: not to find that there is nothing.
         if not self.swept.erased and self._needs_all():
             tidy(repository)
             return self.swept
         # What is needed now stays so, but for erasures; marking less than all garbage is harmless.
-        surveys = dict(self._each("read", SHARDS, lambda shard: survey(repository, shard)))
+        surveys = dict(self._each("read", SHARDS, lambda s: survey(repository, s, catalog=catalog)))
         needed = needed_of(surveys.values())
         marked = self._each("mark", SHARDS, lambda shard: mark(repository, shard, needed[shard]))
         pages = {shard: page for shard, page in marked if page}
@@ -170,6 +166,17 @@ class _Sweep:
             self._delete(pages, needed_of([*surveys.values(), *(found for _, found in new)]))
         tidy(repository)
         return self.swept
+
+    def _erase(self) -> None:
+        """Give up the bytes of what is due."""
+        repository, cause = self._repository, self._cause
+        is_due = due(cause, self._patience, self._is_spared)
+        bound = Expiry(repository).bound()
+        erasures = self._each(
+            "erase", list(bound.seen), lambda s: erase(repository, s, cause, is_due, bound)
+        )
+        for _, erased in erasures:
+            self.swept.erased += erased
 
     def _needs_all(self) -> bool:
         """Whether the index, where there is one, knows a version that needs each blob there is."""

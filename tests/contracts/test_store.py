@@ -180,6 +180,28 @@ class StoreContract:
         assert (first, second) == (b"1", b"2")
         assert len(long or b"") == MAX_RECORD_BYTES + 1
 
+    def test_a_stamp_is_another_one_when_the_bytes_are(self, store: Store) -> None:
+        names = [f"a/{n}" for n in range(10)]
+        for name in names:
+            store.put(name, b"first")
+        before = store.stamps([*names, "a/none"])
+        assert before.pop() is None
+        assert all(before)
+        assert store.stamps(names) == before
+        store.put("a/3", b"other")
+        store.delete("a/4")
+        store.put_if_absent("a/4", b"other")
+        store.delete("a/5")
+        after = store.stamps(names)
+        assert [n for n in range(10) if after[n] != before[n]] == [3, 4, 5]
+        assert after[5] is None
+
+    def test_few_stamps_may_be_unknown_but_what_is_not_there_is_known(self, store: Store) -> None:
+        store.put("a/1", b"")
+        there, none = store.stamps(["a/1", "b/none"])
+        assert there is not None
+        assert none is None
+
     def test_many_are_deleted_whether_they_are_there_or_not(self, store: Store) -> None:
         names = [f"a/{n % 3}/{n}" for n in range(50)]
         for name in [*names, "a/0/stays"]:

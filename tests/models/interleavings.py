@@ -69,6 +69,13 @@ class StoppingStore(Store):
             found += self._store.sizes([name])
         return found
 
+    def stamps(self, names: Iterable[str]) -> list[str | None]:
+        found: list[str | None] = []
+        for name in names:
+            _stop(Call(name))
+            found += self._store.stamps([name])
+        return found
+
     def list(self, prefix: str) -> Iterator[Entry]:
         _stop(Call(prefix, is_prefix=True))
         return iter(list(self._store.list(prefix)))

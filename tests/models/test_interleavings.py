@@ -6,6 +6,7 @@ import contextlib
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +23,17 @@ from versioning.errors import ConflictError, NotFoundError
 from versioning.expiry import ERASED, RESTORED, Cause, Expiry
 from versioning.invalidate import apply, plan
 from versioning.invalidations import Invalidations
+from versioning.plans import Saved
+from versioning.prune import Applied, _Carrying
 from versioning.records import Input, VersionRecord
 from versioning.repository import Repository
+from versioning.retention import Policy
+from versioning.shards import in_silence
 from versioning.storage import Store
 from versioning.sweep import Patience, _Sweep, sweep
 
 pytestmark = pytest.mark.slow
+chance = secrets.token_hex
 CAUSE = Cause(plan="plan", rule="all", actor="test", at=NOW)
 # Nothing is waited for: each writer counts as dead, each trash period as over.
 NONE = Patience(trash=timedelta(0), abandoned=timedelta(0), wait_seconds=0)
@@ -64,10 +70,28 @@ def invalidates(repository: Repository, source: VersionRecord) -> None:
     catalog.close()
 
 
+def prunes(repository: Repository, record: VersionRecord) -> None:
+    """Carries out a plan that expires one version."""
+    catalog = Catalog(repository)
+    policy = Policy.of({"rules": [{"keep_last": 1}]}, "test")
+    carrying = _Carrying(
+        repository, catalog, Saved("plan", NOW, policy, {record.id: "all"}), CAUSE, Applied()
+    )
+    assert carrying.trash(in_silence) is None
+    catalog.close()
+
+
+def rebinds(repository: Repository, name: str) -> None:
+    """Commits another value for a key that is bound."""
+    with contextlib.suppress(ConflictError):
+        repository.commit(b"another value", draft(name), replace=True)
+
+
 class World:
     """A store in memory with one version that is in the trash, and what must hold at the end."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.store = Store.memory()
         self.repository = opened(self.store.url, folder)
         self.trashed = self.repository.commit(LARGE, draft("old"))
@@ -77,6 +101,16 @@ class World:
     def unbound(self) -> VersionRecord:
         """A version that is committed, and on its way to be bound."""
         return self.repository.commit(b"small", draft("source"), bind=False)
+
+    @cached_property
+    def pruned(self) -> VersionRecord:
+        """A version that is bound, and that the index knows, which is another one each time."""
+        cache = self._folder / chance(8)
+        self.repository.settings = replace(self.repository.settings, cache=cache)
+        record = self.repository.commit(b"small", draft("pruned"))
+        with contextlib.closing(Catalog(self.repository)) as catalog:
+            catalog.refresh()
+        return record
 
     def actor(self) -> Repository:
         return Repository(
@@ -100,13 +134,17 @@ class World:
             assert not (answers and (is_over or is_invalid)), f"{version_id} answers"
             above = self.repository.invalidations.among(item.id for item in record.inputs)
             assert not (above and not is_invalid), f"{version_id} was made from what is invalid"
+        if "pruned" in vars(self):
+            last = Expiry(self.repository).last(self.pruned.id)
+            assert last is not None
+            is_back = last.state == RESTORED and last.bound
+            assert not is_back or self.repository.lookup(self.pruned.key), "it is back, unbound"
 
 
 @pytest.fixture
 def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
     """Runs actors, named in one text, in every order; how many orders there are."""
     drawn: Counter[int] = Counter()
-    chance = secrets.token_hex
 
     def token_hex(size: int) -> str:
         """Each actor draws the same in every order, and so do those who were there before."""
@@ -131,11 +169,16 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], i
                 "reader": lambda repository: descends(repository, world.unbound),
                 "binder": lambda repository: repository.bind(world.unbound),
                 "invalidator": lambda repository: invalidates(repository, world.unbound),
+                "pruner": lambda repository: prunes(repository, world.pruned),
+                "rebinder": lambda repository: rebinds(repository, "pruned"),
+                "undo-pruned": lambda repository: restores(repository, world.pruned),
                 "censor": lambda repository: invalidates(repository, world.trashed),
             }
             if not {"reader", "binder", "invalidator"}.isdisjoint(actors.split()):
                 # Before anybody acts, as actors stop at each call.
                 assert world.unbound
+            if "pruner" in actors.split():
+                assert world.pruned
             chosen = [kinds[name] for name in actors.split()]
             # There is nothing in the other shards, and looking at each would take long.
             writers = [n for n, name in enumerate(actors.split(), 1) if name in {"writer", "again"}]
@@ -159,6 +202,8 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], i
         ("binder invalidator", 5),
         ("reader invalidator", 30),
         ("undo censor", 10),
+        ("undo-pruned pruner", 5),
+        ("rebinder pruner", 10),
     ],
 )
 def test_no_order_of_calls_loses_a_byte(

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 from weakref import WeakValueDictionary, finalize
 
+from versioning.digest import digest_bytes
 from versioning.errors import NotFoundError
 from versioning.storage.store import Entry, Store, checked, limited
 
@@ -73,6 +74,10 @@ class MemoryStore(Store):
     def sizes(self, names: Iterable[str]) -> list[int | None]:
         found = (self._names.get(checked(name)) for name in names)
         return [None if data is None else len(data) for data in found]
+
+    def stamps(self, names: Iterable[str]) -> list[str | None]:
+        found = (self._names.get(checked(name)) for name in names)
+        return [None if data is None else digest_bytes(data) for data in found]
 
     def list(self, prefix: str) -> Iterator[Entry]:
         with self._lock:

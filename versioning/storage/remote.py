@@ -23,6 +23,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from versioning.envelope import MAX_RECORD_BYTES
 from versioning.errors import NotFoundError, StorageError
+from versioning.storage.folders import tags
 from versioning.storage.patience import Patience, patient
 from versioning.storage.store import Entry, Store, checked, limited, translated
 
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 
 READ_AHEAD_BYTES = 16 * 1024 * 1024
 CALLERS = 16
-# Records asked for at once, and from how many names on one request deletes several.
+# Records asked for at once, and from how many names in a folder on its listing, or one request that
+# deletes several, costs less than a request for each.
 BATCH = 512
-MANY = 32
+MANY = 8
 CONFLICTS = 3
 TRIES = 3
 
@@ -48,6 +50,7 @@ class RemoteStore(Store):
     """Objects below a URL. Directories do not exist."""
 
     callers = CALLERS
+    is_far = True
 
     def __init__(self, url: str, *, options: Mapping[str, Any] | None = None) -> None:
         self.url = url.rstrip("/")
@@ -133,20 +136,20 @@ class RemoteStore(Store):
         asked = list(names)
         if len(asked) < 2:
             return [self._size(name) for name in asked]
-        if len(asked) >= MANY:
-            # A listing tells of a thousand names at once.
-            folders = {checked(name).rpartition("/")[0] for name in asked}
-            there = {e.name: e.size_bytes for folder in folders for e in self._below(folder)}
-            return [there.get(name) for name in asked]
+        if (there := self._listed(asked)) is not None:
+            return [there[name]["size"] if name in there else None for name in asked]
         with ThreadPoolExecutor(min(CALLERS, len(asked))) as callers:
             return list(callers.map(self._size, asked))
 
+    def stamps(self, names: Iterable[str]) -> list[str | None]:
+        asked = list(names)
+        if (there := self._listed(asked)) is None:
+            return super().stamps(asked)
+        return [_stamp(there[name]) if name in there else None for name in asked]
+
     def list(self, prefix: str) -> Iterator[Entry]:
-        for path, info in self._find(prefix).items():
-            name = path.removeprefix(self._prefix)
-            # Some servers list folders, even those that were emptied.
-            if info["type"] == "file" and name.startswith(prefix):
-                yield Entry(name, info["size"], _modified(info))
+        for name, info in self._infos(prefix):
+            yield Entry(name, info["size"], _modified(info))
 
     @patient
     def delete(self, name: str) -> None:
@@ -158,9 +161,8 @@ class RemoteStore(Store):
         if len(asked) >= MANY:
             # In one request for many; services tell of what they refused, and fsspec does not.
             self._delete_many(asked)
-            folders = {name.rpartition("/")[0] for name in asked}
-            left = {entry.name for folder in folders for entry in self._below(folder)}
-            asked = [name for name in asked if name in left]
+            left = zip(asked, self.sizes(asked), strict=True)
+            asked = [name for name, size in left if size is not None]
         with ThreadPoolExecutor(CALLERS) as callers:
             for _ in callers.map(self.delete, asked):
                 pass
@@ -190,8 +192,22 @@ class RemoteStore(Store):
     def _path(self, name: str) -> str:
         return self._prefix + checked(name)
 
-    def _below(self, folder: str) -> Iterator[Entry]:
-        return self.list(f"{folder}/" if folder else "")
+    def _listed(self, names: Sequence[str]) -> dict[str, Mapping[str, Any]] | None:
+        """What listings of their folders tell of names; None where that takes more requests."""
+        folders = {checked(name).rpartition("/")[0] for name in names}
+        if len(names) < MANY * len(folders):
+            return None
+        prefixes = [f"{folder}/" if folder else "" for folder in folders]
+        with ThreadPoolExecutor(CALLERS) as callers:
+            found = callers.map(lambda prefix: list(self._infos(prefix)), prefixes)
+            return {name: info for infos in found for name, info in infos}
+
+    def _infos(self, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for path, info in self._find(prefix).items():
+            name = path.removeprefix(self._prefix)
+            # Some servers list folders, even those that were emptied.
+            if info["type"] == "file" and name.startswith(prefix):
+                yield name, info
 
     def _read(self, name: str) -> bytes:
         try:
@@ -284,6 +300,12 @@ class _Translated(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _stamp(info: Mapping[str, Any]) -> str:
+    """Its tags; a date alone is too coarse, and without a tag nothing is known."""
+    found = tags(info)
+    return " ".join([*found, str(info["size"]), str(_modified(info))]) if found else ""
 
 
 def _is_range_refused(error: Exception) -> bool:

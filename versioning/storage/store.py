@@ -46,10 +46,12 @@ class Store(ABC):
     Attributes:
         url: Where it is, as it can be opened again.
         callers: How many calls it answers at once for less than one after the other.
+        is_far: Whether a call takes so long that what it says is worth remembering.
     """
 
     url: str
     callers: int = 1
+    is_far: bool = False
 
     @staticmethod
     def open(url: str, *, options: Mapping[str, Any] | None = None) -> Store:
@@ -147,6 +149,15 @@ class Store(ABC):
     @abstractmethod
     def sizes(self, names: Iterable[str]) -> list[int | None]:
         """Lengths in bytes in the order of `names`; None for each that is not there."""
+
+    def stamps(self, names: Iterable[str]) -> list[str | None]:
+        """What changes whenever the bytes of a name do, in the order of `names`.
+
+        Returns:
+            Of each name; None for one that is not there, empty where the store cannot tell, or not
+            for less than reading it.
+        """
+        return [None if size is None else "" for size in self.sizes(names)]
 
     def exists(self, name: str) -> bool:
         """Whether `name` is there."""
