@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -111,6 +111,35 @@ def test_a_worker_killed_in_a_step_delays_the_other_by_the_lease(
     [version] = repository.versions(step="held")
     assert version.load() == HOSTS[1]
     print(f"the other host was done after {other['total_run_time']:.1f} s")
+    stack.start_worker(HOSTS[0])
+
+
+@pytest.fixture
+def impatient(api: Api) -> Iterator[None]:
+    """Runs without a sign of life crash after 15 s, as a person may change it in Prefect's pages."""
+    [found] = [item for item in api.post("/automations/filter") if "is gone" in item["name"]]
+    fields = {key: found[key] for key in found.keys() - {"id", "created", "updated"}}
+
+    def wait(seconds: float) -> None:
+        changed = {**fields, "trigger": {**found["trigger"], "within": seconds}}
+        api.http.put(f"/automations/{found['id']}", json=changed).raise_for_status()
+
+    wait(15)
+    yield
+    wait(found["trigger"]["within"])
+
+
+def test_a_run_whose_host_is_gone_ends_as_crashed(
+    stack: Stack, api: Api, project: Project, impatient: None
+) -> None:
+    journal = stack.folder / "hosts" / HOSTS[0] / "ran"
+    journal.unlink(missing_ok=True)
+    run = api.start("holds/cloned", queue=HOSTS[0], number=2)
+    until(lambda: journal.exists() and "held" in journal.read_text(), "the step")
+    kill_all(stack.folder / "hosts" / HOSTS[0])
+    [gone] = api.ended(run)
+    assert gone["state_type"] == "CRASHED"
+    assert "No sign of life" in gone["state"]["message"]
     stack.start_worker(HOSTS[0])
 
 
