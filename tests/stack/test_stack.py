@@ -116,7 +116,7 @@ def test_a_worker_killed_in_a_step_delays_the_other_by_the_lease(
 
 @pytest.fixture
 def impatient(api: Api) -> Iterator[None]:
-    """Runs without a sign of life crash after 15 s, as a person may change it in Prefect's pages."""
+    """Runs without a sign of life crash after 15 s, as a person sets it in Prefect's pages."""
     [found] = [item for item in api.post("/automations/filter") if "is gone" in item["name"]]
     fields = {key: found[key] for key in found.keys() - {"id", "created", "updated"}}
 
