@@ -65,7 +65,11 @@ def _automation(
             )
         )
     if state := item.get("state"):
-        actions.append(ChangeFlowRunState(state=StateType(state), message=item["about"]))
+        actions.append(
+            ChangeFlowRunState(
+                name=None, state=StateType(state), message=item["about"], force=False
+            )
+        )
     if block is not None:
         told = {"subject": item["name"], "body": f"{item['about']}\n\n{item['tell']}"}
         actions.append(SendNotification(block_document_id=block, **told))

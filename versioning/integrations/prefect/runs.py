@@ -15,17 +15,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.client.schemas.sorting import ArtifactSort
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import emit_event
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
-from prefect.utilities.urls import url_for
 
 from versioning.api import Repository, Version, open_repository
 from versioning.differences import Why, nearest, why
-from versioning.errors import ConflictError, VersioningError
+from versioning.errors import VersioningError
 from versioning.hidden.reads import advice, told
 from versioning.integrations.prefect.tables import Row, RunTable
 from versioning.trust import labels
@@ -34,14 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from prefect import Flow, Task
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import Artifact, FlowRun, State, TaskRun
+    from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
     from versioning.calls import Call
     from versioning.keys import LeafChange
     from versioning.records import VersionRecord
 
-LEAVES_SHOWN, CARDS_READ = 3, 50
+LEAVES_SHOWN = 3
 HOOKS = "'record_versions'", "'report_versions'"
 _ITEM = re.compile(r"\[.*")
 
@@ -224,45 +220,10 @@ def report_versions(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
     _show(table, flow_run, watched.cards)
 
 
-def show_card(version: Version, name: str) -> None:
-    """Show the card of a version on the page of the flow run, and link the run's table to it.
-
-    It links the card of the champion that it was judged beside, where one was shown.
-
-    Args:
-        version: The version.
-        name: What it is a version of, as `delays`; Prefect lists the cards of one name by time.
-    """
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        raise ConflictError("a card is shown on the page of a flow run: call this in a flow")
-    key = f"card-{re.sub(r'[^a-z0-9]+', '-', name.lower())}".strip("-")
-    with get_client(sync_client=True) as client:
-        artifact = ArtifactCreate(
-            type="markdown",
-            key=key,
-            description=f"{name}: {version.step} {version.id[:12]}",
-            flow_run_id=context.flow_run.id,
-            data=version.repository.card(version, links=_cards(client, key)),
-        )
-        made = client.create_artifact(artifact)
-    if watched := _watched.get(str(context.flow_run.id)):
-        watched.cards[version.id] = _address(made)
-
-
-def _cards(client: SyncPrefectClient, key: str) -> dict[str, str]:
-    """Address of the newest card of each version of a name, by 12 characters of its id."""
-    shown = client.read_artifacts(
-        artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])),
-        sort=ArtifactSort.CREATED_DESC,
-        # Each comes with its text.
-        limit=CARDS_READ,
-    )
-    return {(card.description or "")[-12:]: _address(card) for card in reversed(shown)}
-
-
-def _address(artifact: Artifact) -> str:
-    return url_for("artifact", artifact.id) or f"/artifacts/artifact/{artifact.id}"
+def link(run_id: str, version_id: str, address: str) -> None:
+    """Let the table of a flow run that goes on here link the page that shows a version."""
+    if watched := _watched.get(run_id):
+        watched.cards[version_id] = address
 
 
 def run_table(flow_run_id: object = None, *, repository: Repository | None = None) -> RunTable:
