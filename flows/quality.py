@@ -35,6 +35,8 @@ class Tolerance:
         if self.mode not in get_args(Mode):
             known = ", ".join(get_args(Mode))
             raise FormatError(f"{self.mode!r} is no mode for bad rows; choose from {known}")
+        if not 0 <= self.most_bad <= 1:
+            raise FormatError(f"most_bad {self.most_bad} is no share: choose one from 0 to 1")
 
 
 def bad_rows(cases: pd.DataFrame) -> list[int]:

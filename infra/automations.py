@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from prefect.client.orchestration import get_client
-from prefect.events.actions import DoNothing, RunDeployment, SendNotification
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import (
+    ChangeFlowRunState,
+    DoNothing,
+    RunDeployment,
+    SendNotification,
+)
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -56,15 +64,38 @@ def _automation(
                 parameters={name: _template(value) for name, value in parameters.items()},
             )
         )
+    if state := item.get("state"):
+        actions.append(
+            ChangeFlowRunState(
+                name=None, state=StateType(state), message=item["about"], force=False
+            )
+        )
     if block is not None:
         told = {"subject": item["name"], "body": f"{item['about']}\n\n{item['tell']}"}
         actions.append(SendNotification(block_document_id=block, **told))
     return AutomationCore(
         name=item["name"],
         description=item["about"],
-        trigger=EventTrigger(expect=set(item["events"]), posture=Posture.Reactive, threshold=1),
+        trigger=_trigger(item),
         # One that does nothing is seen in Prefect's pages, and can be given something to do there.
         actions=actions or [DoNothing()],
+    )
+
+
+def _trigger(item: dict[str, Any]) -> EventTrigger:
+    """One of the events; or, with `silence`, that a flow run sends none of them any more."""
+    events = set(item["events"])
+    silence = item.get("silence")
+    if silence is None:
+        return EventTrigger(expect=events, posture=Posture.Reactive, threshold=1)
+    return EventTrigger(
+        after={silence["after"]},
+        expect=events,
+        match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=timedelta(seconds=silence["seconds"]),
     )
 
 

@@ -48,6 +48,8 @@ def test_a_card_shows_metrics_beside_the_champions_of_then(
     assert against is not None
     metrics = section(repository.card(model), "Metrics")
     assert f"| metric | this model | champion then, {against[:12]} |" in metrics
+    linked = repository.card(model, links={against[:12]: "/artifacts/1"})
+    assert f"champion then, [{against[:12]}](/artifacts/1) |" in linked
     assert "| auc | 0.74 | 0.73 |" in metrics
 
 

@@ -7,6 +7,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
+import azure.core.exceptions as azure
+import botocore.exceptions as botocore
 import numpy as np
 import pytest
 
@@ -44,13 +47,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_SECONDS", 0.002)
 
 
-class HTTPClientError(Exception):
-    """Called as botocore's."""
-
-
-class EndpointConnectionError(HTTPClientError): ...
-
-
 class HttpError(Exception):
     """As those of Google and Azure, which carry a status."""
 
@@ -59,8 +55,14 @@ class HttpError(Exception):
         self.code = code
 
 
-PASSING = [ConnectionRefusedError(), TimeoutError(), EndpointConnectionError(), HttpError(503),
-           HttpError(429), OSError(16, "SlowDown"), OSError(5, "InternalError")]  # fmt: skip
+# Those of botocore, aiohttp and Azure are as a refused, a lost and a silent connection give them.
+PASSING = [ConnectionRefusedError(), TimeoutError(), HttpError(503), HttpError(429),
+           OSError(16, "SlowDown"), OSError(5, "InternalError"),
+           *(kind(endpoint_url="http://host", error="no") for kind in (
+               botocore.EndpointConnectionError, botocore.ConnectionClosedError,
+               botocore.ConnectTimeoutError, botocore.ReadTimeoutError)),
+           aiohttp.ServerDisconnectedError(), aiohttp.ClientPayloadError(),
+           azure.ServiceRequestError("no"), azure.ServiceResponseError("no")]  # fmt: skip
 LASTING = [PermissionError("no"), ValueError("no"), HttpError(400), OSError(22, "no"), KeyError()]
 
 

@@ -21,7 +21,7 @@ from versioning.shards import in_silence
 EARLIER = 32
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from versioning.catalog import Catalog
     from versioning.costs import Costs
@@ -248,11 +248,17 @@ class Repository(base.Repository):
 
         return evaluations(self, self.catalog, self.resolve(name))
 
-    def card(self, name: str | Version) -> str:
-        """The card of a version: a page of Markdown that says what it is and how good."""
+    def card(self, name: str | Version, *, links: Mapping[str, str] | None = None) -> str:
+        """The card of a version: a page of Markdown that says what it is and how good.
+
+        Args:
+            name: The version.
+            links: Address of the card of each other version that has one, by 12 characters of its
+                id.
+        """
         from versioning.cards import card
 
-        return card(self, self.catalog, self.record(self.resolve(name)))
+        return card(self, self.catalog, self.record(self.resolve(name)), links=links)
 
     def promote(
         self,

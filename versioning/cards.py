@@ -34,13 +34,20 @@ _MARKDOWN = {"|": "\\|", "<": "&lt;", ">": "&gt;", "`": "'", "\n": " ", "*": "\\
              "[": "\\[", "]": "\\]", "\\": "\\\\"}  # fmt: skip
 
 
-def card(repository: Repository, catalog: Catalog, record: VersionRecord) -> str:
+def card(
+    repository: Repository,
+    catalog: Catalog,
+    record: VersionRecord,
+    *,
+    links: Mapping[str, str] | None = None,
+) -> str:
     """The card of a version, as Markdown with tables.
 
     Args:
         repository: Where it is.
         catalog: Its index.
         record: The version.
+        links: Address of the card of each other version that has one, by 12 characters of its id.
     """
     found = newest_evaluation(repository, catalog, record.id)
     graph = lineage(catalog, record.id, UP)
@@ -48,7 +55,11 @@ def card(repository: Repository, catalog: Catalog, record: VersionRecord) -> str
     names = sorted(names_of(repository, record.id), key=lambda name: not name.endswith(champion))
     sections = [
         _head(repository, record, names),
-        *(_judgement(found) if found else ["Nobody judged it: no evaluation of it is recorded."]),
+        *(
+            _judgement(found, links or {})
+            if found
+            else ["Nobody judged it: no evaluation of it is recorded."]
+        ),
         _parameters(record),
         _data(repository, graph),
         f"## Lineage\n\n```text\n{_tree(graph)}\n```",
@@ -89,8 +100,9 @@ def _base(repository: Repository, record: VersionRecord) -> dict[str, str]:
     return {} if found is None else {"adapter of": f"{_cell(found.step)} `{found.id}`"}
 
 
-def _judgement(found: Evaluation) -> Iterator[str]:
+def _judgement(found: Evaluation, links: Mapping[str, str]) -> Iterator[str]:
     rival = found.against[:12] if found.against else ""
+    rival = f"[{rival}]({links[rival]})" if rival in links else rival
     columns = ("metric", "this model", *([f"champion then, {rival}"] if found.rival else []))
     rows = [
         (_cell(name), _number(value), *([_number(found.rival.get(name))] if found.rival else []))

@@ -92,6 +92,16 @@ def test_the_form_explains_each_parameter(page: Any, up: Up) -> None:
     assert page.locator("textarea").first.input_value() == "flights"
 
 
+def test_the_form_refuses_what_is_no_value_of_a_parameter(page: Any, up: Up) -> None:
+    before = runs(up, "retrain-weekly")
+    open_form(page, up, "retrain-weekly")
+    page.locator("input[type=number]").first.fill("1.5")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("1.5 is not of type 'integer'").wait_for()
+    assert page.get_by_role("button", name="Submit").is_visible(), "the form is still there"
+    assert runs(up, "retrain-weekly") == before
+
+
 def test_a_run_is_named_by_problem_and_day_and_tells_of_itself(page: Any, retrained: str) -> None:
     page.goto(retrained)
     page.get_by_text("retrain-digits-20").first.wait_for()

@@ -4,6 +4,7 @@ import pytest
 
 from flows.quality import BadDataError, Tolerance, judge, summarise
 from versioning.encoding import value_digest
+from versioning.errors import FormatError
 from versioning.integrations.pandera import failure_cases
 
 SCHEMA = pa.DataFrameSchema(
@@ -129,3 +130,9 @@ def test_the_same_schema_has_the_same_key_also_once_used() -> None:
     before = value_digest(SCHEMA)
     failure_cases(SCHEMA, GOOD)
     assert value_digest(SCHEMA) == before
+
+
+@pytest.mark.parametrize("wrong", [{"mode": "ignore"}, {"most_bad": 1.5}, {"most_bad": -0.1}])
+def test_what_is_no_tolerance_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(FormatError, match="choose"):
+        Tolerance(**wrong)  # type: ignore[arg-type]

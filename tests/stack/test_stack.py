@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
 
 import psutil
 import pytest
 
+import infra.stack
+from infra.postgres import postgres
+from infra.processes import Processes, free_ports
 from infra.stack import HOSTS, Stack
 from tests.repositories import draft
 from tests.stack.load import expected, load
@@ -111,6 +119,86 @@ def test_a_worker_killed_in_a_step_delays_the_other_by_the_lease(
     [version] = repository.versions(step="held")
     assert version.load() == HOSTS[1]
     print(f"the other host was done after {other['total_run_time']:.1f} s")
+    stack.start_worker(HOSTS[0])
+
+
+def test_what_the_runbook_backs_up_is_restored_by_it(
+    stack: Stack, retrained: str, tmp_path: Path
+) -> None:
+    """Onto a new PostgreSQL and another place of the bucket, as the one in use has others' runs."""
+    port, new = int(stack.urls["postgresql"].rpartition(":")[2]), free_ports(1)[0]
+    passwords = {name: stack.secrets[name] for name in ("prefect", "mlflow")}
+    known = tmp_path / "pgpass"
+    known.touch(0o600)
+    known.write_text("".join(f"127.0.0.1:*:*:{name}:{it}\n" for name, it in passwords.items()))
+    environ = {
+        **stack.client(),
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(port),
+        "PGPASSFILE": str(known),
+    }
+
+    def do(*lines: str, **changed: str) -> str:
+        script = "\n".join(lines).replace("/backup/", f"{tmp_path}/")
+        command = ["sh", "-e", "-c", script]
+        return subprocess.check_output(command, env={**environ, **changed}, text=True)
+
+    counts = ["psql -U prefect -d prefect -Atc 'select count(*) from flow_run'",
+              "psql -U mlflow -d mlflow -Atc 'select count(*) from model_versions'"]  # fmt: skip
+    backup, restore, *_ = runbook("Back up and restore")
+    before = do(*counts)
+    do(*backup)
+    place = tempfile.TemporaryDirectory(prefix="postgres-")
+    with place as folder, Processes(tmp_path / "logs", threading.Event()) as processes:
+        Path(folder).chmod(0o711)
+        with postgres(processes, Path(folder) / "data", new, passwords):
+            restored = [
+                line.replace("s3://versioning/", "s3://versioning/new/") for line in restore
+            ]
+            there = {"PGPORT": str(new), "VERSIONING_REPOSITORY": "s3://versioning/new/repository"}
+            assert "All is sound" in do(*restored, **there)
+            after = do(*counts, **there)
+    assert [int(n) > 0 for n in after.split()] == [True, True]
+    # Schedules make runs meanwhile.
+    assert int(after.split()[0]) >= int(before.split()[0])
+
+
+def runbook(section: str) -> list[list[str]]:
+    """The blocks of commands in a section of the runbook."""
+    text = (Path(infra.stack.__file__).parent / "RUNBOOK.md").read_text()
+    lines = text.split(f"## {section}\n")[1].split("\n## ")[0].splitlines()
+    groups = groupby(lines, lambda line: line.startswith("    "))
+    return [[line.strip() for line in group] for is_code, group in groups if is_code]
+
+
+@pytest.fixture
+def impatient(api: Api) -> Iterator[None]:
+    """Runs without a sign of life crash after 15 s, as a person sets it in Prefect's pages."""
+    [found] = [item for item in api.post("/automations/filter") if "is gone" in item["name"]]
+    fields = {key: found[key] for key in found.keys() - {"id", "created", "updated"}}
+
+    def wait(seconds: float) -> None:
+        changed = {**fields, "trigger": {**found["trigger"], "within": seconds}}
+        api.http.put(f"/automations/{found['id']}", json=changed).raise_for_status()
+
+    wait(15)
+    yield
+    wait(found["trigger"]["within"])
+
+
+def test_a_run_whose_host_is_gone_ends_as_crashed(
+    stack: Stack, api: Api, project: Project, impatient: None
+) -> None:
+    journal = stack.folder / "hosts" / HOSTS[0] / "ran"
+    journal.unlink(missing_ok=True)
+    run = api.start("holds/cloned", queue=HOSTS[0], number=2)
+    until(lambda: journal.exists() and "held" in journal.read_text(), "the step")
+    kill_all(stack.folder / "hosts" / HOSTS[0])
+    [gone] = api.ended(run)
+    assert gone["state_type"] == "CRASHED"
+    assert "No sign of life" in gone["state"]["message"]
     stack.start_worker(HOSTS[0])
 
 

@@ -44,8 +44,8 @@ _PASSING = {
 }
 # By name, as none of these libraries need be there: botocore, aiohttp, Azure.
 _AWAY = frozenset(
-    {"HTTPClientError", "ClientConnectionError", "ClientPayloadError", "FSTimeoutError"}
-    | {"ServiceRequestError", "ServiceResponseError"}
+    {"ConnectionError", "HTTPClientError", "ClientConnectionError", "ClientPayloadError"}
+    | {"FSTimeoutError", "ServiceRequestError", "ServiceResponseError"}
 )
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
 logger = logging.getLogger("versioning")

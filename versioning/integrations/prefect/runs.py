@@ -19,11 +19,10 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import emit_event
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
-from prefect.utilities.urls import url_for
 
 from versioning.api import Repository, Version, open_repository
 from versioning.differences import Why, nearest, why
-from versioning.errors import ConflictError, VersioningError
+from versioning.errors import VersioningError
 from versioning.hidden.reads import advice, told
 from versioning.integrations.prefect.tables import Row, RunTable
 from versioning.trust import labels
@@ -221,27 +220,10 @@ def report_versions(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
     _show(table, flow_run, watched.cards)
 
 
-def show_card(version: Version, name: str) -> None:
-    """Show the card of a version on the page of the flow run, and link the run's table to it.
-
-    Args:
-        version: The version.
-        name: What it is a version of, as `delays`; Prefect lists the cards of one name by time.
-    """
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        raise ConflictError("a card is shown on the page of a flow run: call this in a flow")
-    artifact = ArtifactCreate(
-        type="markdown",
-        key=f"card-{re.sub(r'[^a-z0-9]+', '-', name.lower())}".strip("-"),
-        description=f"{name}: {version.step} {version.id[:12]}",
-        flow_run_id=context.flow_run.id,
-        data=version.repository.card(version),
-    )
-    with get_client(sync_client=True) as client:
-        made = client.create_artifact(artifact)
-    if watched := _watched.get(str(context.flow_run.id)):
-        watched.cards[version.id] = url_for("artifact", made.id) or f"/artifacts/artifact/{made.id}"
+def link(run_id: str, version_id: str, address: str) -> None:
+    """Let the table of a flow run that goes on here link the page that shows a version."""
+    if watched := _watched.get(run_id):
+        watched.cards[version_id] = address
 
 
 def run_table(flow_run_id: object = None, *, repository: Repository | None = None) -> RunTable:
