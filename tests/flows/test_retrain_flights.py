@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -164,7 +163,7 @@ def test_the_run_shows_metrics_gates_drift_and_pictures(second: Run) -> None:
         "flights-calibration",
     }
     assert found["flights-roc"].startswith("![flights: roc](data:image/png;base64,")
-    assert re.search(r"champion then, \[\w{12}\]\(\S*/artifacts/artifact/", found[card])
+    assert "champion then" in found[card]
     assert "start 2013-01-01 to 2013-01-22" in found[card]
     [row] = [row for row in orjson.loads(found["versions"]) if row["step"] == "train"]
     [shown] = [item["id"] for item in listed if item["key"] == card]

@@ -12,7 +12,9 @@ from prefect.client.schemas.objects import State, TaskRun
 from rich.console import Console
 
 from tests.surface import steps
-from versioning.integrations.prefect import run_table
+from tests.test_promotion import train
+from versioning import Repository
+from versioning.integrations.prefect import run_table, show_card
 
 
 @flow
@@ -39,6 +41,24 @@ def test_a_run_has_one_table_that_says_why() -> None:
         ("double", "miss", "params/by 2 -> 3"),
     ]
     assert "1 reused, 1 computed" in artifact["description"]
+
+
+def test_a_card_links_that_of_the_champion_it_was_judged_beside(repository: Repository) -> None:
+    before = train(repository, 0)
+    after = train(repository, 1, against=before.id, rival={"auc": 0.7})
+
+    @flow
+    def shows(model: str) -> str:
+        from prefect.runtime import flow_run
+
+        show_card(repository.get(model), "delays")
+        return str(flow_run.id)
+
+    [first] = _artifacts(shows(before.id))
+    [second] = _artifacts(shows(after.id))
+    link = f"/artifacts/artifact/{first['id']})"
+    assert f"champion then, [{before.id[:12]}](" in second["data"]
+    assert link in second["data"]
 
 
 def test_the_table_can_be_read_later() -> None:
