@@ -37,14 +37,14 @@ def split(table: pd.DataFrame, share: float = 0.5) -> tuple[pd.DataFrame, pd.Dat
     return table.iloc[:middle], table.iloc[middle:]
 
 @versioned
-def fit(table: pd.DataFrame, seed: int = 7):
+def fit(table: pd.DataFrame, seed: int = 7, strength: float = 1.0):
     from sklearn.linear_model import LogisticRegression
-    return LogisticRegression(random_state=seed, C=FACTOR).fit(table[["x"]], table["y"])
+    return LogisticRegression(random_state=seed, C=FACTOR * strength).fit(table[["x"]], table["y"])
 
 @flow
 def pipeline(rows: int) -> None:
     training, _ = split(load(rows))
-    fit(training, seed=8)
+    fit(training, strength=0.001)
     print(fit(training).id)
 
 if __name__ == "__main__":
@@ -116,7 +116,7 @@ def test_two_versions_are_compared_and_wheels_are_kept(project: Path) -> None:
     state = rerun("fit", against="fit~1", return_state=True)
     assert state.result() == "different"
     verdict = artifacts(str(state.state_details.flow_run_id))["verdict"]
-    assert "What makes the difference, alone:\n\n- `seed`: 7 -> 8" in verdict
+    assert "What makes the difference, alone:\n\n- `params/strength`: " in verdict
     other = open_repository().get("fit~1")
     assert f"Compared with fit `{other.id[:12]}`" in verdict
 
