@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
+import ml_dtypes
 import numpy as np
 import pytest
 
 from versioning.codecs import codec_for, codec_named
+from versioning.codecs.arrays import write_array
 from versioning.codecs.memory import MemoryParts
 from versioning.errors import FormatError, UnkeyableError
 
@@ -134,3 +138,10 @@ def test_bytes_that_are_no_array_are_refused(header, padding):
 def test_bytes_are_stored_as_they_are(again, parts):
     assert again(b"abc" * 10_000_000) == b"abc" * 10_000_000
     assert parts.parts == ["data.bin"]
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, [("a", ml_dtypes.int4, (2,))]], ids=str)
+def test_a_dtype_that_the_format_cannot_name_is_refused(dtype):
+    # It would come back as raw bytes.
+    with pytest.raises(UnkeyableError, match="of ml_dtypes cannot be stored"):
+        write_array(np.zeros(2, dtype), io.BytesIO())

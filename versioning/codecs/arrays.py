@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Below this a file is read: a mapping costs a page fault and a file handle for nothing.
 MAP_BYTES = 64 * 1024
+# What `dtype.isbuiltin` says of such.
+_USERS = 2
 
 
 class _NpyCodec:
@@ -47,9 +49,15 @@ def write_array(array: NDArray[Any], stream: BinaryIO) -> None:
     """Write `array` to `stream` in the npy format, in bounded memory.
 
     Raises:
-        UnkeyableError: If its dtype is not plain memory (objects, variable-width strings).
+        UnkeyableError: If its dtype is not plain memory (objects, variable-width strings), or is
+            none of NumPy's own, whose name its format cannot say.
     """
     dtype = array.dtype
+    if (other := _of_others(dtype)) is not None:
+        raise UnkeyableError(
+            f"an array of dtype {other} of {other.type.__module__} cannot be stored in NumPy's "
+            "format: convert it (`astype('float32')`), or return a tensor"
+        )
     if dtype.hasobject or dtype.kind == "T":
         raise UnkeyableError(
             f"an array of dtype {dtype} holds references, not data: use a fixed dtype "
@@ -63,6 +71,13 @@ def write_array(array: NDArray[Any], stream: BinaryIO) -> None:
         _write_transposed(array, stream)
     else:
         np.lib.format.write_array(stream, array, version=(1, 0), allow_pickle=False)
+
+
+def _of_others(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
+    """The dtype, or that of a field, which another package adds to NumPy's."""
+    if dtype.names is not None:
+        return next(filter(None, (_of_others(dtype[name]) for name in dtype.names)), None)
+    return dtype.base if dtype.base.isbuiltin == _USERS else None
 
 
 def _write_transposed(array: NDArray[Any], stream: BinaryIO) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 CHUNK_BYTES = 4 * 1024 * 1024
+# Such dtypes (`bfloat16` of ml_dtypes) share one of a few short names.
+_OF_OTHERS = 2
 # Of the 16 bytes of an x87 long double, 10 have meaning.
 _LONG_BYTES = 10 if np.finfo(np.longdouble).nmant == 63 else np.dtype("g").itemsize
 
@@ -95,6 +97,8 @@ def write_dtype(dtype: np.dtype[Any], to: Encoder) -> None:
         to.text("text")
         to.value([dtype.na_object] if hasattr(dtype, "na_object") else [])
         to.value(getattr(dtype, "coerce", True))
+    elif dtype.isbuiltin == _OF_OTHERS:
+        to.text(qualified_name(dtype.type))
     else:
         to.text(dtype.str)
 
@@ -106,9 +110,13 @@ def _title(dtype: np.dtype[Any], name: str) -> object:
     return title[0] if title else None
 
 
+# Of two of them that have one size, numpy calls arrays by the name of one.
+_INTEGERS = (np.intc, np.uintc, np.int_, np.uint, np.longlong, np.ulonglong)
+
+
 def _join_twins() -> None:
     """Let C types of one size and meaning be one, as they are in arrays: `long` and `long long`."""
-    for kind in set(np.sctypeDict.values()):
+    for kind in _INTEGERS:
         twin = np.dtype(np.dtype(kind).str)
         if twin.type is not kind:
             name, name_of_dtype = qualified_name(twin.type), qualified_name(type(twin))

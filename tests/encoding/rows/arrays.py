@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 from scipy import sparse
 
@@ -17,6 +18,7 @@ DTYPES = [
     *("<f8", ">f8", "g", "c8", "c16", ">c16", "G", "S1", "S2", "<U1", ">U1", "V3", "O"),
     *("M8[D]", "M8[s]", "M8[ns]", "M8[25s]", "m8[s]", ">m8[s]", "m8[D]"),
 ]
+OTHERS = [ml_dtypes.float8_e3m4, ml_dtypes.float8_e5m2, ml_dtypes.int4, ml_dtypes.uint4]
 
 
 class Series(np.ndarray):
@@ -104,6 +106,18 @@ ROWS = [
         "array of every dtype",
         lambda: [np.zeros(3, "i4"), np.zeros(6, "i4")[::2]],
         lambda: [np.zeros(3, dtype) for dtype in DTYPES if dtype != "<i4"],
+    ),
+    Row(
+        "array of a dtype of another package",
+        lambda: [np.zeros(3, ml_dtypes.float8_e4m3), np.zeros(6, ml_dtypes.float8_e4m3)[::2]],
+        lambda: [np.zeros(3, dtype) for dtype in [*OTHERS, "V1"]],
+        is_stored=False,
+    ),
+    Row(
+        "field of a dtype of another package",
+        lambda: [np.zeros(3, [("a", ml_dtypes.int4)])],
+        lambda: [np.zeros(3, [("a", dtype)]) for dtype in [ml_dtypes.uint4, "V1"]],
+        is_stored=False,
     ),
     Row(
         "dtype",
