@@ -79,7 +79,6 @@ def test_a_catalog_damaged_in_the_middle_is_built_again(tmp_path: Path) -> None:
 def test_a_catalog_of_another_layout_is_built_again(tmp_path: Path) -> None:
     version = commit(opened(tmp_path), 1)
     path = catalog_path(opened(tmp_path))
-    path.parent.mkdir(parents=True)
     with sqlite3.connect(path) as db:
         db.executescript("CREATE TABLE versions (id); PRAGMA user_version = 99;")
     db.close()
@@ -127,6 +126,31 @@ def test_a_version_that_vanished_is_remembered_until_it_is_back_or_given_up(
     assert ids(repository) == [kept.id]
     repository.catalog.accept()
     assert repository.catalog.gone() == {}
+
+
+def test_what_was_written_from_here_is_missed_before_it_was_ever_listed(tmp_path: Path) -> None:
+    here = opened(tmp_path)
+    kept, gone = commit(here, 1, n=1), commit(here, 2, n=2)
+    here.store.delete(layout.version(gone.id))
+    elsewhere = Repository.open(here.url, settings=Settings(cache=tmp_path / "other machine"))
+    assert elsewhere.catalog.gone() == {}
+    assert here.catalog.gone() == {gone.id: ("step", gone.created)}
+    assert ids(here) == [kept.id]
+    here.catalog.accept()
+    assert here.catalog.gone() == {}
+
+
+def test_what_a_look_had_taken_that_was_stopped_is_taken_again(tmp_path: Path) -> None:
+    here = opened(tmp_path)
+    gone = commit(here, 1)
+    here.written.take()
+    later = commit(here, 2)
+    with here.written._path.open("ab") as file:
+        file.write(b'["a line that a full disk cut')
+    for version in (gone, later):
+        here.store.delete(layout.version(version.id))
+    assert set(here.catalog.gone()) == {gone.id, later.id}
+    assert here.written.take() == ([], [])
 
 
 def test_nothing_vanishes_where_the_catalog_is_lost_or_of_another_machine(tmp_path: Path) -> None:

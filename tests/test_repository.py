@@ -522,7 +522,8 @@ def test_damage_behind_a_remote_store_is_set_aside_there(tmp_path: Path) -> None
     with pytest.raises(IntegrityError):
         repository.load(record)
     assert len(names(repository, "quarantine/")) == 1
-    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+    copies = tmp_path / "cache" / repository.id / "blobs"
+    assert [path for path in copies.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.slow

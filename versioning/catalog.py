@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from versioning.digest import Digest, Key
     from versioning.repository import Repository
+    from versioning.written import Line
 
 LAYOUT = 7
 READERS = 8
@@ -107,6 +108,7 @@ ON CONFLICT (name) DO UPDATE SET entries = max(entries, excluded.entries)
 """
 _PARDON = "DELETE FROM gone WHERE id = ?"
 _ACCEPT = ("DELETE FROM gone", "DELETE FROM journals")
+_MISS_WRITTEN = "INSERT OR IGNORE INTO gone VALUES (?, ?, ?)"
 _MISS = "INSERT OR IGNORE INTO gone SELECT id, step, created FROM versions WHERE id = ?"
 _FORGET = (
     "DELETE FROM versions WHERE id = ?",
@@ -151,12 +153,14 @@ class Catalog:
     def refresh(self) -> None:
         """Make the catalog say what the records in the repository say now."""
         # What is known is asked first: what others add meanwhile is in the listing, too.
+        written, files = self._repository.written.take()
         known = {row[0] for row in self._ask("SELECT id FROM versions")}
         revoked = {row[0] for row in self._ask("SELECT id FROM revoked")}
         ids = set(self._repository.ids())
         self._newer.clear()
         self._left_out.clear()
         self._forget(known - ids)
+        self._miss([line for line in written if line.id not in ids])
         missing = sorted(ids - known - revoked)
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
@@ -166,6 +170,7 @@ class Catalog:
             found = zip(batch, self._repository.records(batch), strict=True)
             with no_collections():
                 self._add(((i, self._known(i, read)) for i, read in found), stamped)
+        self._repository.written.drop(files)
 
     def versions(
         self,
@@ -400,11 +405,21 @@ class Catalog:
             return
         gone = [row for row in lost if not self._is_aside(*row)]
         self._write({_MISS: gone, **dict.fromkeys(_FORGET, lost)})
+        self._warn(len(gone))
+
+    def _miss(self, lines: Iterable[Line]) -> None:
+        """Note what was written from here and is not there, whether or not it was seen since."""
+        gone = [line for line in lines if not self._is_aside(line.id)]
         if gone:
+            self._write({_MISS_WRITTEN: [(id_, step, _stamp(at)) for id_, step, at in gone]})
+        self._warn(len(gone))
+
+    def _warn(self, count: int) -> None:
+        if count:
             logger.warning(
                 "%d versions that were in %s are gone, and nothing here deletes versions: "
                 "`versioning verify` names them",
-                len(gone),
+                count,
                 self._repository.url,
             )
 

@@ -31,6 +31,7 @@ from versioning.records import Input, VersionRecord
 from versioning.register import Register
 from versioning.storage import Store
 from versioning.tombstones import tombstone
+from versioning.written import Line, Written
 
 if TYPE_CHECKING:
     from versioning.codecs import Codec
@@ -72,6 +73,7 @@ class Repository(Register):
         observers: Called with an event (`adopted`, `conflict`, `corrupt`, `unreadable`) and its
             facts; they may not raise.
         invalidations: What may not be a hit again.
+        written: What this machine committed since its catalog looked last.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Repository(Register):
         self.settings = settings
         self.observers: list[Observer] = []
         self.invalidations = Invalidations(store)
+        self.written = Written(settings.cache / repository_id, store.url)
         self._read_only = read_only
         self._is_proven = False
         self._blobs = Blobs(
@@ -360,6 +363,7 @@ class Repository(Register):
             self.store.delete(layout.intent(version_id))
         if not committed:
             return None
+        self.written.add(Line(version_id, draft.step, draft.created))
         record = with_changes(record, seal=seal_of(data))
         return record, self._inherit(record)
 

@@ -429,12 +429,15 @@ class LieContract:
         assert isinstance(later, Version)
         world.repository.append_name("delays", {"alias": "champion", "version": later.id})
         assert world.repository.verify().is_sound
+        # Nobody looks between this run and the rollback.
+        last = answer(LOAD, world.repository, day="4")
+        assert isinstance(last, Version)
         for entry in list(world.store.list("")):
             if entry.name not in yesterday:
                 world.store.delete(entry.name)
         assert world.stranger().verify().is_sound
         gone = {item.name for item in world.repository.verify().gone}
-        assert gone == {layout.version(later.id), "names/delays"}
+        assert gone == {layout.version(later.id), layout.version(last.id), "names/delays"}
         world.repository.catalog.accept()
         assert world.repository.verify().is_sound
 
