@@ -123,6 +123,8 @@ def test_versions_of_the_same_value_need_no_explanation(
     )
     assert code == 2
     assert "leave out `current`" in said
+    with pytest.raises(FormatError, match="leave out `fresh`"):
+        project.repository.rerun(versions[""], against=versions["seed"], fresh=True)
     with pytest.raises(FormatError, match="leave out `into`"):
         project.repository.rerun(versions[""], against=versions["seed"], into=Path("x"))
 

@@ -97,12 +97,14 @@ def against(
 
     Raises:
         NotFoundError: If something that `record` needs is gone for good.
-        FormatError: If `terms` ask for anything of today.
+        FormatError: If `terms` ask for anything of today, or a fresh environment.
     """
     terms = terms or Terms()
     _check(terms)
     if (terms.env, terms.code) != (CAPTURED, CAPTURED):
         raise FormatError("two versions are compared as they were captured: leave out `current`")
+    if terms.fresh:
+        raise FormatError("two versions are compared where they can be: leave out `fresh`")
     began = time.perf_counter()
     jobs = Jobs(repository, everything=everything)
     jobs.add(record)
