@@ -39,18 +39,18 @@ stack-load: $(VENV)/all ## as many flow runs of 20 steps at once on such a stack
 	@$(BIN)/python -m tests.stack.load $(RUNS)
 
 test: $(VENV)/all ## every test
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
 
 # Half as long again: CPython 3.11 traces every line for it.
 coverage: $(VENV)/all ## every test, and which branches none of them takes
 	@$(BIN)/coverage erase
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadscope --cov --cov-report=term $(ARGS)
 
 test-fast: $(VENV)/all ## the minute-long subset
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" $(ARGS)
 
 explore: $(VENV)/all ## fifty times as many examples of every property, and others each time
-	EXAMPLES=50 $(BIN)/pytest -n 2 --dist loadfile --timeout 0 $$(grep -rlE 'hypothesis|tests.examples' tests --include='test_*.py') $(ARGS)
+	EXAMPLES=50 $(BIN)/pytest -n 2 --dist loadscope --timeout 0 $$(grep -rlE 'hypothesis|tests.examples' tests --include='test_*.py') $(ARGS)
 
 check: $(VENV)/all ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
