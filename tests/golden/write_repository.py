@@ -104,7 +104,8 @@ def _created(folder: Path) -> Repository:
     fields = {"id": "c0ffee" + "0" * 26, "created": NOW.isoformat()}
     store = Store.open(str(folder))
     store.put_if_absent(layout.REPOSITORY, dump("repository", fields))
-    return Repository.open(store.url, settings=Settings(cache=folder / "no-cache"))
+    cache = folder.with_name(f"{folder.name}-cache")
+    return Repository.open(store.url, settings=Settings(cache=cache))
 
 
 def _with_a_replaced_binding(repository: Repository) -> None:
