@@ -130,17 +130,18 @@ class _Carrying:
         done: dict[str, _Trashed] = {}
         full = None
 
-        def act(shard: str) -> _Trashed:
-            return self._trash(expiry, shard, going[shard], bindings)
+        def act(shard: str) -> None:
+            # Here, since of several at once some are done after one found no room.
+            done[shard] = self._trash(expiry, shard, going[shard], bindings)
 
         with store.drawing():
             try:
-                for shard, trashed in each(store, act, list(going)):
-                    done[shard] = trashed
-                    self.applied.expired += (i for i in trashed.ours if i not in known)
-                    progress("trash", len(done), len(going))
+                for number, _ in enumerate(each(store, act, list(going)), 1):
+                    progress("trash", number, len(going))
             except FullError as error:
                 full = error
+            ours = [i for shard in sorted(done) for i in done[shard].ours]
+            self.applied.expired += (i for i in ours if i not in known)
             self._unbind(expiry, bindings, done)
         return full
 

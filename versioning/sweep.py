@@ -172,11 +172,15 @@ class _Sweep:
         repository, cause = self._repository, self._cause
         is_due = due(cause, self._patience, self._is_spared)
         bound = Expiry(repository).bound()
-        erasures = self._each(
-            "erase", list(bound.seen), lambda s: erase(repository, s, cause, is_due, bound)
-        )
-        for _, erased in erasures:
-            self.swept.erased += erased
+        erased: dict[str, list[str]] = {}
+
+        def act(shard: str) -> None:
+            # Here, since of several at once some are done after one found no room.
+            erased[shard] = erase(repository, shard, cause, is_due, bound)
+
+        for _ in self._each("erase", list(bound.seen), act):
+            pass
+        self.swept.erased += [i for shard in sorted(erased) for i in erased[shard]]
 
     def _needs_all(self) -> bool:
         """Whether the index, where there is one, knows a version that needs each blob there is."""
