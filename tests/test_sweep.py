@@ -22,7 +22,7 @@ from tests.repositories import (
     opened,
     shards_in,
 )
-from versioning import layout
+from versioning import layout, marks
 from versioning.catalog import Catalog
 from versioning.digest import digest_bytes
 from versioning.envelope import dump
@@ -229,6 +229,21 @@ def test_what_no_version_ever_named_goes(repository: Repository) -> None:
 def write_intent(repository: Repository, version_id: str) -> None:
     fields = {"id": version_id, "created": NOW}
     repository.store.put_if_absent(layout.intent(version_id), dump("intent", fields))
+
+
+def test_more_garbage_than_a_page_of_marks_holds_goes_too(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marks, "PAGE", 3)
+    kept = repository.commit(LARGE, draft("kept"))
+    garbage = [f"{layout.BLOBS}aa/{'a' * 64}-{number:016x}" for number in range(10)]
+    for name in garbage:
+        repository.store.put(name, b"x")
+    swept = sweep(repository, CAUSE)
+    assert sorted(swept.deleted) == [name.removeprefix(layout.BLOBS) for name in garbage]
+    assert not swept.is_partial
+    assert blobs(repository) == {layout.blob(str(kept.manifest[0].name))}
+    assert names(repository, layout.MARKS) == []
 
 
 def test_a_writer_at_work_is_waited_for_and_then_left_alone(repository: Repository) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from versioning import layout, marks
@@ -126,10 +126,13 @@ def needs_all(
 
 
 def mark(repository: Repository, shard: str, needed: bytes) -> str | None:
-    """Mark the blobs of a shard that nobody needs; returns the page of marks, None without any."""
+    """Mark blobs of a shard that nobody needs, as many as a page holds; its name, None without any.
+
+    Less than all may be marked: the rest is left to the next sweep.
+    """
     prefix = layout.BLOBS
     names = (name.removeprefix(prefix) for name in repository.store.names(layout.blobs(shard)))
-    unneeded = list(_without(filter(layout.is_blob, names), needed))
+    unneeded = list(islice(_without(filter(layout.is_blob, names), needed), marks.PAGE))
     return marks.put(repository.store, shard, unneeded) if unneeded else None
 
 

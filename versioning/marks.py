@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from versioning.storage import Store
 
 KIND = "marks"
+# Blobs of a page: about half of what a record may hold.
+PAGE = 100_000
 logger = logging.getLogger("versioning")
 
 

@@ -65,7 +65,8 @@ class Swept:
         revoked: Versions whose writers were taken for dead.
         busy: Writers that were waited for in vain; nothing was deleted on their account.
         left: Blobs that the store refused to delete, with what it said.
-        is_partial: Whether the disk was full before all was erased or marked that could be.
+        is_partial: Whether the disk, or a page of marks, was full before all was erased or marked
+            that could be.
     """
 
     erased: list[str] = field(default_factory=list)
@@ -97,7 +98,8 @@ def sweep(
     """Erase versions whose trash period is over, and delete every blob that no version needs.
 
     May be killed at any moment, run again, and run by several at once. On a full disk it deletes
-    what there is room to write of, and goes on with the room that this makes.
+    what there is room to write of, and goes on with the room that this makes; so it does with
+    marks that one page does not hold.
 
     Args:
         repository: Which one.
@@ -201,6 +203,8 @@ class _Sweep:
             self.swept.deleted += deleted.blobs
             self.swept.freed_bytes += deleted.freed_bytes
             self.swept.left |= deleted.left
+            # There may be more in the shard than a page holds.
+            self.swept.is_partial |= len(deleted.blobs) == marks.PAGE
 
     def _close_intents(self) -> bool:
         """Wait for the writers that may have missed a mark; whether none of them is left."""
