@@ -16,6 +16,14 @@ def dask() -> TaskRunner:
 def ray() -> TaskRunner:
     from prefect_ray import RayTaskRunner
 
+    # A worker that is idle for a second is replaced by one that imports all anew, and each is made
+    # to wait for whatever else the machine does: a thousand mapped steps would take an hour.
+    workers = {"worker_niceness": 0, "idle_worker_killing_time_threshold_ms": 3_600_000}
     return RayTaskRunner(
-        init_kwargs={"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
+        init_kwargs={
+            "num_cpus": 2,
+            "include_dashboard": False,
+            "log_to_driver": False,
+            "_system_config": workers,
+        }
     )
