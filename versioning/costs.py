@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from versioning.errors import FormatError
-from versioning.expiry import ERASED, Expiry
+from versioning.expiry import Expiry
 from versioning.growth import growth_per_day, reached, series, spans_of
 from versioning.names import named
 from versioning.retention import GB, Candidate, Holding
 from versioning.status import CORRUPT, EXPIRED, statuses
+from versioning.trash import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from versioning.evaluations import Evaluation
-    from versioning.expiry import Cause
     from versioning.records import VersionRecord
     from versioning.repository import Repository
+    from versioning.trash import Cause
 
 CHAMPION = "champion"
 ATTEMPTS = 100
