@@ -1,4 +1,4 @@
-"""What is written beside the blobs: records of versions, and of the repository itself.
+"""Records of versions: what is written of each beside its blobs.
 
 Records read from a shared store are data, never code, and are not trusted: every field is checked
 for type and size here, names that become paths are checked against `layout`. `FORMAT.md` describes
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from versioning.digest import Digest, Key, is_digest
 from versioning.envelope import dump, parse
-from versioning.errors import FormatError, IntegrityError
+from versioning.errors import FormatError
 from versioning.keys import Leaf
 
 if TYPE_CHECKING:
@@ -143,28 +143,6 @@ class VersionRecord:
     def is_rebuildable(self) -> bool:
         """Whether its step can run again: it is no source and does not touch the outside world."""
         return bool(self.function) and not (self.meta.get("volatile") or self.meta.get("effect"))
-
-
-def parse_repository(data: bytes, *, name: str) -> str:
-    """The id of the repository that `data` describes.
-
-    Raises:
-        FormatError: If it is of a newer format, or no repository.
-        IntegrityError: If it is damaged.
-    """
-    try:
-        id_ = parse(data, "repository", name=name).get("id")
-    except (IntegrityError, FormatError) as error:
-        if hasattr(error, "format"):
-            raise
-        raise IntegrityError(
-            f"{name} is damaged, or older than the first release: remove it, and the next writer "
-            "writes it again with the id that the versions there say",
-            name=name,
-        ) from error
-    if not isinstance(id_, str) or not ID_PATTERN.fullmatch(id_):
-        raise FormatError(f"{name} has no id; it is damaged or foreign: restore it", name=name)
-    return id_
 
 
 def is_revoked(data: bytes) -> bool:
