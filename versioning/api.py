@@ -13,7 +13,7 @@ from versioning import repository as base
 from versioning.adapters import is_adapter, lay_base
 from versioning.errors import FormatError, NotFoundError
 from versioning.handles import Version
-from versioning.records import outputs
+from versioning.references import outputs
 from versioning.settings import Settings
 from versioning.shards import in_silence
 

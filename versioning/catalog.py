@@ -24,7 +24,8 @@ from versioning.digest import digest_bytes
 from versioning.envelope import FORMAT_VERSION
 from versioning.errors import FormatError, NotFoundError, VersioningError
 from versioning.garbage import no_collections
-from versioning.records import VersionRecord, archive_of, captured
+from versioning.records import VersionRecord
+from versioning.references import archive_of, captured
 
 if TYPE_CHECKING:
     import sqlite3

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from versioning.envelope import UNREADABLE
 from versioning.errors import FormatError, NotFoundError
 from versioning.keys import root_key
-from versioning.records import outputs
+from versioning.references import outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

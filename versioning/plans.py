@@ -19,7 +19,8 @@ from versioning.expiry import Expiry
 from versioning.garbage import no_collections
 from versioning.journals import Journal
 from versioning.names import named
-from versioning.records import ID_PATTERN, outputs
+from versioning.records import ID_PATTERN
+from versioning.references import outputs
 from versioning.retention import Candidate, Decision, Holding, Policy, decide
 from versioning.retention.candidates import OneBlob
 from versioning.status import lost

@@ -20,7 +20,7 @@ from versioning.errors import (
 )
 from versioning.expiry import Expiry
 from versioning.names import aliases
-from versioning.records import outputs
+from versioning.references import outputs
 from versioning.status import EXPIRED, statuses
 from versioning.verify import verify
 

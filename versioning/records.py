@@ -159,53 +159,6 @@ def is_part(text: str) -> bool:
     return text == "" or not ("\\" in text or "\0" in text or any(p in bad for p in pieces))
 
 
-def outputs(record: VersionRecord) -> tuple[Input, ...]:
-    """The versions that a tuple consists of, in order; none for any other value.
-
-    Raises:
-        FormatError: If they are not of their form.
-    """
-    try:
-        listed = enumerate(record.meta.get("outputs", ()))
-        return tuple(_input({**item, "name": f"output {n}"}) for n, item in listed)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"version {record.id} names no outputs ({error}): run again") from error
-
-
-def captured(record: VersionRecord) -> tuple[Input, ...]:
-    """The versions that hold what a rerun of `record` needs: source, environment, parameters.
-
-    Raises:
-        FormatError: If they are not of their form.
-    """
-    facts = record.meta.get("capture") or {}
-    try:
-        given = facts.get("parameters", {}).items()
-        named = {name: facts[name] for name in ("source", "environment", "files") if name in facts}
-        named |= {f"parameters/{name}": p["version"] for name, p in given if "version" in p}
-        return tuple(_input({**item, "name": name}) for name, item in named.items())
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FormatError(
-            f"version {record.id} does not say what was captured ({error}): run again"
-        ) from error
-
-
-def archive_of(record: VersionRecord) -> str | None:
-    """Id of the environment whose wheels `record` names; None when it is no archive.
-
-    Raises:
-        FormatError: If it is not of its form.
-    """
-    if record.step != ARCHIVE or record.function:
-        return None
-    try:
-        return _input(record.meta["environment"]).id
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(
-            f"version {record.id} does not say whose wheels it names ({error}): archive them again"
-        ) from error
-
-
 def dump_version(record: VersionRecord) -> bytes:
     """`record` as stored; its seal is made anew."""
     return dump(
@@ -310,7 +263,7 @@ def _version(fields: dict[str, Any]) -> VersionRecord:
         codec=_text(fields["codec"]),
         manifest=_manifest(fields["manifest"], is_erased="erased" in fields),
         leaves=tuple(_leaf(item) for item in fields["leaves"]),
-        inputs=tuple(_input(item) for item in fields["inputs"]),
+        inputs=tuple(parse_input(item) for item in fields["inputs"]),
         meta=_mapping(fields["meta"]),
         seal=_digest(fields["seal"]),
         erased=_erasure(fields["erased"]) if "erased" in fields else None,
@@ -349,7 +302,8 @@ def dump_input(item: Input) -> dict[str, str]:
     return {"name": item.name, "id": item.id, "digest": item.digest, "seal": item.seal}
 
 
-def _input(fields: dict[str, Any]) -> Input:
+def parse_input(fields: dict[str, Any]) -> Input:
+    """What `dump_input` gave; anything else raises as reading a mapping does, or `ValueError`."""
     name, id_ = _text(fields["name"]), _id(fields["id"])
     return Input(name, id_, _digest(fields["digest"]), _digest(fields["seal"]))
 

@@ -13,7 +13,8 @@ from versioning.errors import FormatError, NotFoundError, VersioningError
 from versioning.expiry import Expiry
 from versioning.findings import Damage, Dangling, Gone, Report
 from versioning.names import aliases
-from versioning.records import VersionRecord, captured, outputs
+from versioning.records import VersionRecord
+from versioning.references import captured, outputs
 from versioning.trash import ERASED
 
 if TYPE_CHECKING:
