@@ -18,10 +18,11 @@ from versioning.trash import ERASED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from versioning.catalog import Catalog, Row
+    from versioning.catalog import Catalog
     from versioning.growth import Span
     from versioning.repository import Repository
     from versioning.retention import Policy
+    from versioning.rows import Row
 
 STEP, FLOW, NAME, AGE = "step", "flow", "name", "age"
 NONE = "(none)"

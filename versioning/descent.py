@@ -18,9 +18,10 @@ from versioning.references import outputs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from versioning.catalog import Catalog, Row
+    from versioning.catalog import Catalog
     from versioning.records import Input, VersionRecord
     from versioning.repository import Repository
+    from versioning.rows import Row
 
 
 def descent(

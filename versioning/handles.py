@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from versioning.api import Repository
-    from versioning.catalog import Row
     from versioning.differences import Why
     from versioning.lineage import Lineage
+    from versioning.rows import Row
 
 T = TypeVar("T")
 

@@ -31,9 +31,10 @@ from versioning.trash import ERASED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from versioning.catalog import Catalog, Row
+    from versioning.catalog import Catalog
     from versioning.digest import Key
     from versioning.repository import Repository
+    from versioning.rows import Row
     from versioning.trash import Cause
 
 ROUNDS = 10
