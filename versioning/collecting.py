@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from versioning.catalog import Catalog
     from versioning.expiry import Bound
-    from versioning.records import Outline
+    from versioning.outlines import Outline
     from versioning.repository import Repository
     from versioning.storage import Store
     from versioning.trash import Cause, Entry

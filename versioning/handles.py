@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from versioning.digest import Digest, Key, is_digest
 from versioning.envelope import UNREADABLE
 from versioning.errors import FormatError, IntegrityError, NotFoundError
-from versioning.records import ID_PATTERN, VersionRecord
+from versioning.fields import ID_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from versioning.api import Repository
     from versioning.differences import Why
     from versioning.lineage import Lineage
+    from versioning.records import VersionRecord
     from versioning.rows import Row
 
 T = TypeVar("T")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from versioning import layout
 from versioning.envelope import UNREADABLE, dump, parse
 from versioning.errors import FormatError, IntegrityError, NotFoundError
-from versioning.records import ID_PATTERN, parse_version
+from versioning.fields import ID_PATTERN
+from versioning.records import parse_version
 
 if TYPE_CHECKING:
     from versioning.storage import Store

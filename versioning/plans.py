@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from versioning import layout
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError
 from versioning.expiry import Expiry
+from versioning.fields import ID_PATTERN
 from versioning.garbage import no_collections
 from versioning.journals import Journal
 from versioning.names import named
-from versioning.records import ID_PATTERN
 from versioning.references import outputs
 from versioning.retention import Candidate, Decision, Holding, Policy, decide
 from versioning.retention.candidates import OneBlob

@@ -12,14 +12,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from versioning import layout
-from versioning.digest import Key, is_digest
+from versioning.digest import Key
 from versioning.envelope import UNREADABLE, parse
 from versioning.errors import ConflictError, FormatError
+from versioning.fields import as_digest, as_id
 from versioning.journals import Journal
-from versioning.records import ID_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -140,8 +140,8 @@ def _versions(fields: Mapping[str, Any], name: str) -> Iterator[tuple[str, Entry
         for item in fields["versions"]:
             if item["rule"] != cause.rule:
                 cause = replace(cause, rule=str(item["rule"]))
-            bound = item.get("bound") is True
-            yield _id(item["id"]), Entry(state, position, cause, _key(item["key"]), bound)
+            key, bound = Key(as_digest(item["key"])), item.get("bound") is True
+            yield as_id(item["id"]), Entry(state, position, cause, key, bound)
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(
             f"{name} is no entry of the expiry of versions ({error}); run `versioning verify`",
@@ -160,15 +160,3 @@ def _moment(value: Any) -> datetime:
     if at.tzinfo is None:
         raise ValueError("its moment has no zone")
     return at
-
-
-def _id(value: Any) -> str:
-    if not ID_PATTERN.fullmatch(value):
-        raise ValueError(f"{value[:80]!r} is no id")
-    return str(value)
-
-
-def _key(value: Any) -> Key:
-    if not is_digest(value):
-        raise ValueError(f"{str(value)[:80]!r} is no key")
-    return cast("Key", value)
