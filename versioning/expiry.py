@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from versioning import layout
+from versioning.references import outputs
 from versioning.shards import SHARDS, shard_of
 from versioning.trash import ERASED, RESTORED, TRASHED, Cause, Entry, ShardExpiry
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from versioning.digest import Key
+    from versioning.records import VersionRecord
     from versioning.repository import Repository
 
 # Versions of an entry: far below what a record may hold.
@@ -101,6 +103,11 @@ class Expiry:
         self._repository.check_writable()
         of = self.of(shard_of(version_id))
         return self.restore_all(of, [version_id], cause) == [version_id]
+
+    def restore_whole(self, record: VersionRecord, cause: Cause) -> None:
+        """`restore` a version and the parts of its tuple."""
+        for version_id in (record.id, *(part.id for part in outputs(record))):
+            self.restore(version_id, cause)
 
     def restore_all(self, of: ShardExpiry, ids: Iterable[str], cause: Cause) -> list[str]:
         """`restore` many of one shard, as `of` knows it: those that are back."""
