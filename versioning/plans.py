@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from versioning import layout
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError
-from versioning.expiry import ERASED, TRASHED, Expiry
+from versioning.expiry import Expiry
+from versioning.fields import ID_PATTERN
 from versioning.garbage import no_collections
 from versioning.journals import Journal
 from versioning.names import named
-from versioning.records import ID_PATTERN, outputs
+from versioning.references import outputs
 from versioning.retention import Candidate, Decision, Holding, Policy, decide
 from versioning.retention.candidates import OneBlob
 from versioning.status import lost
+from versioning.trash import ERASED, TRASHED
 from versioning.usage import usage
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ from versioning.bindings import Bindings
 from versioning.envelope import UNREADABLE
 from versioning.erase import finish
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError
-from versioning.expiry import ERASED, TRASHED, Cause, Entry, Expiry
+from versioning.expiry import Expiry
 from versioning.plans import policy_of, protections, saved
 from versioning.shards import Progress, by_shard, each, in_silence
 from versioning.sweep import Patience, Swept, sweep
+from versioning.trash import ERASED, TRASHED, Cause, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -26,7 +26,6 @@ from versioning.cli.output import (
 )
 from versioning.cli.progress import shown
 from versioning.errors import FormatError, VersioningError
-from versioning.expiry import ERASED
 from versioning.invalidations import NAMED
 from versioning.names import names_of
 from versioning.rerun import rebuilt
@@ -34,6 +33,7 @@ from versioning.rerun.jobs import has_bytes
 from versioning.rerun.shelves import not_rebuildable
 from versioning.standing import INVALID, standing, standings
 from versioning.status import LIVE
+from versioning.trash import ERASED
 from versioning.trust import UNKNOWN, label, labels
 from versioning.units import duration, size
 
