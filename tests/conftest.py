@@ -31,6 +31,25 @@ if sys.version_info < (3, 12):
     sys.settrace = _again(sys.settrace)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may take longest begins first, or one process would wait for another at the end."""
+    patience: dict[str, float] = {}
+    for item in items:
+        patience[_scope(item)] = max(patience.get(_scope(item), 0), _patience(item))
+    items.sort(key=lambda item: patience[_scope(item)], reverse=True)
+
+
+def _scope(item: pytest.Item) -> str:
+    """The tests that one process runs one after the other, as `--dist loadscope` sees it."""
+    return item.nodeid.rpartition("::")[0]
+
+
+def _patience(item: pytest.Item) -> float:
+    timeout = item.get_closest_marker("timeout")
+    return timeout.args[0] if timeout else float(item.get_closest_marker("slow") is not None)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[None]:
     """A real Prefect server, one a test process, started for the first test that needs it."""
