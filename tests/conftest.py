@@ -55,13 +55,19 @@ def server() -> Iterator[None]:
     """A real Prefect server, one a test process, started for the first test that needs it."""
     from prefect.settings import (
         PREFECT_CLIENT_MAX_RETRIES,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
         temporary_settings,
     )
     from prefect.testing.utilities import prefect_test_harness
 
     # Steps outside a flow are tested too; Prefect warns that their logs belong to no run. Its
-    # server says that it is busy while other tests keep the machine so.
-    quiet = {PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore", PREFECT_CLIENT_MAX_RETRIES: 20}
+    # server says that it is busy while other tests keep the machine so. What sends heartbeats looks
+    # once a second whether its flow ended, which then waits for it.
+    quiet = {
+        PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",
+        PREFECT_CLIENT_MAX_RETRIES: 20,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+    }
     with prefect_test_harness(server_startup_timeout=120), temporary_settings(quiet):
         yield
