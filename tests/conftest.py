@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import pytest
+
+from tests.servers import Server, Unavailable
 
 
 def _again(settrace: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -48,6 +52,21 @@ def _scope(item: pytest.Item) -> str:
 def _patience(item: pytest.Item) -> float:
     timeout = item.get_closest_marker("timeout")
     return timeout.args[0] if timeout else float(item.get_closest_marker("slow") is not None)
+
+
+@pytest.fixture(scope="session")
+def serving() -> Iterator[Callable[[Callable[[], AbstractContextManager[Server]]], Server]]:
+    """Gives the server that `tests.servers` starts, once a test process; skips where it cannot."""
+    with ExitStack() as running:
+
+        @functools.cache
+        def started(start: Callable[[], AbstractContextManager[Server]]) -> Server:
+            try:
+                return running.enter_context(start())
+            except Unavailable as error:
+                pytest.skip(str(error))
+
+        yield started
 
 
 @pytest.fixture(scope="session")

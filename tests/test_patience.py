@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -115,13 +115,9 @@ def test_only_errors_of_stores_pass() -> None:
     assert not is_passing(ConnectionRefusedError())
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[servers.Server]:
-    try:
-        with servers.s3_server() as found:
-            yield found
-    except servers.Unavailable as error:
-        pytest.skip(str(error))
+@pytest.fixture
+def server(serving: Callable[..., servers.Server]) -> servers.Server:
+    return serving(servers.s3_server)
 
 
 @pytest.fixture

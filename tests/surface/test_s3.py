@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +38,9 @@ def pipeline(count: int) -> float:
     return mean(noise(count)).load()
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[servers.Server]:
-    try:
-        with servers.s3_server() as server:
-            yield server
-    except servers.Unavailable as error:
-        pytest.skip(str(error))
+@pytest.fixture
+def s3(serving: Callable[..., servers.Server]) -> servers.Server:
+    return serving(servers.s3_server)
 
 
 @pytest.fixture
