@@ -153,6 +153,14 @@ class Rule(_Strict):
         patterns = {name: getattr(self, name) for name in ("step", "flow", "tag", "name")}
         return {name: pattern for name, pattern in patterns.items() if pattern != "*"}
 
+    def covers(self, other: Rule) -> bool:
+        """Whether whatever `other` is about is what this one is about, as far as can be told."""
+        theirs = other.selects
+        return all(
+            name in theirs and (pattern == theirs[name] or _holds(pattern, theirs[name]))
+            for name, pattern in self.selects.items()
+        )
+
     @property
     def told(self) -> str:
         """What it is about, for people."""
@@ -231,7 +239,7 @@ class Policy(_Strict):
     def _contradicts_nothing(self) -> Self:
         for number, rule in enumerate(self.rules, 1):
             for earlier, other in enumerate(self.rules[: number - 1], 1):
-                if other.selects.items() <= rule.selects.items():
+                if other.covers(rule):
                     raise ValueError(
                         f"rule {number} never counts, as rule {earlier} comes before it and is "
                         "about all of the same: put it first, or leave it out"
@@ -307,6 +315,11 @@ class Policy(_Strict):
                 known = [*cls.model_fields, *(f"rules.{x}" for x in Rule.model_fields)]
                 said += f". Known fields: {', '.join(known)}"
             raise FormatError(f"{name}: {said}", path=name) from error
+
+
+def _holds(pattern: str, other: str) -> bool:
+    """Whether a pattern is about the only text that the other one, a plain text, is about."""
+    return not set("*?[") & set(other) and fnmatchcase(other, pattern)
 
 
 def _is_any(texts: Iterable[str], pattern: str) -> bool:
