@@ -116,6 +116,24 @@ def test_a_stale_plan_spares_what_changed_since(
     assert live(versions) == [True, False, True]
 
 
+def test_what_a_plan_does_not_expire_any_more_is_not_told_as_going(
+    repository: Repository, versions: list[Version], policy: Callable[[str], str], command: Run
+) -> None:
+    week = policy(ONE.replace("trash = '0s'", "trash = '7d'"))
+    first, then = (
+        json.loads(command("prune", "--policy", week, "--json")[1])["plan"] for _ in range(2)
+    )
+    repository.pin(versions[0], "audit")
+    out = command("prune", "--apply", "--plan", first)[1]
+    assert out.count(versions[0].id[:12]) == 1
+    assert f"1 versions are in the trash: versioning undo {first}" in out
+    # All that is left of this one went by the other.
+    out = command("prune", "--apply", "--plan", then)[1]
+    assert "0 versions" not in out
+    assert "1 versions went before, by another plan or an earlier run of this one." in out
+    assert "versioning undo" not in out
+
+
 def test_a_store_that_refuses_to_delete_says_what_is_left(
     repository: Repository,
     versions: list[Version],

@@ -244,15 +244,12 @@ def _saved(repository: Repository, plan: Saved) -> dict[str, Any]:
 
 def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[RenderableType]:
     plan, expire, keep = document["plan"], document["expire"], document["keep"]
-    yield from _tables(expire, keep, is_plan=applied is None)
     if expire and applied is not None:
-        trashed = set(applied.expired) - set(applied.swept.erased)
-        if trashed or not applied.swept.erased:
-            undo_it = f": versioning undo {plan}" if trashed else ""
-            yield line(f"{len(trashed)} versions are in the trash{undo_it}")
-        for version_id, reason in applied.spared.items():
-            yield line(f"{short(version_id)} is spared: {reason}")
-    elif expire:
+        yield from _carried_out(plan, expire, keep, applied)
+        yield from _swept(applied.swept)
+        return
+    yield from _tables(expire, keep, is_plan=applied is None)
+    if expire:
         yield line(_worth(document))
         yield line(f"Nothing is done yet: versioning prune --apply --plan {plan}")
     else:
@@ -260,6 +257,20 @@ def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[Rende
         yield line(f"Nothing to expire{stay}.")
     if applied is not None:
         yield from _swept(applied.swept)
+
+
+def _carried_out(
+    plan: str, expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]], applied: Applied
+) -> Iterator[RenderableType]:
+    gone, erased = set(applied.expired), set(applied.swept.erased)
+    yield from _tables([item for item in expire if item["id"] in gone], keep, is_plan=False)
+    if trashed := gone - erased:
+        yield line(f"{len(trashed)} versions are in the trash: versioning undo {plan}")
+    for version_id, reason in applied.spared.items():
+        yield line(f"{short(version_id)} is spared: {reason}")
+    if before := {item["id"] for item in expire} - gone - erased - applied.spared.keys():
+        told = "went before, by another plan or an earlier run of this one"
+        yield line(f"{len(before)} versions {told}.")
 
 
 def _tables(
