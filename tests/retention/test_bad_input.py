@@ -166,6 +166,37 @@ def test_a_store_that_refuses_to_delete_says_what_is_left(
     assert list(repository.store.list(layout.BLOBS)) == []
 
 
+def test_a_store_that_lets_nothing_go_says_what_is_left(
+    repository: Repository,
+    versions: list[Version],
+    policy: Callable[[str], str],
+    command: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unlink = os.unlink
+
+    def refuse(path: Any) -> None:
+        """As a folder does that is sticky, or a role that may read and write only."""
+        if not str(path).startswith(f"{repository.url}/.staging/"):
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local.os, "unlink", refuse)
+        for _ in range(2):
+            code, out, err = command("prune", "--policy", policy(ONE), "--apply")
+            assert (code, err) == (1, "")
+            assert "2 bindings are left, as the store keeps them: " in out
+            assert "ask for write access" in out
+    # Nothing is lost: they are hits on bytes that are there.
+    assert live(versions) == [True] * 3
+    assert repository.verify().is_sound
+    code, out, _ = command("prune", "--policy", policy(ONE), "--apply")
+    assert code == 0
+    assert "2 versions are expired" in out
+    assert live(versions) == [False, False, True]
+
+
 @pytest.mark.parametrize("command_line", [["prune"], ["invalidate", "train~0", "--reason", "x"]])
 def test_beside_a_newer_release_nothing_is_done(
     repository: Repository,

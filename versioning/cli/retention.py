@@ -87,7 +87,7 @@ def prune(
         document |= asdict(applied)
     document["applied"] = apply
     options.answer(document, lambda: _report(document, applied))
-    return 1 if applied is not None and applied.swept.left else 0
+    return 1 if applied is not None and (applied.left or applied.swept.left) else 0
 
 
 def print_schema() -> None:
@@ -246,17 +246,19 @@ def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[Rende
     plan, expire, keep = document["plan"], document["expire"], document["keep"]
     if expire and applied is not None:
         yield from _carried_out(plan, expire, keep, applied)
-        yield from _swept(applied.swept)
-        return
-    yield from _tables(expire, keep, is_plan=applied is None)
-    if expire:
+    elif expire:
+        yield from _tables(expire, keep, is_plan=True)
         yield line(_worth(document))
         yield line(f"Nothing is done yet: versioning prune --apply --plan {plan}")
     else:
+        yield from _tables(expire, keep, is_plan=applied is None)
         stay = f": {len(keep)} versions all stay" if keep else ""
         yield line(f"Nothing to expire{stay}.")
     if applied is not None:
         yield from _swept(applied.swept)
+        if applied.left:
+            some = next(iter(applied.left.values()))
+            yield line(f"{len(applied.left)} bindings are left, as the store keeps them: {some}")
 
 
 def _carried_out(
@@ -266,8 +268,9 @@ def _carried_out(
     yield from _tables([item for item in expire if item["id"] in gone], keep, is_plan=False)
     if trashed := gone - erased:
         yield line(f"{len(trashed)} versions are in the trash: versioning undo {plan}")
-    for version_id, reason in applied.spared.items():
+    for version_id, reason in list(applied.spared.items())[:SHOWN]:
         yield line(f"{short(version_id)} is spared: {reason}")
+    yield from _more(list(applied.spared))
     if before := {item["id"] for item in expire} - gone - erased - applied.spared.keys():
         told = "went before, by another plan or an earlier run of this one"
         yield line(f"{len(before)} versions {told}.")
@@ -326,7 +329,7 @@ def _by_step(expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]]) -
     return made
 
 
-def _more(items: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
+def _more(items: Sequence[object]) -> Iterator[RenderableType]:
     if len(items) > SHOWN:
         yield line(f"... and {len(items) - SHOWN} more: --json lists all of them")
 
