@@ -20,7 +20,7 @@ from versioning.garbage import no_collections
 from versioning.journals import Journal
 from versioning.names import named
 from versioning.records import ID_PATTERN, outputs
-from versioning.retention import Candidate, Decision, Holding, Policy, decide
+from versioning.retention import Candidate, Decision, Holding, Policy, decide, exceeded
 from versioning.retention.candidates import OneBlob
 from versioning.status import lost
 from versioning.usage import usage
@@ -83,6 +83,11 @@ class Plan:
         before = Holding([item.candidate for item in self.decisions], self.policy, self.made)
         kept = Holding([item.candidate for item in self.keep], self.policy, self.made)
         return max(before.money - kept.money, 0.0)
+
+    @property
+    def exceeded(self) -> list[str]:
+        """The budgets that what stays exceeds all the same; those of rules are left out."""
+        return exceeded([item.candidate for item in self.keep], self.policy, self.made)
 
     @property
     def rebuild_money(self) -> float:

@@ -92,6 +92,28 @@ def test_a_wrong_policy_is_refused_by_its_field(
     assert live(versions) == [True] * 3
 
 
+@pytest.mark.parametrize("budget", ["max_bytes = 1", "max_money = 0"])
+def test_a_budget_that_cannot_be_kept_is_told(
+    repository: Repository,
+    versions: list[Version],
+    policy: Callable[[str], str],
+    command: Run,
+    budget: str,
+) -> None:
+    repository.pin(versions[0], "audit")
+    limited = policy(f"min_age = '0s'\n{budget}\n")
+    told = f"{budget} is exceeded all the same: what stays may not go."
+    out = command("prune", "--policy", limited)[1]
+    assert "2 versions would go" in out
+    assert told in out
+    assert json.loads(command("prune", "--policy", limited, "--json")[1])["exceeded"] == [budget]
+    for version in versions[1:]:
+        repository.pin(version, "audit")
+    out = command("prune", "--policy", limited)[1]
+    assert "Nothing to expire: 3 versions all stay." in out
+    assert told in out
+
+
 def test_a_plan_of_another_repository_is_refused(
     versions: list[Version], policy: Callable[[str], str], command: Run, tmp_path: Path
 ) -> None:
@@ -127,6 +149,7 @@ def test_what_a_plan_does_not_expire_any_more_is_not_told_as_going(
     out = command("prune", "--apply", "--plan", first)[1]
     assert out.count(versions[0].id[:12]) == 1
     assert f"1 versions are in the trash: versioning undo {first}" in out
+    assert "exceeded" not in out
     # All that is left of this one went by the other.
     out = command("prune", "--apply", "--plan", then)[1]
     assert "0 versions" not in out

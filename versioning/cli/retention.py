@@ -205,6 +205,7 @@ def _made(plan: Plan) -> dict[str, Any]:
         "saved_per_month": plan.saved_per_month,
         "rebuild_seconds": plan.rebuild_seconds,
         "rebuild_money": plan.rebuild_money,
+        "exceeded": plan.exceeded,
         "never_again": [item.candidate.id for item in plan.expire if _is_final(item)],
     }
 
@@ -254,11 +255,11 @@ def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[Rende
         yield from _tables(expire, keep, is_plan=applied is None)
         stay = f": {len(keep)} versions all stay" if keep else ""
         yield line(f"Nothing to expire{stay}.")
+    for budget in document.get("exceeded", ()):
+        yield line(f"{budget} is exceeded all the same: what stays may not go.")
     if applied is not None:
         yield from _swept(applied.swept)
-        if applied.left:
-            some = next(iter(applied.left.values()))
-            yield line(f"{len(applied.left)} bindings are left, as the store keeps them: {some}")
+        yield from _refused("bindings", applied.left)
 
 
 def _carried_out(
@@ -307,11 +308,14 @@ def _swept(swept: Swept) -> Iterator[RenderableType]:
     if swept.deleted:
         count, freed = len(swept.deleted), size(swept.freed_bytes)
         yield line(f"{count} blobs were deleted that no version needs any more: {freed} are free.")
-    if swept.left:
-        some = next(iter(swept.left.values()))
-        yield line(f"{len(swept.left)} blobs are left, as the store keeps them: {some}")
+    yield from _refused("blobs", swept.left)
     if swept.busy:
         yield line(f"{len(swept.busy)} writers are at work; the next prune deletes the rest.")
+
+
+def _refused(what: str, left: dict[str, str]) -> Iterator[RenderableType]:
+    for said in list(left.values())[:1]:
+        yield line(f"{len(left)} {what} are left, as the store keeps them: {said}")
 
 
 def _by_step(expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]]) -> RenderableType:
