@@ -153,7 +153,7 @@ def test_what_a_plan_does_not_expire_any_more_is_not_told_as_going(
     # All that is left of this one went by the other.
     out = command("prune", "--apply", "--plan", then)[1]
     assert "0 versions" not in out
-    assert "1 versions went before, by another plan or an earlier run of this one." in out
+    assert "1 versions went before, by another plan or an earlier run." in out
     assert "versioning undo" not in out
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from versioning.retention import Decision, Policy
     from versioning.sweep import Swept
 
+    Items = Sequence[dict[str, Any]]
+
 SHOWN = 20
 # What a month must save at least to be told as a number.
 MIN_SAVED = 0.01
@@ -262,24 +264,19 @@ def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[Rende
         yield from _refused("bindings", applied.left)
 
 
-def _carried_out(
-    plan: str, expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]], applied: Applied
-) -> Iterator[RenderableType]:
-    gone, erased = set(applied.expired), set(applied.swept.erased)
+def _carried_out(plan: str, expire: Items, keep: Items, done: Applied) -> Iterator[RenderableType]:
+    gone, erased = set(done.expired), set(done.swept.erased)
     yield from _tables([item for item in expire if item["id"] in gone], keep, is_plan=False)
     if trashed := gone - erased:
         yield line(f"{len(trashed)} versions are in the trash: versioning undo {plan}")
-    for version_id, reason in list(applied.spared.items())[:SHOWN]:
+    for version_id, reason in list(done.spared.items())[:SHOWN]:
         yield line(f"{short(version_id)} is spared: {reason}")
-    yield from _more(list(applied.spared))
-    if before := {item["id"] for item in expire} - gone - erased - applied.spared.keys():
-        told = "went before, by another plan or an earlier run of this one"
-        yield line(f"{len(before)} versions {told}.")
+    yield from _more(list(done.spared))
+    if before := {item["id"] for item in expire} - gone - erased - done.spared.keys():
+        yield line(f"{len(before)} versions went before, by another plan or an earlier run.")
 
 
-def _tables(
-    expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]], *, is_plan: bool
-) -> Iterator[RenderableType]:
+def _tables(expire: Items, keep: Items, *, is_plan: bool) -> Iterator[RenderableType]:
     if expire:
         yield _by_step(expire, keep)
     if keep and is_plan:
@@ -318,7 +315,7 @@ def _refused(what: str, left: dict[str, str]) -> Iterator[RenderableType]:
         yield line(f"{len(left)} {what} are left, as the store keeps them: {said}")
 
 
-def _by_step(expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]]) -> RenderableType:
+def _by_step(expire: Items, keep: Items) -> RenderableType:
     going: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for item in expire:
         going[item["step"]].append(item)
@@ -338,14 +335,14 @@ def _more(items: Sequence[object]) -> Iterator[RenderableType]:
         yield line(f"... and {len(items) - SHOWN} more: --json lists all of them")
 
 
-def _staying(keep: Sequence[dict[str, Any]]) -> RenderableType:
+def _staying(keep: Items) -> RenderableType:
     made = table("version", "step", "why it stays")
     for item in keep[:SHOWN]:
         add(made, short(item["id"]), item["step"], "; ".join(item["reasons"]))
     return made
 
 
-def _details(expire: Sequence[dict[str, Any]]) -> RenderableType:
+def _details(expire: Items) -> RenderableType:
     made = table("version", "step", "size", "why it goes", right=("size",))
     for item in expire[:SHOWN]:
         add(made, short(item["id"]), item["step"], size(item["size_bytes"]), item["reason"])
