@@ -826,6 +826,21 @@ def test_prune_prints_the_schema_of_a_policy(read: Ask) -> None:
     assert schema["additionalProperties"] is False
 
 
+def test_show_tells_what_protects_a_version(
+    flights: dict[str, Version], read: Ask, ask: Ask
+) -> None:
+    def rows() -> list[list[str]]:
+        lines = map(str.split, read("show", "train").splitlines())
+        return [words for words in lines if words[:1] in (["chance"], ["pinned"])]
+
+    assert rows() == [["chance", "-"], ["pinned", "-"]]
+    ask("pin", "train", "--reason", "audit")
+    assert rows() == [["chance", "-"], ["pinned", "audit"]]
+    ask("pin", "train", "--reason", "case 12", "--hold")
+    assert rows() == [["chance", "-"], ["pinned", "by", "a", "legal", "hold:", "case", "12"]]
+    assert ask("show", "train")["hold"] is True
+
+
 def test_a_hold_is_released_by_name(flights: dict[str, Version], ask: Ask, refused: Ask) -> None:
     assert ask("pin", "train", "--reason", "case 12", "--hold")["hold"] is True
     assert "under a legal hold: case 12" in refused("unpin", "train", code=2)
