@@ -208,12 +208,8 @@ def _made(plan: Plan) -> dict[str, Any]:
         "rebuild_seconds": plan.rebuild_seconds,
         "rebuild_money": plan.rebuild_money,
         "exceeded": plan.exceeded,
-        "never_again": [item.candidate.id for item in plan.expire if _is_final(item)],
+        "never_again": sorted(plan.never_again),
     }
-
-
-def _is_final(item: Decision) -> bool:
-    return not item.candidate.is_rebuildable
 
 
 def _expiring(item: Decision) -> dict[str, Any]:
