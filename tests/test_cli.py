@@ -660,6 +660,9 @@ def test_prune_reads_the_policy_of_the_project(
     # What says anything at all is the policy, even where it says what holds anyway.
     (tmp_path / "pyproject.toml").write_text("[tool.versioning.retention]\nmin_age = '1d'", "utf-8")
     assert ask("prune")["policy"]["rules"] == []
+    # An empty policy expires nothing.
+    (tmp_path / "pyproject.toml").write_text("[tool.versioning.retention]", "utf-8")
+    assert ask("prune")["policy"]["rules"] == []
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'", "utf-8")
     assert [rule["keep_last"] for rule in ask("prune")["policy"]["rules"]] == [10]
 

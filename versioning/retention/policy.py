@@ -296,7 +296,10 @@ class Policy(_Strict):
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise FormatError(f"{path} is no TOML ({error}): correct it", path=str(path)) from error
         if path.name == "pyproject.toml":
-            document = table_in(document, "tool", "versioning", "retention")
+            said = table_in(document, "tool", "versioning")
+            # A table that is empty is a policy, and expires nothing; none at all is no policy.
+            is_empty = isinstance(said, dict) and said.get("retention") == {}
+            document = {"rules": []} if is_empty else table_in(said, "retention")
         return cls.of(document, str(path))
 
     @classmethod
