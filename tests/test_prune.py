@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +18,7 @@ from tests.steps import commit, opened
 from versioning import layout
 from versioning.api import Repository
 from versioning.bindings import Bindings
+from versioning.cli.app import run
 from versioning.envelope import dump
 from versioning.errors import ConflictError, FormatError, IntegrityError, NotFoundError
 from versioning.expiry import Cause
@@ -476,6 +478,17 @@ def test_a_plan_tells_all_that_is_never_made_again(
     first = {version.id for version in days[0]}
     assert {item.candidate.id for item in found.expire} == first
     assert found.never_again == first
+
+
+def test_a_plan_that_is_shown_again_tells_it_too(
+    repository: Repository, days: list[list[Version]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = made(repository, SOURCES_GO)
+    shown = ["prune", "--plan", found.id, "--repository", repository.url]
+    assert run([*shown, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["never_again"] == sorted(found.never_again)
+    assert run(shown) == 0
+    assert "to make again. 3 of them can never be made again." in capsys.readouterr().out
 
 
 def test_what_was_made_from_what_is_gone_for_good_is_not_taken_for_rebuildable(

@@ -134,8 +134,7 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
     """
     catalog.refresh()
     catalog.check_format()
-    gone = {i for i, last in Expiry(repository).entries() if last.state in {TRASHED, ERASED}}
-    gone |= lost(repository, catalog)
+    gone = _gone(repository, catalog)
     rows = (row for page in catalog.stream() for row in page)
     known, protected = usage(repository, rows, policy), protections(repository)
     with no_collections():
@@ -148,6 +147,20 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
         going = {d.candidate.id: d.candidate.is_rebuildable for d in kept if d.expire}
         final = _for_good(going, (i for i, can_be in going.items() if not can_be), inputs)
     return Plan(secrets.token_hex(8), now, policy, kept, frozenset(final))
+
+
+def never_again(repository: Repository, catalog: Catalog, ids: Iterable[str]) -> set[str]:
+    """Which of some versions nothing makes again once all of them are gone."""
+    going = set(ids)
+    gone = _gone(repository, catalog) | going
+    return _for_good(gone, _final(catalog, gone), catalog.inputs()) & going
+
+
+def _gone(repository: Repository, catalog: Catalog) -> set[str]:
+    """Versions in the trash, and those that miss a byte."""
+    lasts = Expiry(repository).entries()
+    gone = {version_id for version_id, last in lasts if last.state in {TRASHED, ERASED}}
+    return gone | lost(repository, catalog)
 
 
 def _final(catalog: Catalog, ids: Iterable[str]) -> Iterator[str]:

@@ -64,8 +64,8 @@ def prune(
         print_schema()
         return 0
     from versioning.expiry import here
+    from versioning.plans import never_again, save, saved
     from versioning.plans import plan as planned
-    from versioning.plans import save, saved
     from versioning.prune import apply as carry_out
     from versioning.retention import Policy
 
@@ -80,7 +80,11 @@ def prune(
         made = save(repository, planned(repository, repository.catalog, chosen, cause.at))
         document = _made(made)
     else:
-        document = _saved(repository, saved(repository, plan))
+        document = _saved(repository, stored := saved(repository, plan))
+        # To find that out, all are looked at: only for people who decide.
+        if not apply:
+            final = never_again(repository, repository.catalog, stored.expire)
+            document["never_again"] = sorted(final)
     applied = None
     if apply:
         with shown(unless=options.json) as tell:
@@ -286,12 +290,12 @@ def _tables(expire: Items, keep: Items, *, is_plan: bool) -> Iterator[Renderable
 def _worth(document: dict[str, Any]) -> str:
     seconds = duration(sum(item["rebuild_seconds"] for item in document["expire"]))
     told = f"{len(document['expire'])} versions would go, {seconds} to make again"
-    if "freed_bytes" not in document:
-        return f"{told}."
-    saved = document["saved_per_month"]
-    month = f"{saved:.2f} a month" if saved >= MIN_SAVED else "next to nothing a month"
     lost = len(document["never_again"])
     final = f" {lost} of them can never be made again." if lost else ""
+    if "freed_bytes" not in document:
+        return f"{told}.{final}"
+    saved = document["saved_per_month"]
+    month = f"{saved:.2f} a month" if saved >= MIN_SAVED else "next to nothing a month"
     return f"{told}; {size(document['freed_bytes'])} would be free ({month}).{final}"
 
 
