@@ -97,7 +97,7 @@ def _carry_out(repository: Repository, plan: Plan, tell: Callable[[float, str], 
         len(applied.spared),
         size(applied.swept.freed_bytes),
     )
-    for name, reason in applied.swept.left.items():
+    for name, reason in (applied.left | applied.swept.left).items():
         log.warning("%s is left: %s", name, reason)
     emit_event(
         event="versioning.pruned",

@@ -660,6 +660,9 @@ def test_prune_reads_the_policy_of_the_project(
     # What says anything at all is the policy, even where it says what holds anyway.
     (tmp_path / "pyproject.toml").write_text("[tool.versioning.retention]\nmin_age = '1d'", "utf-8")
     assert ask("prune")["policy"]["rules"] == []
+    # An empty policy expires nothing.
+    (tmp_path / "pyproject.toml").write_text("[tool.versioning.retention]", "utf-8")
+    assert ask("prune")["policy"]["rules"] == []
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'", "utf-8")
     assert [rule["keep_last"] for rule in ask("prune")["policy"]["rules"]] == [10]
 
@@ -824,6 +827,21 @@ def test_prune_prints_the_schema_of_a_policy(read: Ask) -> None:
     schema = json.loads(read("prune", "--schema"))
     assert schema["properties"]["max_money"]
     assert schema["additionalProperties"] is False
+
+
+def test_show_tells_what_protects_a_version(
+    flights: dict[str, Version], read: Ask, ask: Ask
+) -> None:
+    def rows() -> list[list[str]]:
+        lines = map(str.split, read("show", "train").splitlines())
+        return [words for words in lines if words[:1] in (["chance"], ["pinned"])]
+
+    assert rows() == [["chance", "-"], ["pinned", "-"]]
+    ask("pin", "train", "--reason", "audit")
+    assert rows() == [["chance", "-"], ["pinned", "audit"]]
+    ask("pin", "train", "--reason", "case 12", "--hold")
+    assert rows() == [["chance", "-"], ["pinned", "by", "a", "legal", "hold:", "case", "12"]]
+    assert ask("show", "train")["hold"] is True
 
 
 def test_a_hold_is_released_by_name(flights: dict[str, Version], ask: Ask, refused: Ask) -> None:

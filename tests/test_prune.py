@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -17,14 +18,16 @@ from tests.steps import commit, opened
 from versioning import layout, plans
 from versioning.api import Repository
 from versioning.bindings import Bindings
+from versioning.cli.app import run
 from versioning.envelope import dump
 from versioning.errors import ConflictError, FormatError, IntegrityError, NotFoundError
-from versioning.expiry import Cause, Expiry
+from versioning.expiry import Expiry
 from versioning.handles import Version
 from versioning.plans import SMALL, Plan, plan, save, saved
 from versioning.prune import Applied, apply, sparing, undo
 from versioning.repository import Draft
 from versioning.retention import Policy
+from versioning.trash import Cause
 from versioning.verify import verify
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -459,3 +462,70 @@ def test_what_is_restored_while_a_plan_is_carried_out_answers_again(
     monkeypatch.setattr(Bindings, "delete", undone)
     carried_out(repository, found.id)
     assert all(repository.lookup(version.key) for version in versions)
+
+
+SOURCES_GO = Policy.of(
+    {
+        "rules": [
+            {"step": "source", "keep_last": 1, "only_rebuildable": False},
+            {"step": "model", "keep_last": 1, "only_rebuildable": False},
+            {"keep_last": 1},
+        ],
+        "keep_lineage": "none",
+        "trash": "0s",
+    },
+    "tests",
+)
+
+
+@pytest.fixture
+def days(repository: Repository) -> list[list[Version]]:
+    """A source, a table and a model of each of two days, each made from the one before it."""
+    found = []
+    for day in range(2):
+        facts = {"step": "source", "function": "", "created": NOW - timedelta(days=9 - day)}
+        draft = drafted(f"source {day}", **facts)
+        source = Version.of(repository, repository.commit(LARGE + b"s%d" % day, draft))
+        reads = {"x": source}
+        table = commit(repository, LARGE + b"t%d" % day, "table", minute=day, reads=reads)
+        reads = {"x": table}
+        model = commit(repository, LARGE + b"m%d" % day, "model", minute=day, reads=reads)
+        found.append([source, table, model])
+    return found
+
+
+def test_a_plan_tells_all_that_is_never_made_again(
+    repository: Repository, days: list[list[Version]]
+) -> None:
+    """What is made from a source cannot be, once the source is gone with what was made from it."""
+    found = made(repository, SOURCES_GO)
+    first = {version.id for version in days[0]}
+    assert {item.candidate.id for item in found.expire} == first
+    assert found.never_again == first
+
+
+def test_a_plan_that_is_shown_again_tells_it_too(
+    repository: Repository, days: list[list[Version]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = made(repository, SOURCES_GO)
+    shown = ["prune", "--plan", found.id, "--repository", repository.url]
+    assert run([*shown, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["never_again"] == sorted(found.never_again)
+    assert run(shown) == 0
+    assert "to make again. 3 of them can never be made again." in capsys.readouterr().out
+
+
+def test_what_was_made_from_what_is_gone_for_good_is_not_taken_for_rebuildable(
+    repository: Repository, days: list[list[Version]]
+) -> None:
+    [source, table, model], _ = days
+    carried_out(repository, made(repository, SOURCES_GO).id)
+    undone = commit(repository, LARGE + b"again", "table", minute=-1, reads={"x": source})
+    later = commit(repository, LARGE + b"later", "model", minute=-1, reads={"x": undone})
+    found = made(repository, SOURCES_GO)
+    kept = {item.candidate.id: item.keep for item in found.keep}
+    assert kept[undone.id] == ("it cannot be computed again",)
+    # From a table that is there and stays, a model can be made again.
+    assert [item.candidate.id for item in found.expire] == [later.id]
+    assert found.never_again == set()
+    assert not {table.id, model.id} & kept.keys()

@@ -69,6 +69,14 @@ def test_a_blob_shared_by_two_versions_is_damage_to_both(
     assert {damage.id for damage in repository.verify().damaged} == {version.id, twin.id}
 
 
+def test_bytes_are_counted_that_were_digested(repository: Repository, version: Version) -> None:
+    # Shared bytes are digested once, and those that are gone cannot be.
+    commit(repository, LARGE, "copy")
+    assert repository.verify().checked_bytes == len(LARGE) + 1
+    blob_path(repository, version).unlink()
+    assert repository.verify().checked_bytes == 1
+
+
 def test_a_missing_blob_is_found(repository: Repository, version: Version) -> None:
     blob_path(repository, version).unlink()
     report = repository.verify()

@@ -13,7 +13,7 @@ from versioning.growth import growth_per_day, reached, series, spans_of
 from versioning.names import named
 from versioning.retention import GB, Candidate, Holding
 from versioning.status import CORRUPT, EXPIRED, statuses
-from versioning.trash import ERASED
+from versioning.trash import ERASED, TRASHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,7 +69,7 @@ class Forecast:
     Attributes:
         budget: As the policy says it.
         most: What may be held: bytes, or money a month.
-        held: What is held now, in the same.
+        held: What is held now and counts, in the same: blobs that are not in the trash.
         per_day: By how much that grows a day.
         at: When it is reached; None when that is not to be expected.
     """
@@ -132,7 +132,7 @@ def costs(
         tuple(found),
         total,
         tuple(series(spans, now)),
-        tuple(_forecasts(total, policy, now)),
+        tuple(_forecasts(counting.counted(), total.growth_per_day, policy, now)),
     )
 
 
@@ -146,7 +146,8 @@ class _Counting:
         self._now = now
         rows = catalog.versions(captured=True)
         blobs = catalog.blobs(row.id for row in rows)
-        gone = {i for i, s in statuses(repository, blobs).items() if s in {EXPIRED, CORRUPT}}
+        found = statuses(repository, blobs)
+        gone = {i for i, status in found.items() if status in {EXPIRED, CORRUPT}}
         ended = {i: e.cause.at for i, e in Expiry(repository).entries() if e.state == ERASED}
         # Of what was lost otherwise, nobody knows when.
         self.rows = [row for row in rows if row.id not in gone or row.id in ended]
@@ -156,6 +157,7 @@ class _Counting:
         }
         self._lives = {row.id: (row.created, ended.get(row.id)) for row in self.rows}
         self._ended = ended
+        self._counted = [r for r in self.rows if r.id in blobs and found.get(r.id) != TRASHED]
         self._all = self._holding(self.rows)
 
     def cost(self, name: str, members: Sequence[Row]) -> Cost:
@@ -175,6 +177,10 @@ class _Counting:
             growth_per_day(self.spans(members), self._now),
         )
 
+    def counted(self) -> Holding:
+        """What budgets count: blobs that are not in the trash, as records stay anyway."""
+        return self._holding(self._counted)
+
     def spans(self, members: Iterable[Row]) -> list[Span]:
         """From when until when `members` held what."""
         return spans_of({row.id: self._needed[row.id] for row in members}, self._lives)
@@ -188,16 +194,17 @@ class _Counting:
         return Holding(candidates, self._policy, self._now)
 
 
-def _forecasts(total: Cost, policy: Policy, now: datetime) -> Iterable[Forecast]:
+def _forecasts(
+    counted: Holding, growth_per_day: float, policy: Policy, now: datetime
+) -> Iterable[Forecast]:
     if policy.max_bytes is not None:
-        held, per_day = total.held_bytes, total.growth_per_day
-        at = reached(held, per_day, policy.max_bytes, now)
-        yield Forecast("max_bytes", policy.max_bytes, held, per_day, at)
+        at = reached(counted.bytes, growth_per_day, policy.max_bytes, now)
+        yield Forecast("max_bytes", policy.max_bytes, counted.bytes, growth_per_day, at)
     if policy.max_money is not None:
         # What comes is new, and has the price of what is new.
-        per_day = total.growth_per_day / GB * policy.price_per_gb_month
-        at = reached(total.per_month, per_day, policy.max_money, now)
-        yield Forecast("max_money", policy.max_money, total.per_month, per_day, at)
+        per_day = growth_per_day / GB * policy.price_per_gb_month
+        at = reached(counted.money, per_day, policy.max_money, now)
+        yield Forecast("max_money", policy.max_money, counted.money, per_day, at)
 
 
 def _groups(

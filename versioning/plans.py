@@ -11,6 +11,7 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
@@ -21,14 +22,14 @@ from versioning.garbage import no_collections
 from versioning.journals import Journal
 from versioning.names import named
 from versioning.references import outputs
-from versioning.retention import Candidate, Decision, Holding, Policy, decide
+from versioning.retention import Candidate, Decision, Holding, Policy, decide, exceeded
 from versioning.retention.candidates import OneBlob
 from versioning.status import lost
 from versioning.trash import ERASED, TRASHED
 from versioning.usage import usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from versioning.catalog import Catalog
     from versioning.repository import Repository
@@ -49,12 +50,15 @@ class Plan:
         made: When; ages count up to here.
         policy: What decided.
         decisions: About every version that is not in the trash and has its bytes, newest first.
+        never_again: The versions that go and that nothing makes again: they cannot be computed, or
+            were made from what goes with them and cannot be.
     """
 
     id: str
     made: datetime
     policy: Policy
     decisions: tuple[Decision, ...]
+    never_again: frozenset[str] = frozenset()
 
     @property
     def expire(self) -> list[Decision]:
@@ -85,6 +89,11 @@ class Plan:
         before = Holding([item.candidate for item in self.decisions], self.policy, self.made)
         kept = Holding([item.candidate for item in self.keep], self.policy, self.made)
         return max(before.money - kept.money, 0.0)
+
+    @property
+    def exceeded(self) -> list[str]:
+        """The budgets that what stays exceeds all the same; those of rules are left out."""
+        return exceeded([item.candidate for item in self.keep], self.policy, self.made)
 
     @property
     def rebuild_money(self) -> float:
@@ -127,15 +136,58 @@ def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime
     """
     catalog.refresh()
     catalog.check_format()
-    gone = {i for i, last in Expiry(repository).entries() if last.state in {TRASHED, ERASED}}
-    gone |= lost(repository, catalog)
+    gone = _gone(repository, catalog)
     rows = (row for page in catalog.stream() for row in page)
     known, protected = usage(repository, rows, policy), protections(repository)
     with no_collections():
+        inputs = catalog.inputs()
+        final = _for_good(gone, _final(catalog, gone), inputs)
         candidates = _candidates(catalog, gone, protected, known)
-        decisions = decide(candidates, policy, now, inputs=catalog.inputs())
+        doubted = (_doubted(item, final, inputs) for item in candidates)
+        decisions = decide(doubted, policy, now, inputs=inputs)
         kept = tuple(map(_unless_small, decisions))
-    return Plan(secrets.token_hex(8), now, policy, kept)
+        going = {d.candidate.id: d.candidate.is_rebuildable for d in kept if d.expire}
+        final = _for_good(going, (i for i, can_be in going.items() if not can_be), inputs)
+    return Plan(secrets.token_hex(8), now, policy, kept, frozenset(final))
+
+
+def never_again(repository: Repository, catalog: Catalog, ids: Iterable[str]) -> set[str]:
+    """Which of some versions nothing makes again once all of them are gone."""
+    going = set(ids)
+    gone = _gone(repository, catalog) | going
+    return _for_good(gone, _final(catalog, gone), catalog.inputs()) & going
+
+
+def _gone(repository: Repository, catalog: Catalog) -> set[str]:
+    """Versions in the trash, and those that miss a byte."""
+    lasts = Expiry(repository).entries()
+    gone = {version_id for version_id, last in lasts if last.state in {TRASHED, ERASED}}
+    return gone | lost(repository, catalog)
+
+
+def _final(catalog: Catalog, ids: Iterable[str]) -> Iterator[str]:
+    """Those of some versions that no computing brings back."""
+    asked = iter(ids)
+    while page := list(islice(asked, PAGE)):
+        yield from (row.id for row in catalog.rows(page).values() if not row.is_rebuildable)
+
+
+def _for_good(
+    gone: Collection[str], final: Iterable[str], inputs: Mapping[str, Sequence[str]]
+) -> set[str]:
+    """Of what is gone, what nothing makes again: `final`, and what was made from that."""
+    found = set(final)
+    while more := {i for i in gone if not found.isdisjoint(inputs.get(i, ()))} - found:
+        found |= more
+    return found
+
+
+def _doubted(
+    item: Candidate, lost: Collection[str], inputs: Mapping[str, Sequence[str]]
+) -> Candidate:
+    """A candidate; one that was made from what is gone for good cannot be computed again."""
+    is_lost = any(above in lost for above in inputs.get(item.id, ()))
+    return replace(item, is_rebuildable=False) if is_lost else item
 
 
 def _unless_small(item: Decision) -> Decision:
@@ -205,7 +257,8 @@ def _half(made: Plan) -> Plan:
         replace(d, keep=(LATER,), expire="") if d.candidate.id in left else d
         for d in made.decisions
     )
-    return replace(made, id=secrets.token_hex(8), decisions=decisions)
+    never_again = made.never_again - left
+    return replace(made, id=secrets.token_hex(8), decisions=decisions, never_again=never_again)
 
 
 def saved(repository: Repository, plan_id: str) -> Saved:

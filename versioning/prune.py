@@ -15,7 +15,7 @@ from versioning import layout
 from versioning.bindings import Bindings
 from versioning.envelope import UNREADABLE
 from versioning.erase import finish
-from versioning.errors import ConflictError, FormatError, FullError, NotFoundError
+from versioning.errors import ConflictError, FormatError, FullError, NotFoundError, ReadOnlyError
 from versioning.expiry import Expiry
 from versioning.plans import policy_of, protections, saved
 from versioning.shards import Progress, by_shard, each, in_silence
@@ -42,11 +42,14 @@ class Applied:
     Attributes:
         expired: Versions that are in the trash by this plan.
         spared: Versions that it would have expired, with what spoke against it since.
+        left: Bindings that the store refused to delete, with what it said: their versions are hits
+            still, and nothing was deleted after that.
         swept: What was deleted now, of plans whose trash period is over.
     """
 
     expired: list[str] = field(default_factory=list)
     spared: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
     swept: Swept = field(default_factory=Swept)
 
 
@@ -80,26 +83,21 @@ def apply(
     applied = Applied(spared=_spared(repository, catalog, plan))
     carrying = _Carrying(repository, catalog, plan, replace(cause, plan=plan_id), applied)
     waits = replace(patience or Patience(), trash=plan.policy.trash)
-    while True:
-        full = carrying.trash(progress)
-        # What somebody was stopped from erasing goes with the rest.
-        with repository.store.drawing():
-            finish(repository)
-        swept = sweep(
-            repository,
-            replace(cause, plan=plan_id, rule="trash"),
-            patience=waits,
-            # Asked anew: what was pinned while it was in the trash stays there, to be undone.
-            is_spared=sparing(repository, cause.at),
-            catalog=catalog,
-            progress=progress,
-        )
-        applied.swept.add(swept)
-        if full is None and not swept.is_partial:
-            return applied
-        # What was deleted made room to go on.
-        if not swept.deleted:
-            raise _no_room(repository, applied, plan) from full
+    try:
+        _carry_out(carrying, waits, progress)
+    except ReadOnlyError as error:
+        applied.left = dict.fromkeys(_bound(repository), str(error))
+        # Something else was refused.
+        if not applied.left:
+            raise
+    return applied
+
+
+def _bound(repository: Repository) -> list[str]:
+    """The bindings of versions that are in the trash."""
+    lasts = Expiry(repository).entries()
+    keys = {version_id: last.key for version_id, last in lasts if last.state == TRASHED}
+    return sorted(layout.binding(keys[i]) for i in repository.answering(keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +164,30 @@ class _Carrying:
         for shard, position in expiry.positions().items():
             if shard in done and position > done[shard].position:
                 expiry.finish(expiry.of(shard), done[shard].over)
+
+
+def _carry_out(carrying: _Carrying, waits: Patience, progress: Progress) -> None:
+    repository, applied = carrying.repository, carrying.applied
+    while True:
+        full = carrying.trash(progress)
+        # What somebody was stopped from erasing goes with the rest.
+        with repository.store.drawing():
+            finish(repository)
+        swept = sweep(
+            repository,
+            replace(carrying.cause, rule="trash"),
+            patience=waits,
+            # Asked anew: what was pinned while it was in the trash stays there, to be undone.
+            is_spared=sparing(repository, carrying.cause.at),
+            catalog=carrying.catalog,
+            progress=progress,
+        )
+        applied.swept.add(swept)
+        if full is None and not swept.is_partial:
+            return
+        # What was deleted made room to go on.
+        if not swept.deleted:
+            raise _no_room(repository, applied, carrying.plan) from full
 
 
 def _no_room(repository: Repository, applied: Applied, plan: Saved) -> FullError:

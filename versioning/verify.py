@@ -101,6 +101,8 @@ class _Check:
             stored = {str(b.name): b for record in found for b in record.manifest if b.name}
             states = readers.map(self._state, stored.values())
             self._states.update(zip(stored, states, strict=True))
+        there = (blob for name, blob in stored.items() if self._states[name] in {None, WRONG})
+        self.report.checked_bytes += sum(blob.size_bytes for blob in there)
         wrong = {name for name, state in self._states.items() if state is not None}
         whole = (r for r in found if r.erased is None)
         self._values = {r.digest for r in whole if wrong.isdisjoint(b.name for b in r.manifest)}
@@ -226,10 +228,11 @@ class _Check:
             self._repository.forget_copies(record)
             return
         for blob in record.manifest:
-            self.report.checked_bytes += blob.size_bytes
             if blob.inline is None:
                 self._check_stored(record, str(blob.name))
-            elif digest_bytes(blob.inline) != blob.digest or len(blob.inline) != blob.size_bytes:
+                continue
+            self.report.checked_bytes += blob.size_bytes
+            if digest_bytes(blob.inline) != blob.digest or len(blob.inline) != blob.size_bytes:
                 self._damaged(record.id, blob.part, "its bytes in the record are not those written")
 
     def _check_stored(self, record: VersionRecord, name: str) -> None:

@@ -92,6 +92,28 @@ def test_a_wrong_policy_is_refused_by_its_field(
     assert live(versions) == [True] * 3
 
 
+@pytest.mark.parametrize("budget", ["max_bytes = 1", "max_money = 0"])
+def test_a_budget_that_cannot_be_kept_is_told(
+    repository: Repository,
+    versions: list[Version],
+    policy: Callable[[str], str],
+    command: Run,
+    budget: str,
+) -> None:
+    repository.pin(versions[0], "audit")
+    limited = policy(f"min_age = '0s'\n{budget}\n")
+    told = f"{budget} is exceeded all the same: what stays may not go."
+    out = command("prune", "--policy", limited)[1]
+    assert "2 versions would go" in out
+    assert told in out
+    assert json.loads(command("prune", "--policy", limited, "--json")[1])["exceeded"] == [budget]
+    for version in versions[1:]:
+        repository.pin(version, "audit")
+    out = command("prune", "--policy", limited)[1]
+    assert "Nothing to expire: 3 versions all stay." in out
+    assert told in out
+
+
 def test_a_plan_of_another_repository_is_refused(
     versions: list[Version], policy: Callable[[str], str], command: Run, tmp_path: Path
 ) -> None:
@@ -114,6 +136,25 @@ def test_a_stale_plan_spares_what_changed_since(
     assert code == 0
     assert f"{versions[0].id[:12]} is spared: pinned: audit" in out
     assert live(versions) == [True, False, True]
+
+
+def test_what_a_plan_does_not_expire_any_more_is_not_told_as_going(
+    repository: Repository, versions: list[Version], policy: Callable[[str], str], command: Run
+) -> None:
+    week = policy(ONE.replace("trash = '0s'", "trash = '7d'"))
+    first, then = (
+        json.loads(command("prune", "--policy", week, "--json")[1])["plan"] for _ in range(2)
+    )
+    repository.pin(versions[0], "audit")
+    out = command("prune", "--apply", "--plan", first)[1]
+    assert out.count(versions[0].id[:12]) == 1
+    assert f"1 versions are in the trash: versioning undo {first}" in out
+    assert "exceeded" not in out
+    # All that is left of this one went by the other.
+    out = command("prune", "--apply", "--plan", then)[1]
+    assert "0 versions" not in out
+    assert "1 versions went before, by another plan or an earlier run." in out
+    assert "versioning undo" not in out
 
 
 def test_a_store_that_refuses_to_delete_says_what_is_left(
@@ -146,6 +187,37 @@ def test_a_store_that_refuses_to_delete_says_what_is_left(
     monkeypatch.setenv("VERSIONING_CACHE", str(repository.settings.cache))
     assert command("prune", "--policy", policy(ONE), "--apply")[0] == 0
     assert list(repository.store.list(layout.BLOBS)) == []
+
+
+def test_a_store_that_lets_nothing_go_says_what_is_left(
+    repository: Repository,
+    versions: list[Version],
+    policy: Callable[[str], str],
+    command: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unlink = os.unlink
+
+    def refuse(path: Any) -> None:
+        """As a folder does that is sticky, or a role that may read and write only."""
+        if not str(path).startswith(f"{repository.url}/.staging/"):
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local.os, "unlink", refuse)
+        for _ in range(2):
+            code, out, err = command("prune", "--policy", policy(ONE), "--apply")
+            assert (code, err) == (1, "")
+            assert "2 bindings are left, as the store keeps them: " in out
+            assert "ask for write access" in out
+    # Nothing is lost: they are hits on bytes that are there.
+    assert live(versions) == [True] * 3
+    assert repository.verify().is_sound
+    code, out, _ = command("prune", "--policy", policy(ONE), "--apply")
+    assert code == 0
+    assert "2 versions are expired" in out
+    assert live(versions) == [False, False, True]
 
 
 @pytest.mark.parametrize("command_line", [["prune"], ["invalidate", "train~0", "--reason", "x"]])

@@ -108,6 +108,23 @@ def test_costs_tell_growth_and_forecast(found: Costs) -> None:
     assert max(held for _, held in found.history) == found.total.held_bytes
 
 
+def test_forecasts_count_what_budgets_count(tmp_path: Path) -> None:
+    """Else a budget were reached that nothing goes for: prune counts neither trash nor records."""
+    repository = opened(tmp_path)
+    for n in range(2):
+        commit(repository, LARGE + bytes([n]), "large", n=n)
+    commit(repository, b"x" * 1000, "small")
+    size_bytes = len(LARGE) + 1
+    policy = Policy.of({"max_bytes": size_bytes + 500, "max_money": 9}, "tests")
+    repository.prune(repository.plan_prune(policy))
+    after = costs(repository, repository.catalog, policy, datetime.now(UTC))
+    assert after.total.held_bytes == 2 * size_bytes + 1000
+    [in_bytes, in_money] = after.forecasts
+    assert in_bytes.held == size_bytes
+    assert in_bytes.at != after.now
+    assert in_money.held == pytest.approx(size_bytes / 1e9 * policy.price_per_gb_month)
+
+
 def test_an_age_is_of_the_range_that_begins_with_it() -> None:
     from versioning.costs import _age
 

@@ -68,6 +68,14 @@ def test_a_project_can_hold_its_policy(tmp_path: Path) -> None:
             "[[rules]]\ntag = 'x'\nkeep_last = 1\n[[rules]]\ntag = 'x'\nstep='a'\nkeep_last = 2",
             "rule 2 never counts",
         ),
+        (
+            "[[rules]]\nstep = 'train*'\nkeep_last = 2\n[[rules]]\nstep='train'\nkeep_last = 9",
+            "rule 2 never counts, as rule 1",
+        ),
+        (
+            "[[rules]]\nflow = 'n*'\nkeep_last = 2\n[[rules]]\nflow='nightly'\nkeep_last = 9",
+            "rule 2 never counts, as rule 1",
+        ),
         ("[[rules]]\nstep = ''\nkeep_last = 1", "rules.1.step: it is empty"),
         ("[[rules]]\nkeep_tagged = ['']", "rules.1.keep_tagged.1: it is empty"),
         (
@@ -100,6 +108,12 @@ def test_what_is_wrong_is_named_with_its_field(tmp_path: Path, text: str, said: 
         Policy.read(path)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("first", "then"), [("train", "train*"), ("a?", "a*"), ("t[ab]", "t*")])
+def test_a_rule_about_more_than_an_earlier_one_counts(first: str, then: str) -> None:
+    rules = [{"step": first, "keep_last": 2}, {"step": then, "keep_last": 9}]
+    assert len(Policy.of({"rules": rules}, "x").rules) == 2
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

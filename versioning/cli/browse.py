@@ -249,6 +249,7 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
         "hidden": meta.pop("hidden", None),
         "names": names_of(repository, record.id),
         "pin": repository.pins().get(record.id),
+        "hold": record.id in repository.holds(),
         "meta": meta,
     }
 
@@ -282,17 +283,17 @@ def _pinned(said: dict[str, Any] | None) -> str | None:
 
 
 def _page(document: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
-    run = document["run"]
+    run, pin = document["run"], document["pin"]
     yield pairs(
         {
             "version": document["id"],
             "step": f"{document['step']}  ({document['function'] or 'no code'})",
             "status": _withdrawal(document) or document["status"],
             "audits": document["trust"],
-            "pinned": _pinned(document["meta"].get("determinism")),
+            "chance": _pinned(document["meta"].get("determinism")),
             "value": document["meta"].get("value"),
             "names": ", ".join(document["names"]) or None,
-            "pin": document["pin"],
+            "pinned": f"by a legal hold: {pin}" if document["hold"] else pin,
             "flow": " / ".join(filter(None, [document["flow"], run.get("flow_run_name")])) or None,
             "created": moment(document["created"], now),
             "took": duration(document["seconds"]),

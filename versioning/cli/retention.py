@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from versioning.retention import Decision, Policy
     from versioning.sweep import Swept
 
+    Items = Sequence[dict[str, Any]]
+
 SHOWN = 20
 # What a month must save at least to be told as a number.
 MIN_SAVED = 0.01
@@ -62,8 +64,8 @@ def prune(
         print_schema()
         return 0
     from versioning.expiry import here
+    from versioning.plans import never_again, save, saved
     from versioning.plans import plan as planned
-    from versioning.plans import save, saved
     from versioning.prune import apply as carry_out
     from versioning.retention import Policy
 
@@ -78,7 +80,11 @@ def prune(
         made = save(repository, planned(repository, repository.catalog, chosen, cause.at))
         document = _made(made)
     else:
-        document = _saved(repository, saved(repository, plan))
+        document = _saved(repository, stored := saved(repository, plan))
+        # To find that out, all are looked at: only for people who decide.
+        if not apply:
+            final = never_again(repository, repository.catalog, stored.expire)
+            document["never_again"] = sorted(final)
     applied = None
     if apply:
         with shown(unless=options.json) as tell:
@@ -87,7 +93,7 @@ def prune(
         document |= asdict(applied)
     document["applied"] = apply
     options.answer(document, lambda: _report(document, applied))
-    return 1 if applied is not None and applied.swept.left else 0
+    return 1 if applied is not None and (applied.left or applied.swept.left) else 0
 
 
 def print_schema() -> None:
@@ -205,12 +211,9 @@ def _made(plan: Plan) -> dict[str, Any]:
         "saved_per_month": plan.saved_per_month,
         "rebuild_seconds": plan.rebuild_seconds,
         "rebuild_money": plan.rebuild_money,
-        "never_again": [item.candidate.id for item in plan.expire if _is_final(item)],
+        "exceeded": plan.exceeded,
+        "never_again": sorted(plan.never_again),
     }
-
-
-def _is_final(item: Decision) -> bool:
-    return not item.candidate.is_rebuildable
 
 
 def _expiring(item: Decision) -> dict[str, Any]:
@@ -244,27 +247,36 @@ def _saved(repository: Repository, plan: Saved) -> dict[str, Any]:
 
 def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[RenderableType]:
     plan, expire, keep = document["plan"], document["expire"], document["keep"]
-    yield from _tables(expire, keep, is_plan=applied is None)
     if expire and applied is not None:
-        trashed = set(applied.expired) - set(applied.swept.erased)
-        if trashed or not applied.swept.erased:
-            undo_it = f": versioning undo {plan}" if trashed else ""
-            yield line(f"{len(trashed)} versions are in the trash{undo_it}")
-        for version_id, reason in applied.spared.items():
-            yield line(f"{short(version_id)} is spared: {reason}")
+        yield from _carried_out(plan, expire, keep, applied)
     elif expire:
+        yield from _tables(expire, keep, is_plan=True)
         yield line(_worth(document))
         yield line(f"Nothing is done yet: versioning prune --apply --plan {plan}")
     else:
+        yield from _tables(expire, keep, is_plan=applied is None)
         stay = f": {len(keep)} versions all stay" if keep else ""
         yield line(f"Nothing to expire{stay}.")
+    for budget in document.get("exceeded", ()):
+        yield line(f"{budget} is exceeded all the same: what stays may not go.")
     if applied is not None:
         yield from _swept(applied.swept)
+        yield from _refused("bindings", applied.left)
 
 
-def _tables(
-    expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]], *, is_plan: bool
-) -> Iterator[RenderableType]:
+def _carried_out(plan: str, expire: Items, keep: Items, done: Applied) -> Iterator[RenderableType]:
+    gone, erased = set(done.expired), set(done.swept.erased)
+    yield from _tables([item for item in expire if item["id"] in gone], keep, is_plan=False)
+    if trashed := gone - erased:
+        yield line(f"{len(trashed)} versions are in the trash: versioning undo {plan}")
+    for version_id, reason in list(done.spared.items())[:SHOWN]:
+        yield line(f"{short(version_id)} is spared: {reason}")
+    yield from _more(list(done.spared))
+    if before := {item["id"] for item in expire} - gone - erased - done.spared.keys():
+        yield line(f"{len(before)} versions went before, by another plan or an earlier run.")
+
+
+def _tables(expire: Items, keep: Items, *, is_plan: bool) -> Iterator[RenderableType]:
     if expire:
         yield _by_step(expire, keep)
     if keep and is_plan:
@@ -278,12 +290,12 @@ def _tables(
 def _worth(document: dict[str, Any]) -> str:
     seconds = duration(sum(item["rebuild_seconds"] for item in document["expire"]))
     told = f"{len(document['expire'])} versions would go, {seconds} to make again"
-    if "freed_bytes" not in document:
-        return f"{told}."
-    saved = document["saved_per_month"]
-    month = f"{saved:.2f} a month" if saved >= MIN_SAVED else "next to nothing a month"
     lost = len(document["never_again"])
     final = f" {lost} of them can never be made again." if lost else ""
+    if "freed_bytes" not in document:
+        return f"{told}.{final}"
+    saved = document["saved_per_month"]
+    month = f"{saved:.2f} a month" if saved >= MIN_SAVED else "next to nothing a month"
     return f"{told}; {size(document['freed_bytes'])} would be free ({month}).{final}"
 
 
@@ -293,14 +305,17 @@ def _swept(swept: Swept) -> Iterator[RenderableType]:
     if swept.deleted:
         count, freed = len(swept.deleted), size(swept.freed_bytes)
         yield line(f"{count} blobs were deleted that no version needs any more: {freed} are free.")
-    if swept.left:
-        some = next(iter(swept.left.values()))
-        yield line(f"{len(swept.left)} blobs are left, as the store keeps them: {some}")
+    yield from _refused("blobs", swept.left)
     if swept.busy:
         yield line(f"{len(swept.busy)} writers are at work; the next prune deletes the rest.")
 
 
-def _by_step(expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]]) -> RenderableType:
+def _refused(what: str, left: dict[str, str]) -> Iterator[RenderableType]:
+    for said in list(left.values())[:1]:
+        yield line(f"{len(left)} {what} are left, as the store keeps them: {said}")
+
+
+def _by_step(expire: Items, keep: Items) -> RenderableType:
     going: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for item in expire:
         going[item["step"]].append(item)
@@ -315,19 +330,19 @@ def _by_step(expire: Sequence[dict[str, Any]], keep: Sequence[dict[str, Any]]) -
     return made
 
 
-def _more(items: Sequence[dict[str, Any]]) -> Iterator[RenderableType]:
+def _more(items: Sequence[object]) -> Iterator[RenderableType]:
     if len(items) > SHOWN:
         yield line(f"... and {len(items) - SHOWN} more: --json lists all of them")
 
 
-def _staying(keep: Sequence[dict[str, Any]]) -> RenderableType:
+def _staying(keep: Items) -> RenderableType:
     made = table("version", "step", "why it stays")
     for item in keep[:SHOWN]:
         add(made, short(item["id"]), item["step"], "; ".join(item["reasons"]))
     return made
 
 
-def _details(expire: Sequence[dict[str, Any]]) -> RenderableType:
+def _details(expire: Items) -> RenderableType:
     made = table("version", "step", "size", "why it goes", right=("size",))
     for item in expire[:SHOWN]:
         add(made, short(item["id"]), item["step"], size(item["size_bytes"]), item["reason"])

@@ -45,6 +45,13 @@ class Limit:
     max_money: float | None = None
     ids: frozenset[str] | None = None
 
+    def is_exceeded(self, within: Holding) -> bool:
+        """Whether more is held than may be."""
+        if self.max_bytes is not None:
+            return within.bytes > self.max_bytes
+        # Sums of prices are as exact as numbers are.
+        return within.money > (self.max_money or 0.0) + 1e-12
+
 
 def limits(policy: Policy, numbers: Mapping[str, int]) -> list[Limit]:
     """The budgets of a policy, those of rules first.
@@ -58,6 +65,16 @@ def limits(policy: Policy, numbers: Mapping[str, int]) -> list[Limit]:
         ids = frozenset(i for i, its in numbers.items() if its == number)
         found += _limits(f"rule {number}: ", rule.max_bytes, rule.max_money, ids)
     return found + _limits("", policy.max_bytes, policy.max_money, None)
+
+
+def exceeded(kept: Iterable[Candidate], policy: Policy, now: datetime) -> list[str]:
+    """The budgets of all versions that what is kept exceeds, as none of it may go."""
+    within = Holding(kept, policy, now)
+    return [
+        limit.told
+        for limit in _limits("", policy.max_bytes, policy.max_money, None)
+        if limit.is_exceeded(within)
+    ]
 
 
 def _limits(
@@ -119,7 +136,7 @@ class _Round:
             if item.id not in firm and item.is_rebuildable
         ]
         heapq.heapify(heap)
-        while heap and self._is_exceeded(within):
+        while heap and self.limit.is_exceeded(within):
             worth, created, version_id, item = heapq.heappop(heap)
             # What shared its bytes with one that went frees more by now.
             if (now := -self._worth(item, held)) < worth:
@@ -132,12 +149,6 @@ class _Round:
 
     def _is_about(self, item: Candidate) -> bool:
         return self.limit.ids is None or item.id in self.limit.ids
-
-    def _is_exceeded(self, within: Holding) -> bool:
-        if self.limit.max_bytes is not None:
-            return within.bytes > self.limit.max_bytes
-        # Sums of prices are as exact as numbers are.
-        return within.money > (self.limit.max_money or 0.0) + 1e-12
 
     def _worth(self, item: Candidate, held: Holding) -> float:
         """Money saved a month for each unit that making it again costs, by trust and last use."""

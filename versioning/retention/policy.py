@@ -153,6 +153,14 @@ class Rule(_Strict):
         patterns = {name: getattr(self, name) for name in ("step", "flow", "tag", "name")}
         return {name: pattern for name, pattern in patterns.items() if pattern != "*"}
 
+    def covers(self, other: Rule) -> bool:
+        """Whether whatever `other` is about is what this one is about, as far as can be told."""
+        theirs = other.selects
+        return all(
+            name in theirs and (pattern == theirs[name] or _holds(pattern, theirs[name]))
+            for name, pattern in self.selects.items()
+        )
+
     @property
     def told(self) -> str:
         """What it is about, for people."""
@@ -231,7 +239,7 @@ class Policy(_Strict):
     def _contradicts_nothing(self) -> Self:
         for number, rule in enumerate(self.rules, 1):
             for earlier, other in enumerate(self.rules[: number - 1], 1):
-                if other.selects.items() <= rule.selects.items():
+                if other.covers(rule):
                     raise ValueError(
                         f"rule {number} never counts, as rule {earlier} comes before it and is "
                         "about all of the same: put it first, or leave it out"
@@ -288,7 +296,10 @@ class Policy(_Strict):
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise FormatError(f"{path} is no TOML ({error}): correct it", path=str(path)) from error
         if path.name == "pyproject.toml":
-            document = table_in(document, "tool", "versioning", "retention")
+            said = table_in(document, "tool", "versioning")
+            # A table that is empty is a policy, and expires nothing; none at all is no policy.
+            is_empty = isinstance(said, dict) and said.get("retention") == {}
+            document = {"rules": []} if is_empty else table_in(said, "retention")
         return cls.of(document, str(path))
 
     @classmethod
@@ -307,6 +318,11 @@ class Policy(_Strict):
                 known = [*cls.model_fields, *(f"rules.{x}" for x in Rule.model_fields)]
                 said += f". Known fields: {', '.join(known)}"
             raise FormatError(f"{name}: {said}", path=name) from error
+
+
+def _holds(pattern: str, other: str) -> bool:
+    """Whether a pattern is about the only text that the other one, a plain text, is about."""
+    return not set("*?[") & set(other) and fnmatchcase(other, pattern)
 
 
 def _is_any(texts: Iterable[str], pattern: str) -> bool:
