@@ -18,7 +18,7 @@ from versioning.errors import (
     NotFoundError,
     RefusedError,
 )
-from versioning.expiry import Expiry
+from versioning.expiry import RESTORED, TRASHED, Expiry
 from versioning.names import aliases
 from versioning.records import outputs
 from versioning.status import EXPIRED, statuses
@@ -160,11 +160,12 @@ def check_usable(repository: Repository, record: VersionRecord) -> None:
         raise RefusedError(f"{called} is invalid ({why}): run its step again", id=record.id)
     blobs = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
     status = statuses(repository, {record.id: blobs}).get(record.id)
-    if Expiry(repository).is_over(record.id):
+    last = Expiry(repository).last(record.id)
+    if last is not None and last.state != RESTORED:
+        undo = f"bring it back with `versioning undo {last.cause.plan}` or `versioning pin`, or "
+        back = undo if last.state == TRASHED else ""
         raise NotFoundError(
-            f"{called} is {status or EXPIRED}: bring it back with `versioning undo PLAN` or "
-            "`versioning pin`, or run its step again",
-            id=record.id,
+            f"{called} is {status or EXPIRED}: {back}run its step again", id=record.id
         )
     report = verify(repository, record.id)
     if report.damaged:
