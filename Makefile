@@ -7,6 +7,8 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
+# Tests start hundreds of processes; each would compile this library anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 # LightGBM's wheel needs the OpenMP library of the system, which a bare Debian lacks.
 OPENMP := $(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null \
@@ -39,18 +41,18 @@ stack-load: $(VENV)/all ## as many flow runs of 20 steps at once on such a stack
 	@$(BIN)/python -m tests.stack.load $(RUNS)
 
 test: $(VENV)/all ## every test
-	$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 # Half as long again: CPython 3.11 traces every line for it.
 coverage: $(VENV)/all ## every test, and which branches none of them takes
 	@$(BIN)/coverage erase
-	$(BIN)/pytest -n 2 --dist loadscope --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 test-fast: $(VENV)/all ## the minute-long subset
-	$(BIN)/pytest -n 2 --dist loadscope -m "not slow" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" $(ARGS)
 
 explore: $(VENV)/all ## fifty times as many examples of every property, and others each time
-	EXAMPLES=50 $(BIN)/pytest -n 2 --dist loadscope --timeout 0 $$(grep -rlE 'hypothesis|tests.examples' tests --include='test_*.py') $(ARGS)
+	EXAMPLES=50 $(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder --timeout 0 $$(grep -rlE 'hypothesis|tests.examples' tests --include='test_*.py') $(ARGS)
 
 check: $(VENV)/all ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

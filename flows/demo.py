@@ -72,9 +72,12 @@ def _run(folder: Path) -> bool:
     console.print(f"[bold]Late flights out of New York, 2013[/]; everything goes to {folder}")
     console.print("starting a temporary Prefect server, which takes a quarter of a minute ...")
     from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     is_reproducible = True
-    with get_client(sync_client=True) as client:
+    # Nobody watches whether these flows live, and each would wait up to a second for what says so.
+    quiet = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with quiet, get_client(sync_client=True) as client:
         client.hello()
         for title, parameters in _plan():
             result, is_same = _retrain(console, title, **parameters)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from versioning.shards import Progress
 
 APPROVAL_SECONDS = 24 * 3600
+# How soon a run goes on once somebody has resumed it; Prefect alone takes up to ten.
+LOOK_SECONDS = 3
 # A run that began beside another one waits for it.
 TURN_SECONDS = 3600
 # Part of a budget from which people are told, while there is time to do something.
@@ -80,7 +82,7 @@ def prune(
         # Even where nothing goes now, what went before may have bytes to give up.
         if approve and plan.expire:
             tell(50, f"plan {plan.id} waits for approval: resume this run to carry it out")
-            pause_flow_run(timeout=approval_seconds)
+            pause_flow_run(timeout=approval_seconds, poll_interval=LOOK_SECONDS)
         tell(60, f"plan {plan.id} is carried out, when no other run is at it")
         with turn(repository, "prune", wait_seconds=turn_seconds):
             _carry_out(repository, plan, tell)

@@ -15,13 +15,15 @@ from flows.runs import upkeep_name
 from versioning import open_repository
 from versioning.collecting import Deleted, Survey, delete, erase, mark, survey
 from versioning.erase import finish
-from versioning.expiry import Cause, Expiry, here
+from versioning.expiry import Expiry, here
 from versioning.prune import sparing
 from versioning.shards import SHARDS
 from versioning.sweep import Patience, Swept, close_intents, due, needed_of, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from versioning.trash import Cause
 
 Range = tuple[str, ...]
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from versioning import layout
 from versioning.envelope import MAX_RECORD_BYTES
 from versioning.errors import ConflictError, NotFoundError, VersioningError
-from versioning.records import parse_repository
+from versioning.identity import parse_identity
 from versioning.storage import Store
 from versioning.units import size
 
@@ -81,7 +81,7 @@ def copy(source: Store, target: Store) -> Counter[str]:
 def _check_same(proof: bytes, target: Store) -> None:
     with suppress(NotFoundError):
         other = target.get(layout.REPOSITORY)
-        ids = [parse_repository(data, name=layout.REPOSITORY) for data in (proof, other)]
+        ids = [parse_identity(data, name=layout.REPOSITORY) for data in (proof, other)]
         if ids[0] != ids[1]:
             raise ConflictError(
                 f"{target.url} holds another repository ({ids[1][:12]}, not {ids[0][:12]}): "

@@ -73,9 +73,19 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def running(
-    command: list[str], ready: Callable[[], bool], *, environ: Mapping[str, str] | None = None
+    command: list[str],
+    ready: Callable[[], bool],
+    *,
+    environ: Mapping[str, str] | None = None,
+    stop_seconds: float = STOP_SECONDS,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` until the context ends, entered once `ready` is true.
+
+    Args:
+        command: What to run.
+        ready: Whether it is.
+        environ: Variables besides those of this process.
+        stop_seconds: How long it may take to end when asked, before it is killed.
 
     Raises:
         RuntimeError: If it ends or is not ready in time; with the end of what it printed.
@@ -92,7 +102,7 @@ def running(
             _wait(process, ready, lambda: _tail(log), command[0])
             yield process
         finally:
-            _stop(process)
+            _stop(process, stop_seconds)
 
 
 def _wait(
@@ -110,12 +120,12 @@ def _tail(log: Any) -> str:
     return log.read()[-4000:].decode(errors="replace")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], stop_seconds: float) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGCONT)
         process.terminate()
     try:
-        process.wait(STOP_SECONDS)
+        process.wait(stop_seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -188,7 +198,8 @@ def s3_server() -> Iterator[Server]:
                    "-master.volumeSizeLimitMB=256", "-volume.max=1000", "-master.telemetry=false",
                    *(f"-{name}={port}" for name, port in ports.items())]  # fmt: skip
         try:
-            with running(command, lambda: answers(url)) as process:
+            # It does not end when asked, and nobody needs what it wrote.
+            with running(command, lambda: answers(url), stop_seconds=0) as process:
                 yield _s3(url, process)
         finally:
             # It leaves its sockets behind.

@@ -16,6 +16,7 @@ from versioning import layout
 from versioning.api import Repository
 from versioning.catalog import Catalog
 from versioning.errors import NotFoundError
+from versioning.rows import insertions
 from versioning.settings import Settings
 from versioning.status import statuses
 
@@ -235,7 +236,7 @@ def test_two_processes_may_build_the_same_catalog(tmp_path: Path) -> None:
     commit(repository, 1, "reader", reads={"x": source})
     catalogs = [Catalog(opened(tmp_path)) for _ in range(2)]
     for catalog in catalogs:
-        catalog._add((i, repository.record(i)) for i in repository.ids())
+        catalog._write(insertions({i: repository.record(i) for i in repository.ids()}, {}))
     assert len(catalogs[0].blobs([source.id])[source.id]) == 1
     assert len(catalogs[1].reads(source.id, down=True)) == 1
 

@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.repositories import key, opened
+from tests.servers import Server, s3_server
 from versioning import layout
 from versioning.envelope import dump
 from versioning.leases import Lease, Leases
@@ -268,15 +269,13 @@ def test_eight_processes_and_one_key_make_one_body_and_eight_results(tmp_path: P
 
 @pytest.mark.slow
 def test_it_is_the_same_behind_an_s3_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serving: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests import servers
-
-    with servers.s3_server() as server:
-        for name, value in server.environ.items():
-            monkeypatch.setenv(name, value)
-        repository = opened(f"s3://{server.bucket()}/repository", tmp_path)
-        results, bodies = run_workers(repository.url, tmp_path, 8)
-        assert bodies == 1
-        assert results == [results[0]] * 8
-        assert held(repository.store) == []
+    server = serving(s3_server)
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    repository = opened(f"s3://{server.bucket()}/repository", tmp_path)
+    results, bodies = run_workers(repository.url, tmp_path, 8)
+    assert bodies == 1
+    assert results == [results[0]] * 8
+    assert held(repository.store) == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import aiohttp
@@ -115,13 +117,9 @@ def test_only_errors_of_stores_pass() -> None:
     assert not is_passing(ConnectionRefusedError())
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[servers.Server]:
-    try:
-        with servers.s3_server() as found:
-            yield found
-    except servers.Unavailable as error:
-        pytest.skip(str(error))
+@pytest.fixture
+def server(serving: Callable[..., servers.Server]) -> servers.Server:
+    return serving(servers.s3_server)
 
 
 @pytest.fixture
@@ -167,20 +165,32 @@ def test_nothing_is_lost_while_a_store_is_away_or_busy(
     repository: Repository,
     server: servers.Server,
     way: Faults,
+    tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     used(repository, "before")
     before = way.seen
     used(repository, "measure")
     requests = way.seen - before
-    with caplog.at_level(logging.WARNING, "versioning"):
-        for skip in range(0, requests, 6):
-            setattr(way, fault, 0)
-            # s3fs itself tries three times.
-            _after(way, skip, fault, 20)
-            used(repository, f"{fault} {skip}")
+    skips = range(0, requests, 6)
+    # At once, each on a way of its own, as s3fs waits each of the three times that it tries.
+    with (
+        ExitStack() as ways,
+        ThreadPoolExecutor(len(skips)) as users,
+        caplog.at_level(logging.WARNING, "versioning"),
+    ):
+        own = [ways.enter_context(faults(server.url)) for _ in skips]
+        repositories = []
+        for found in own:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", found.url)
+            repositories.append(opened(repository.url, tmp_path))
+            used(repositories[-1], f"before {len(repositories)}")
+        for found, skip in zip(own, skips, strict=True):
+            _after(found, skip, fault, 20)
+        list(users.map(used, repositories, [f"{fault} {skip}" for skip in skips]))
     assert "is asked again" in caplog.text
-    assert is_whole(server, repository, 2 + len(range(0, requests, 6)))
+    assert is_whole(server, repository, 2 + 2 * len(skips))
 
 
 def _after(way: Faults, skip: int, fault: str, times: int) -> None:

@@ -15,18 +15,19 @@ import pytest
 from tests.repositories import LARGE, Crash, CrashingStore
 from tests.repositories import draft as drafted
 from tests.steps import commit, opened
-from versioning import layout
+from versioning import layout, plans
 from versioning.api import Repository
 from versioning.bindings import Bindings
 from versioning.cli.app import run
 from versioning.envelope import dump
 from versioning.errors import ConflictError, FormatError, IntegrityError, NotFoundError
-from versioning.expiry import Cause
+from versioning.expiry import Expiry
 from versioning.handles import Version
 from versioning.plans import SMALL, Plan, plan, save, saved
-from versioning.prune import Applied, apply, undo
+from versioning.prune import Applied, apply, sparing, undo
 from versioning.repository import Draft
 from versioning.retention import Policy
+from versioning.trash import Cause
 from versioning.verify import verify
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -122,6 +123,29 @@ def test_when_the_trash_period_is_over_the_next_prune_frees_the_bytes(
     report = verify(repository)
     assert report.is_sound
     assert sorted(report.expired) == sorted(version.id for version in versions[:2])
+
+
+def test_how_long_trash_is_kept_is_read_from_the_first_page_of_its_plan(
+    repository: Repository, versions: list[Version], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "PAGE", 1)
+    found = made(repository)
+    carried_out(repository, found.id)
+    read: list[str] = []
+    get = repository.store.get
+
+    def reading(name: str) -> bytes:
+        read.append(name)
+        return get(name)
+
+    monkeypatch.setattr(repository.store, "get", reading)
+    last = Expiry(repository).last(versions[0].id)
+    assert last is not None
+    assert sparing(repository, NOW + timedelta(days=6))(versions[0].id, last)
+    assert not sparing(repository, NOW + timedelta(days=7))(versions[0].id, last)
+    assert [name for name in read if name.startswith(layout.PLANS)] == [
+        layout.plan(found.id, 0)
+    ] * 2
 
 
 def test_another_policy_does_not_shorten_the_trash_period_of_a_plan(

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, key, opened, resealed
+from tests.servers import Server, s3_server
 from versioning import layout, marks, records
 from versioning.codecs import registry
 from versioning.digest import digest_bytes
@@ -528,27 +529,25 @@ def test_damage_behind_a_remote_store_is_set_aside_there(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_blobs_behind_an_s3_server_are_shared_cached_and_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serving: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests import servers
-
-    with servers.s3_server() as server:
-        for name, value in server.environ.items():
-            monkeypatch.setenv(name, value)
-        repository = opened(f"s3://{server.bucket()}/repository", tmp_path)
-        value = np.arange(5_000_000)
-        record = repository.commit(value, draft("a"))
-        assert repository.commit(value, draft("b")).manifest == record.manifest
-        np.testing.assert_equal(repository.load(record), value)
-        assert repository.path(record).is_relative_to(tmp_path / "cache")
-        elsewhere = opened(repository.url, tmp_path / "elsewhere")
-        blob = layout.blob(str(record.manifest[0].name))
-        repository.store.put(blob, damaged("flipped", value.tobytes()))
-        with pytest.raises(IntegrityError):
-            elsewhere.load(record)
-        assert elsewhere.lookup(key("a")) is None
-        again = elsewhere.commit(value, draft("a"))
-        np.testing.assert_equal(elsewhere.load(again), value)
+    server = serving(s3_server)
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    repository = opened(f"s3://{server.bucket()}/repository", tmp_path)
+    value = np.arange(5_000_000)
+    record = repository.commit(value, draft("a"))
+    assert repository.commit(value, draft("b")).manifest == record.manifest
+    np.testing.assert_equal(repository.load(record), value)
+    assert repository.path(record).is_relative_to(tmp_path / "cache")
+    elsewhere = opened(repository.url, tmp_path / "elsewhere")
+    blob = layout.blob(str(record.manifest[0].name))
+    repository.store.put(blob, damaged("flipped", value.tobytes()))
+    with pytest.raises(IntegrityError):
+        elsewhere.load(record)
+    assert elsewhere.lookup(key("a")) is None
+    again = elsewhere.commit(value, draft("a"))
+    np.testing.assert_equal(elsewhere.load(again), value)
 
 
 # Hostile records ------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,14 +29,11 @@ def test_a_store_is_asked_no_more_often_than_promised(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[servers.Server]:
-    try:
-        with servers.s3_server() as server:
-            for name, value in server.environ.items():
-                monkeypatch.setenv(name, value)
-            yield server
-    except servers.Unavailable as error:
-        pytest.skip(str(error))
+def s3(serving: Callable[..., servers.Server], monkeypatch: pytest.MonkeyPatch) -> servers.Server:
+    server = serving(servers.s3_server)
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    return server
 
 
 @pytest.mark.slow

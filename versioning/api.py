@@ -13,7 +13,6 @@ from versioning import repository as base
 from versioning.adapters import is_adapter, lay_base
 from versioning.errors import FormatError, NotFoundError
 from versioning.handles import Version
-from versioning.records import outputs
 from versioning.settings import Settings
 from versioning.shards import in_silence
 
@@ -190,8 +189,7 @@ class Repository(base.Repository):
         with self.store.drawing():
             super().pin(record.id, reason, hold=hold)
             # Who erases asks for pins first, who pins looks into the trash last.
-            for pinned in (record.id, *(part.id for part in outputs(record))):
-                Expiry(self).restore(pinned, replace(here(), rule=f"pinned: {reason}"))
+            Expiry(self).restore_whole(record, replace(here(), rule=f"pinned: {reason}"))
 
     def unpin(self, version_id: str | Version, *, release: bool = False) -> None:
         """Withdraw a pin, and with `release` a legal hold; nothing happens when there is none.

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -24,40 +23,21 @@ from versioning.digest import digest_bytes
 from versioning.envelope import FORMAT_VERSION
 from versioning.errors import FormatError, NotFoundError, VersioningError
 from versioning.garbage import no_collections
-from versioning.records import VersionRecord, archive_of, captured
+from versioning.rows import LAYOUT, TABLES, insertions, microseconds, moment_of, row_of, witness_of
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
-    from versioning.digest import Digest, Key
+    from versioning.digest import Key
+    from versioning.records import VersionRecord
     from versioning.repository import Repository
+    from versioning.rows import Row
     from versioning.written import Line
 
-LAYOUT = 7
-READERS = 8
 BATCH = 2000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = -(2**62)
-_KEPT = {
-    "versions": "id PRIMARY KEY, key, digest, step, flow, created, size_bytes, seconds, seal,"
-    " is_rebuildable, tags, witness",
-    "inputs": "id, name, input, PRIMARY KEY (id, name, input)",
-    "captured": "id, input, PRIMARY KEY (id, input)",
-    "blobs": "id, name, size_bytes, PRIMARY KEY (id, name)",
-    "revoked": "id PRIMARY KEY",
-    "gone": "id PRIMARY KEY, step, created",
-    "journals": "name PRIMARY KEY, entries",
-}
-_TABLES = (
-    *(f"DROP TABLE IF EXISTS {name}" for name in _KEPT),
-    *(f"CREATE TABLE {name} ({columns}) WITHOUT ROWID" for name, columns in _KEPT.items()),
-    "CREATE INDEX by_created ON versions (created, id)",
-    "CREATE INDEX by_step ON versions (step, created, id)",
-    "CREATE INDEX by_input ON inputs (input)",
-    "CREATE INDEX by_blob ON blobs (name)",
-)
 _UP = """
 WITH RECURSIVE reached(id) AS (VALUES(?) UNION SELECT input FROM inputs JOIN reached USING (id))
 SELECT id, name, input FROM inputs JOIN reached USING (id)
@@ -106,7 +86,6 @@ _LENGTHS = """
 INSERT INTO journals VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET entries = max(entries, excluded.entries)
 """
-_PARDON = "DELETE FROM gone WHERE id = ?"
 _ACCEPT = ("DELETE FROM gone", "DELETE FROM journals")
 _MISS_WRITTEN = "INSERT OR IGNORE INTO gone VALUES (?, ?, ?)"
 _MISS = "INSERT OR IGNORE INTO gone SELECT id, step, created FROM versions WHERE id = ?"
@@ -117,24 +96,7 @@ _FORGET = (
     "DELETE FROM blobs WHERE id = ?",
 )
 
-_Read = VersionRecord | VersioningError | None
 logger = logging.getLogger("versioning")
-
-
-class Row(NamedTuple):
-    """What the catalog says of one version; most fields are those of its record."""
-
-    id: str
-    key: Key
-    digest: Digest
-    step: str
-    flow: str | None
-    created: datetime
-    size_bytes: int
-    seconds: float
-    seal: Digest
-    is_rebuildable: bool
-    tags: tuple[str, ...] = ()
 
 
 class Catalog:
@@ -146,7 +108,7 @@ class Catalog:
         place = digest_bytes(repository.url.encode())[:16]
         folder = repository.settings.cache / repository.id
         path = folder / f"catalog-{place}.sqlite"
-        self._file = DerivedFile(path, _TABLES, layout=LAYOUT, fill=self.refresh)
+        self._file = DerivedFile(path, TABLES, layout=LAYOUT, fill=self.refresh)
         self._newer: set[str] = set()
         self._left_out: set[str] = set()
 
@@ -169,7 +131,8 @@ class Catalog:
             stamped = dict(zip(batch, stamps, strict=True))
             found = zip(batch, self._repository.records(batch), strict=True)
             with no_collections():
-                self._add(((i, self._known(i, read)) for i, read in found), stamped)
+                outcomes = {i: self._known(i, read) for i, read in found}
+                self._write(insertions(outcomes, stamped))
         self._repository.written.drop(files)
 
     def versions(
@@ -193,7 +156,7 @@ class Catalog:
         self.refresh()
         values = _values(step, flow, since) | {"all": captured}
         limited = {**values, "limit": -1 if limit is None else limit}
-        return [_row(cells) for cells in self._ask(_FILTERED, limited)]
+        return [row_of(cells) for cells in self._ask(_FILTERED, limited)]
 
     def count(
         self, *, step: str | None = None, flow: str | None = None, since: datetime | None = None
@@ -227,8 +190,8 @@ class Catalog:
         if record.id not in self.rows([record.id]):
             self.refresh()
         moment = min(record.created, before or record.created)
-        values = [record.step, _stamp(moment), record.id, limit]
-        return [_row(cells) for cells in self._ask(_EARLIER, values)]
+        values = [record.step, microseconds(moment), record.id, limit]
+        return [row_of(cells) for cells in self._ask(_EARLIER, values)]
 
     def reads(self, version_id: str, *, down: bool) -> list[tuple[str, str, str]]:
         """Who read what to make `version_id`, over all generations; with `down`, from it.
@@ -242,7 +205,7 @@ class Catalog:
     def rows(self, ids: Iterable[str]) -> dict[str, Row]:
         """What is known of each of `ids`, as of the last refresh; unknown ones are left out."""
         found = self._ask(_THESE, [_json(ids)])
-        return {cells[0]: _row(cells) for cells in found}
+        return {cells[0]: row_of(cells) for cells in found}
 
     def keys(self, ids: Iterable[str]) -> dict[str, Key]:
         """The key of each of `ids`, as of the last refresh; unknown ones are left out."""
@@ -252,7 +215,7 @@ class Catalog:
         """All versions, newest first, some thousands at a time, as of the last refresh."""
         last: Sequence[Any] = (2**62, "")
         while found := self._ask(_FOLLOWING, [*last, BATCH]):
-            yield [_row(cells) for cells in found]
+            yield [row_of(cells) for cells in found]
             last = found[-1][5], found[-1][0]
 
     def stored(self, shard: str) -> list[tuple[str, str, int]]:
@@ -276,7 +239,7 @@ class Catalog:
             names[version_id].append(name)
         stamps = self._repository.store.stamps(map(layout.version, witnesses))
         found = ((i, tuple(names[i]), stamp) for i, stamp in zip(witnesses, stamps, strict=True))
-        return {i: blobs for i, blobs, s in found if witnesses[i] == _witness(i, blobs, s)}
+        return {i: blobs for i, blobs, s in found if witnesses[i] == witness_of(i, blobs, s)}
 
     def blobs(self, ids: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
         """Name and size in bytes of the blobs of each of `ids` that has any."""
@@ -341,7 +304,7 @@ class Catalog:
         """Versions that this machine saw and that are gone: step and moment of each, by id."""
         self.refresh()
         found = self._ask("SELECT id, step, created FROM gone ORDER BY created, id")
-        return {cells[0]: (cells[1], _moment(cells[2])) for cells in found}
+        return {cells[0]: (cells[1], moment_of(cells[2])) for cells in found}
 
     def longest(self) -> dict[str, int]:
         """How many entries each journal had when most were seen."""
@@ -359,7 +322,9 @@ class Catalog:
         """Close the file; the next question opens it again."""
         self._file.close()
 
-    def _known(self, version_id: str, read: VersionRecord | VersioningError) -> _Read:
+    def _known(
+        self, version_id: str, read: VersionRecord | VersioningError
+    ) -> VersionRecord | VersioningError | None:
         """A record; None when it never was committed, and the error when it cannot be read."""
         if isinstance(read, NotFoundError):
             return None
@@ -369,36 +334,6 @@ class Catalog:
             if isinstance(version := read.facts.get("format"), int) and version > FORMAT_VERSION:
                 self._newer.add(version_id)
         return read
-
-    def _add(
-        self, found: Iterable[tuple[str, _Read]], stamps: Mapping[str, str | None] | None = None
-    ) -> None:
-        outcomes, stamped = dict(found), stamps or {}
-        read = [item for item in outcomes.values() if isinstance(item, VersionRecord)]
-        self._write(
-            {
-                "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)": [
-                    (*_cells(record), _witness(record.id, record.blobs, stamped.get(record.id)))
-                    for record in read
-                ],
-                "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?)": [
-                    (record.id, item.name, item.id) for record in read for item in record.inputs
-                ],
-                "INSERT OR IGNORE INTO captured VALUES (?, ?)": [
-                    pair for record in read for pair in _captured(record)
-                ],
-                "INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)": [
-                    (record.id, blob.name, blob.size_bytes)
-                    for record in read
-                    for blob in record.manifest
-                    if blob.name is not None
-                ],
-                "INSERT OR IGNORE INTO revoked VALUES (?)": [
-                    (version_id,) for version_id, item in outcomes.items() if item is None
-                ],
-                _PARDON: [(version_id,) for version_id in outcomes],
-            }
-        )
 
     def _forget(self, ids: Iterable[str]) -> None:
         if not (lost := [(version_id,) for version_id in ids]):
@@ -411,7 +346,7 @@ class Catalog:
         """Note what was written from here and is not there, whether or not it was seen since."""
         gone = [line for line in lines if not self._is_aside(line.id)]
         if gone:
-            self._write({_MISS_WRITTEN: [(id_, step, _stamp(at)) for id_, step, at in gone]})
+            self._write({_MISS_WRITTEN: [(id_, step, microseconds(at)) for id_, step, at in gone]})
         self._warn(len(gone))
 
     def _warn(self, count: int) -> None:
@@ -439,57 +374,13 @@ class Catalog:
         self._file.use(write)
 
 
-def _captured(record: VersionRecord) -> list[tuple[str, str]]:
-    """A version with what holds what its rerun needs; of an archive, its environment with it."""
-    try:
-        if (environment := archive_of(record)) is not None:
-            return [(environment, record.id)]
-        return [(record.id, item.id) for item in captured(record)]
-    except FormatError as error:
-        logger.warning("%s", error)
-        return []
-
-
-def _witness(version_id: str, blobs: Iterable[str], stamp: str | None) -> str:
-    """What makes sure that a record, and what is kept here of it, are as they were."""
-    if not stamp:
-        return ""
-    return digest_bytes(" ".join([version_id, stamp, *sorted(set(blobs))]).encode())
-
-
-def _cells(record: VersionRecord) -> tuple[Any, ...]:
-    return (
-        record.id,
-        record.key,
-        record.digest,
-        record.step,
-        record.flow,
-        _stamp(record.created),
-        record.size_bytes,
-        record.seconds,
-        record.seal,
-        record.is_rebuildable,
-        _json(record.tags),
-    )
-
-
-def _row(cells: tuple[Any, ...]) -> Row:
-    tags = tuple(orjson.loads(cells[10]))
-    return Row._make((*cells[:5], _moment(cells[5]), *cells[6:9], bool(cells[9]), tags))
-
-
 def _values(step: str | None, flow: str | None, since: datetime | None) -> dict[str, Any]:
-    return {"step": step, "flow": flow, "since": _EARLIEST if since is None else _stamp(since)}
+    return {
+        "step": step,
+        "flow": flow,
+        "since": _EARLIEST if since is None else microseconds(since),
+    }
 
 
 def _json(ids: Iterable[str]) -> str:
     return orjson.dumps(list(ids)).decode()
-
-
-def _stamp(moment: datetime) -> int:
-    """Microseconds since 1970, which sort and lose nothing."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def _moment(stamp: int) -> datetime:
-    return _EPOCH + stamp * _MICROSECOND

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING
 from versioning import layout, marks
 from versioning.envelope import UNREADABLE
 from versioning.errors import IntegrityError, NotFoundError, ReadOnlyError
-from versioning.expiry import ERASED, TRASHED, Expiry
+from versioning.expiry import Expiry
 from versioning.shards import shard_of
+from versioning.trash import ERASED, TRASHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from versioning.catalog import Catalog
-    from versioning.expiry import Bound, Cause, Entry
-    from versioning.records import Outline
+    from versioning.expiry import Bound
+    from versioning.outlines import Outline
     from versioning.repository import Repository
     from versioning.storage import Store
+    from versioning.trash import Cause, Entry
 
 ID_BYTES, NONCE_BYTES = 16, 8
 NONCE = 2 * NONCE_BYTES

@@ -8,19 +8,21 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from versioning.errors import FormatError
-from versioning.expiry import ERASED, TRASHED, Expiry
+from versioning.expiry import Expiry
 from versioning.growth import growth_per_day, reached, series, spans_of
 from versioning.names import named
 from versioning.retention import GB, Candidate, Holding
 from versioning.status import CORRUPT, EXPIRED, statuses
+from versioning.trash import ERASED, TRASHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from versioning.catalog import Catalog, Row
+    from versioning.catalog import Catalog
     from versioning.growth import Span
     from versioning.repository import Repository
     from versioning.retention import Policy
+    from versioning.rows import Row
 
 STEP, FLOW, NAME, AGE = "step", "flow", "name", "age"
 NONE = "(none)"

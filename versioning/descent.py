@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 from versioning.envelope import UNREADABLE
 from versioning.errors import FormatError, NotFoundError
 from versioning.keys import root_key
-from versioning.records import outputs
+from versioning.references import outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from versioning.catalog import Catalog, Row
+    from versioning.catalog import Catalog
     from versioning.records import Input, VersionRecord
     from versioning.repository import Repository
+    from versioning.rows import Row
 
 
 def descent(

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from versioning import layout
 from versioning.envelope import UNREADABLE, dump, parse
 from versioning.errors import ConflictError, NotFoundError
-from versioning.expiry import ERASED, TRASHED, Cause, Expiry
+from versioning.expiry import Expiry
 from versioning.records import VersionRecord, dump_version
 from versioning.shards import shard_of
 from versioning.tombstones import tombstone
+from versioning.trash import ERASED, TRASHED, Cause
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Mapping

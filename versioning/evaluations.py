@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from versioning.catalog import Catalog, Row
+    from versioning.catalog import Catalog
     from versioning.repository import Repository
+    from versioning.rows import Row
 
 STEP, MODEL = "evaluation", "model"
 PASSED, FAILED, UNJUDGED = "passed", "failed", "not judged"

@@ -16,16 +16,17 @@ from weakref import WeakValueDictionary
 from versioning.digest import Digest, Key, is_digest
 from versioning.envelope import UNREADABLE
 from versioning.errors import FormatError, IntegrityError, NotFoundError
-from versioning.records import ID_PATTERN, VersionRecord
+from versioning.fields import ID_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from versioning.api import Repository
-    from versioning.catalog import Row
     from versioning.differences import Why
     from versioning.lineage import Lineage
+    from versioning.records import VersionRecord
+    from versioning.rows import Row
 
 T = TypeVar("T")
 

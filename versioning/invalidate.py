@@ -18,7 +18,7 @@ from versioning.digest import Digest
 from versioning.envelope import UNREADABLE
 from versioning.erase import finish
 from versioning.errors import ConflictError, FormatError
-from versioning.expiry import ERASED, Expiry
+from versioning.expiry import Expiry
 from versioning.invalidations import NAMED, Invalidation
 from versioning.journals import Journal
 from versioning.names import resolve
@@ -26,14 +26,16 @@ from versioning.plans import protections
 from versioning.records import CAPTURED
 from versioning.standing import withdrawn
 from versioning.sweep import Patience, sweep
+from versioning.trash import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from versioning.catalog import Catalog, Row
+    from versioning.catalog import Catalog
     from versioning.digest import Key
-    from versioning.expiry import Cause
     from versioning.repository import Repository
+    from versioning.rows import Row
+    from versioning.trash import Cause
 
 ROUNDS = 10
 HELD = "held: "

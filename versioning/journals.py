@@ -14,7 +14,7 @@ from versioning.envelope import dump, parse
 from versioning.errors import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from versioning.storage import Store
 
@@ -42,7 +42,11 @@ class Journal:
         Raises:
             FormatError: If an entry is damaged or foreign.
         """
-        return [self._read(name) for name in self._names()]
+        return list(self.stream())
+
+    def stream(self) -> Iterator[dict[str, Any]]:
+        """`entries`, each read when it is asked for."""
+        return map(self._read, self._names())
 
     def last(self) -> dict[str, Any] | None:
         """The fields of the newest entry, or None when there is none."""

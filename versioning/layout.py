@@ -24,7 +24,7 @@ import re
 
 from versioning.digest import Digest, Key, is_digest
 from versioning.errors import FormatError
-from versioning.records import BLOB_PATTERN, ID_PATTERN
+from versioning.fields import BLOB_PATTERN, ID_PATTERN
 
 REPOSITORY = "repository.json"
 BLOBS, INTENTS, VERSIONS, KEYS = "blobs/", "intents/", "versions/", "keys/"

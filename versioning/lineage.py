@@ -11,7 +11,8 @@ from versioning.errors import FormatError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from versioning.catalog import Catalog, Row
+    from versioning.catalog import Catalog
+    from versioning.rows import Row
 
 UP, DOWN, BOTH = "up", "down", "both"
 _MARKDOWN = str.maketrans({'"': "#quot;", "<": "#lt;", ">": "#gt;", "\n": " "})

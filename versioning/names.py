@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from versioning import layout
 from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError
-from versioning.records import ID_PATTERN
+from versioning.fields import ID_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

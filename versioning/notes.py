@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from versioning import layout
 from versioning.envelope import UNREADABLE, dump, parse
 from versioning.errors import ConflictError, NotFoundError
+from versioning.fields import ID_PATTERN
 from versioning.journals import Journal
-from versioning.records import ID_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

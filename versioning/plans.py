@@ -12,18 +12,20 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from versioning import layout
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError
-from versioning.expiry import ERASED, TRASHED, Expiry
+from versioning.expiry import Expiry
+from versioning.fields import ID_PATTERN
 from versioning.garbage import no_collections
 from versioning.journals import Journal
 from versioning.names import named
-from versioning.records import ID_PATTERN, outputs
+from versioning.references import outputs
 from versioning.retention import Candidate, Decision, Holding, Policy, decide, exceeded
 from versioning.retention.candidates import OneBlob
 from versioning.status import lost
+from versioning.trash import ERASED, TRASHED
 from versioning.usage import usage
 
 if TYPE_CHECKING:
@@ -267,28 +269,51 @@ def saved(repository: Repository, plan_id: str) -> Saved:
         FormatError: If it is damaged, or was never saved to its end.
         ConflictError: If it is an invalidation.
     """
-    name = layout.plan(plan_id, 0)
-    pages = _journal(repository, plan_id).entries()
-    if not pages:
-        raise NotFoundError(
-            f"{repository.url} has no plan {plan_id}: `versioning prune` makes one", plan=plan_id
-        )
-    if "invalidate" in pages[0]:
-        raise ConflictError(
-            f"{plan_id} is an invalidation, which is final: run the steps again", plan=plan_id
-        )
+    first, pages = _opened(repository, plan_id)
+    policy = _policy(first, plan_id)
     try:
-        made = datetime.fromisoformat(pages[0]["made"])
-        policy = Policy.of(pages[0]["policy"], name)
-        expire = {
-            str(item["id"]): str(item["reason"]) for page in pages[1:] for item in page["expire"]
-        }
+        made = datetime.fromisoformat(first["made"])
+        expire = {str(item["id"]): str(item["reason"]) for page in pages for item in page["expire"]}
     except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"{name} is no plan ({error}): make another", plan=plan_id) from error
-    is_whole = len(expire) == pages[0].get("versions") and made.tzinfo is not None
+        raise _no_plan(plan_id, error) from error
+    is_whole = len(expire) == first.get("versions") and made.tzinfo is not None
     if not is_whole or not all(map(ID_PATTERN.fullmatch, expire)):
         raise FormatError(f"the plan {plan_id} is not whole: make another", plan=plan_id)
     return Saved(plan_id, made, policy, expire)
+
+
+def policy_of(repository: Repository, plan_id: str) -> Policy:
+    """The policy of a plan, without reading what it expires; raises as `saved`."""
+    first, _ = _opened(repository, plan_id)
+    return _policy(first, plan_id)
+
+
+def _opened(
+    repository: Repository, plan_id: str
+) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+    """The first page of a plan, and those that follow."""
+    pages = _journal(repository, plan_id).stream()
+    if (first := next(pages, None)) is None:
+        raise NotFoundError(
+            f"{repository.url} has no plan {plan_id}: `versioning prune` makes one", plan=plan_id
+        )
+    if "invalidate" in first:
+        raise ConflictError(
+            f"{plan_id} is an invalidation, which is final: run the steps again", plan=plan_id
+        )
+    return first, pages
+
+
+def _policy(first: Mapping[str, Any], plan_id: str) -> Policy:
+    try:
+        return Policy.of(first["policy"], layout.plan(plan_id, 0))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _no_plan(plan_id, error) from error
+
+
+def _no_plan(plan_id: str, error: Exception) -> FormatError:
+    name = layout.plan(plan_id, 0)
+    return FormatError(f"{name} is no plan ({error}): make another", plan=plan_id)
 
 
 def _candidates(

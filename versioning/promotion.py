@@ -18,19 +18,19 @@ from versioning.errors import (
     NotFoundError,
     RefusedError,
 )
-from versioning.expiry import RESTORED, TRASHED, Expiry
+from versioning.expiry import Expiry
 from versioning.names import aliases
-from versioning.records import outputs
 from versioning.status import EXPIRED, statuses
+from versioning.trash import RESTORED, TRASHED
 from versioning.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from versioning.evaluations import Evaluation
-    from versioning.expiry import Cause
     from versioning.records import VersionRecord
     from versioning.repository import Repository
+    from versioning.trash import Cause
 
 CHAMPION = "champion"
 ATTEMPTS = 100
@@ -142,7 +142,9 @@ def say(
         fields |= {"at": cause.at.isoformat(), "by": cause.actor, **facts}
         fields |= {"after": history[-1]["seal"]} if history else {}
         if repository.add_name(name, len(history), fields):
-            _bring_back(repository, record, replace(cause, rule=f"named {name}@{alias}"))
+            # Who erases asks for names first, who names looks into the trash last: none is missed.
+            because = replace(cause, rule=f"named {name}@{alias}")
+            Expiry(repository).restore_whole(record, because)
             return Promotion(name, alias, record.id, before, True, len(history), facts)
     raise ConflictError(f"others name {name}@{alias} all the time; run again")
 
@@ -183,12 +185,6 @@ def _objection(record: VersionRecord, found: Evaluation | None) -> str:
     if found is None:
         return f"nobody judged {called}: no evaluation of it is recorded"
     return f"{called}: {found.told()}" if not found.is_passed else ""
-
-
-def _bring_back(repository: Repository, record: VersionRecord, cause: Cause) -> None:
-    """Who erases asks for names first, who names looks into the trash last: none is overlooked."""
-    for version_id in (record.id, *(part.id for part in outputs(record))):
-        Expiry(repository).restore(version_id, cause)
 
 
 def reigns(history: Sequence[Mapping[str, Any]], alias: str) -> list[tuple[str, str, str | None]]:

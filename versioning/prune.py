@@ -16,10 +16,11 @@ from versioning.bindings import Bindings
 from versioning.envelope import UNREADABLE
 from versioning.erase import finish
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError, ReadOnlyError
-from versioning.expiry import ERASED, TRASHED, Cause, Entry, Expiry
-from versioning.plans import protections, saved
+from versioning.expiry import Expiry
+from versioning.plans import policy_of, protections, saved
 from versioning.shards import Progress, by_shard, each, in_silence
 from versioning.sweep import Patience, Swept, sweep
+from versioning.trash import ERASED, TRASHED, Cause, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -264,7 +265,7 @@ def _spared(repository: Repository, catalog: Catalog, plan: Saved) -> dict[str, 
 
 def _period(repository: Repository, plan_id: str) -> timedelta:
     try:
-        return saved(repository, plan_id).policy.trash
+        return policy_of(repository, plan_id).trash
     except (ConflictError, NotFoundError, *UNREADABLE) as error:
         logger.warning("what plan %s expired stays in the trash: %s", plan_id, error)
         return timedelta.max

@@ -1,4 +1,4 @@
-"""What is written beside the blobs: records of versions, and of the repository itself.
+"""Records of versions: what is written of each beside its blobs.
 
 Records read from a shared store are data, never code, and are not trusted: every field is checked
 for type and size here, names that become paths are checked against `layout`. `FORMAT.md` describes
@@ -8,14 +8,13 @@ each field.
 from __future__ import annotations
 
 import base64
-import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from versioning.digest import Digest, Key, is_digest
+from versioning.digest import Digest, Key
 from versioning.envelope import dump, parse
-from versioning.errors import FormatError, IntegrityError
+from versioning.fields import BLOB_PATTERN, as_digest, as_id, as_text, foreign
 from versioning.keys import Leaf
 
 if TYPE_CHECKING:
@@ -28,9 +27,6 @@ CAPTURED = "captured:"
 ENVIRONMENT, ARCHIVE, WHEEL = f"{CAPTURED}environment", f"{CAPTURED}archive", f"{CAPTURED}wheel"
 # Years that every clock and zone can show.
 EARLIEST, LATEST = 1900, 9000
-ID_PATTERN = re.compile(r"[0-9a-f]{32}")
-# As one pattern for all: compiling one for each digest takes longer than all else about a record.
-BLOB_PATTERN = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}-[0-9a-f]{16}")
 _UNSEALED = Digest("")
 
 
@@ -145,28 +141,6 @@ class VersionRecord:
         return bool(self.function) and not (self.meta.get("volatile") or self.meta.get("effect"))
 
 
-def parse_repository(data: bytes, *, name: str) -> str:
-    """The id of the repository that `data` describes.
-
-    Raises:
-        FormatError: If it is of a newer format, or no repository.
-        IntegrityError: If it is damaged.
-    """
-    try:
-        id_ = parse(data, "repository", name=name).get("id")
-    except (IntegrityError, FormatError) as error:
-        if hasattr(error, "format"):
-            raise
-        raise IntegrityError(
-            f"{name} is damaged, or older than the first release: remove it, and the next writer "
-            "writes it again with the id that the versions there say",
-            name=name,
-        ) from error
-    if not isinstance(id_, str) or not ID_PATTERN.fullmatch(id_):
-        raise FormatError(f"{name} has no id; it is damaged or foreign: restore it", name=name)
-    return id_
-
-
 def is_revoked(data: bytes) -> bool:
     """Whether a collector put this in the place of a version, whose writer it took for dead."""
     return data == dump("revoked", {})
@@ -179,53 +153,6 @@ def is_part(text: str) -> bool:
     pieces = text.split("/")
     bad = {"", ".", ".."}
     return text == "" or not ("\\" in text or "\0" in text or any(p in bad for p in pieces))
-
-
-def outputs(record: VersionRecord) -> tuple[Input, ...]:
-    """The versions that a tuple consists of, in order; none for any other value.
-
-    Raises:
-        FormatError: If they are not of their form.
-    """
-    try:
-        listed = enumerate(record.meta.get("outputs", ()))
-        return tuple(_input({**item, "name": f"output {n}"}) for n, item in listed)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"version {record.id} names no outputs ({error}): run again") from error
-
-
-def captured(record: VersionRecord) -> tuple[Input, ...]:
-    """The versions that hold what a rerun of `record` needs: source, environment, parameters.
-
-    Raises:
-        FormatError: If they are not of their form.
-    """
-    facts = record.meta.get("capture") or {}
-    try:
-        given = facts.get("parameters", {}).items()
-        named = {name: facts[name] for name in ("source", "environment", "files") if name in facts}
-        named |= {f"parameters/{name}": p["version"] for name, p in given if "version" in p}
-        return tuple(_input({**item, "name": name}) for name, item in named.items())
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FormatError(
-            f"version {record.id} does not say what was captured ({error}): run again"
-        ) from error
-
-
-def archive_of(record: VersionRecord) -> str | None:
-    """Id of the environment whose wheels `record` names; None when it is no archive.
-
-    Raises:
-        FormatError: If it is not of its form.
-    """
-    if record.step != ARCHIVE or record.function:
-        return None
-    try:
-        return _input(record.meta["environment"]).id
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(
-            f"version {record.id} does not say whose wheels it names ({error}): archive them again"
-        ) from error
 
 
 def dump_version(record: VersionRecord) -> bytes:
@@ -263,86 +190,38 @@ def parse_version(data: bytes, *, name: str) -> VersionRecord:
     try:
         return _version(fields)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise FormatError(
-            f"{name} is damaged or foreign ({reason}); run `versioning verify`",
-            name=name,
-        ) from error
-
-
-class Outline(NamedTuple):
-    """What deletion needs to know of a version; see `VersionRecord`."""
-
-    id: str
-    repository: str
-    key: Key
-    blobs: tuple[str, ...]
-
-
-def parse_outline(data: bytes, *, name: str) -> Outline:
-    """The outline of the version stored as `data`; its other fields are not looked at.
-
-    Raises:
-        FormatError: If a field is missing, of another type, or not of its form.
-        IntegrityError: If it is not as it was sealed.
-    """
-    fields = parse(data, "version", name=name)
-    try:
-        is_erased = "erased" in fields
-        names = (_blob_name(item, is_erased=is_erased) for item in fields["manifest"])
-        return Outline(
-            _id(fields["id"]),
-            _id(fields["repository"]),
-            Key(_digest(fields["key"])),
-            tuple(name for name in names if name is not None),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise FormatError(
-            f"{name} is damaged or foreign ({reason}); run `versioning verify`",
-            name=name,
-        ) from error
-
-
-def _blob_name(item: dict[str, Any], *, is_erased: bool) -> str | None:
-    """The blob of a part, as `_blob` reads it; None of one that has none."""
-    if item.get("inline") is not None or (is_erased and "name" not in item):
-        return None
-    name = _text(item["name"])
-    if not BLOB_PATTERN.fullmatch(name):
-        raise ValueError(f"{name[:80]!r} names no blob")
-    return name
+        raise foreign(name, error) from error
 
 
 def _version(fields: dict[str, Any]) -> VersionRecord:
-    created = datetime.fromisoformat(_text(fields["created"]))
+    created = datetime.fromisoformat(as_text(fields["created"]))
     if created.tzinfo is None or not EARLIEST <= created.year <= LATEST:
         raise ValueError(f"created is {created}, without zone or out of range")
     flow = fields["flow"]
     return VersionRecord(
-        id=_id(fields["id"]),
-        repository=_id(fields["repository"]),
-        key=Key(_digest(fields["key"])),
-        digest=_digest(fields["digest"]),
-        step=_text(fields["step"]),
-        function=_text(fields["function"]),
-        flow=None if flow is None else _text(flow),
+        id=as_id(fields["id"]),
+        repository=as_id(fields["repository"]),
+        key=Key(as_digest(fields["key"])),
+        digest=as_digest(fields["digest"]),
+        step=as_text(fields["step"]),
+        function=as_text(fields["function"]),
+        flow=None if flow is None else as_text(flow),
         created=created,
         seconds=_seconds(fields["seconds"]),
-        codec=_text(fields["codec"]),
+        codec=as_text(fields["codec"]),
         manifest=_manifest(fields["manifest"], is_erased="erased" in fields),
         leaves=tuple(_leaf(item) for item in fields["leaves"]),
-        inputs=tuple(_input(item) for item in fields["inputs"]),
+        inputs=tuple(parse_input(item) for item in fields["inputs"]),
         meta=_mapping(fields["meta"]),
-        seal=_digest(fields["seal"]),
+        seal=as_digest(fields["seal"]),
         erased=_erasure(fields["erased"]) if "erased" in fields else None,
     )
 
 
 def _erasure(fields: dict[str, Any]) -> Erasure:
-    reason, actor = _text(fields["reason"]), _text(fields["actor"])
-    at = datetime.fromisoformat(_text(fields["at"]))
-    return Erasure(reason, actor, at, _digest(fields["seal"]))
+    reason, actor = as_text(fields["reason"]), as_text(fields["actor"])
+    at = datetime.fromisoformat(as_text(fields["at"]))
+    return Erasure(reason, actor, at, as_digest(fields["seal"]))
 
 
 def _manifest(items: list[dict[str, Any]], *, is_erased: bool) -> tuple[Blob, ...]:
@@ -362,7 +241,9 @@ def _dump_leaf(leaf: Leaf) -> dict[str, str]:
 def _leaf(fields: dict[str, Any]) -> Leaf:
     value = fields.get("value")
     return Leaf(
-        _text(fields["name"]), _digest(fields["digest"]), None if value is None else _text(value)
+        as_text(fields["name"]),
+        as_digest(fields["digest"]),
+        None if value is None else as_text(value),
     )
 
 
@@ -371,9 +252,10 @@ def dump_input(item: Input) -> dict[str, str]:
     return {"name": item.name, "id": item.id, "digest": item.digest, "seal": item.seal}
 
 
-def _input(fields: dict[str, Any]) -> Input:
-    name, id_ = _text(fields["name"]), _id(fields["id"])
-    return Input(name, id_, _digest(fields["digest"]), _digest(fields["seal"]))
+def parse_input(fields: dict[str, Any]) -> Input:
+    """What `dump_input` gave; anything else raises as reading a mapping does, or `ValueError`."""
+    name, id_ = as_text(fields["name"]), as_id(fields["id"])
+    return Input(name, id_, as_digest(fields["digest"]), as_digest(fields["seal"]))
 
 
 def _dump_blob(blob: Blob) -> dict[str, Any]:
@@ -388,40 +270,22 @@ def _dump_blob(blob: Blob) -> dict[str, Any]:
 
 
 def _blob(fields: dict[str, Any], *, is_erased: bool) -> Blob:
-    part, digest, size = _text(fields["part"]), _digest(fields["digest"]), fields["size_bytes"]
+    part, digest, size = as_text(fields["part"]), as_digest(fields["digest"]), fields["size_bytes"]
     if not is_part(part):
         raise ValueError(f"part {part[:80]!r} leaves its folder")
     if type(size) is not int or size < 0:
         raise ValueError(f"size_bytes is {size!r}")
     if (text := fields.get("inline")) is not None:
-        inline = base64.b64decode(_text(text), validate=True)
+        inline = base64.b64decode(as_text(text), validate=True)
         if len(inline) != size:
             raise ValueError(f"{len(inline)} bytes are inline, not {size}")
         return Blob(part, digest, size, inline=inline)
     if is_erased and "name" not in fields:
         return Blob(part, digest, size)
-    name = _text(fields["name"])
+    name = as_text(fields["name"])
     if not (BLOB_PATTERN.fullmatch(name) and name.startswith(f"{digest[:2]}/{digest}-")):
         raise ValueError(f"blob name {name[:80]!r} does not belong to its digest")
     return Blob(part, digest, size, name=name)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{str(value)[:80]!r} is not text")
-    return value
-
-
-def _digest(value: object) -> Digest:
-    if not is_digest(value):
-        raise ValueError(f"{str(value)[:80]!r} is not a digest")
-    return Digest(str(value))
-
-
-def _id(value: object) -> str:
-    if not isinstance(value, str) or not ID_PATTERN.fullmatch(value):
-        raise ValueError(f"{str(value)[:80]!r} is not a version id")
-    return value
 
 
 def _seconds(value: object) -> float:

@@ -10,12 +10,14 @@ from versioning.envelope import SEAL_BYTES, UNREADABLE
 from versioning.errors import FormatError, IntegrityError, NotFoundError, VersioningError
 from versioning.keys import root_key
 from versioning.notes import Notes
+from versioning.outlines import parse_outline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from versioning.digest import Key
-    from versioning.records import Outline, VersionRecord
+    from versioning.outlines import Outline
+    from versioning.records import VersionRecord
 
 
 class Register(Notes):
@@ -77,7 +79,7 @@ class Register(Notes):
                 raise NotFoundError(f"{name} is not in {self.store.url}: name another", name=name)
             if records.is_revoked(data):
                 continue
-            outline = records.parse_outline(data, name=name)
+            outline = parse_outline(data, name=name)
             self._check_repository(outline.repository, name)
             if outline.id != version_id:
                 raise FormatError(f"{name} is the record of another version, {outline.id}")
@@ -116,7 +118,7 @@ class Register(Notes):
                 continue
             # A binding that cannot be read is a miss.
             with suppress(*UNREADABLE):
-                outline = records.parse_outline(data, name=name)
+                outline = parse_outline(data, name=name)
                 if outline[:3] == (version_id, self.id, keys[version_id]):
                     seen[version_id] = seal
                     yield version_id

@@ -20,8 +20,9 @@ from versioning.status import LIVE
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from versioning.catalog import Catalog, Row
+    from versioning.catalog import Catalog
     from versioning.repository import Repository
+    from versioning.rows import Row
 
 LIMIT = 2000
 

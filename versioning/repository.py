@@ -9,10 +9,8 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from dataclasses import replace as with_changes
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +22,7 @@ from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, value_digest
 from versioning.envelope import UNREADABLE, dump, seal_of
 from versioning.errors import ConflictError, NotFoundError, ReadOnlyError
+from versioning.identity import create_identity, read_identity
 from versioning.invalidations import Invalidations
 from versioning.parts import PartWriter
 from versioning.readers import BlobReader, copied
@@ -34,6 +33,8 @@ from versioning.tombstones import tombstone
 from versioning.written import Line, Written
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from versioning.codecs import Codec
     from versioning.digest import Digest, Key
     from versioning.keys import Leaf
@@ -111,19 +112,8 @@ class Repository(Register):
         """
         store = Store.open(url)
         if not (read_only or store.exists(layout.REPOSITORY)):
-            store.self_test()
-            id_ = _id_of_versions(store) or secrets.token_hex(16)
-            fields = {"id": id_, "created": datetime.now(UTC).isoformat()}
-            store.put_if_absent(layout.REPOSITORY, dump("repository", fields))
-        try:
-            data = store.get(layout.REPOSITORY)
-        except NotFoundError as error:
-            raise NotFoundError(
-                f"there is no repository at {store.url}: correct the URL; "
-                "the first versioned step that runs there creates one",
-                url=store.url,
-            ) from error
-        repository_id = records.parse_repository(data, name=f"{store.url}/{layout.REPOSITORY}")
+            create_identity(store)
+        repository_id = read_identity(store)
         return cls(store, repository_id=repository_id, settings=settings, read_only=read_only)
 
     def lookup(self, key: Key) -> VersionRecord | None:
@@ -425,14 +415,6 @@ def _check_not_erased(record: VersionRecord) -> None:
             f"{erased.at:%Y-%m-%d %H:%M}: {erased.reason}. Run its step again",
             id=record.id,
         )
-
-
-def _id_of_versions(store: Store) -> str | None:
-    """Id of the repository whose versions lie here although its own record is lost."""
-    for entry in store.list(layout.VERSIONS):
-        with suppress(NotFoundError, *UNREADABLE):
-            return records.parse_version(store.get(entry.name), name=entry.name).repository
-    return None
 
 
 def digest_of(value: object) -> Digest:

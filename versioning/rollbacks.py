@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from versioning.catalog import Catalog
     from versioning.evaluations import Evaluation
-    from versioning.expiry import Cause
     from versioning.promotion import Promotion
     from versioning.records import VersionRecord
     from versioning.repository import Repository
+    from versioning.trash import Cause
 
 SHOWN = 4
 # The index from which a column counts as moved.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError
-from versioning.expiry import ERASED
 from versioning.status import LIVE, statuses
+from versioning.trash import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from versioning import layout
-from versioning.expiry import TRASHED, Expiry
+from versioning.expiry import Expiry
 from versioning.shards import SHARDS, each
+from versioning.trash import TRASHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

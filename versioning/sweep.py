@@ -21,15 +21,16 @@ from versioning import layout, marks
 from versioning.collecting import Deleted, Survey, delete, erase, mark, needs_all, survey
 from versioning.envelope import UNREADABLE, dump, parse
 from versioning.errors import FullError, NotFoundError
-from versioning.expiry import ERASED, Expiry
+from versioning.expiry import Expiry
 from versioning.shards import SHARDS, Progress, each, in_silence
+from versioning.trash import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from versioning.catalog import Catalog
-    from versioning.expiry import Cause, Entry
     from versioning.repository import Repository
+    from versioning.trash import Cause, Entry
 
 T = TypeVar("T")
 POLL_SECONDS = 0.2

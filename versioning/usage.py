@@ -18,9 +18,9 @@ from versioning.trust import labels
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from versioning.catalog import Row
     from versioning.repository import Repository
     from versioning.retention import Policy
+    from versioning.rows import Row
 
 logger = logging.getLogger("versioning")
 _NONE: frozenset[str] = frozenset()

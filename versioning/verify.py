@@ -10,10 +10,12 @@ from versioning import layout
 from versioning.digest import digest_bytes, digest_stream
 from versioning.envelope import FORMAT_VERSION, UNREADABLE
 from versioning.errors import FormatError, NotFoundError, VersioningError
-from versioning.expiry import ERASED, Expiry
+from versioning.expiry import Expiry
 from versioning.findings import Damage, Dangling, Gone, Report
 from versioning.names import aliases
-from versioning.records import VersionRecord, captured, outputs
+from versioning.records import VersionRecord
+from versioning.references import captured, outputs
+from versioning.trash import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

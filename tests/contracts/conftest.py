@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,12 +10,12 @@ from tests import servers
 
 
 @pytest.fixture(scope="class")
-def server(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
+def server(
+    request: pytest.FixtureRequest, serving: Callable[..., servers.Server]
+) -> Iterator[servers.Server]:
     """The server of a class of tests, which processes reach by URL and environment alone."""
-    try:
-        with pytest.MonkeyPatch.context() as patch, request.cls.serving() as running:
-            for name, value in running.environ.items():
-                patch.setenv(name, value)
-            yield running
-    except servers.Unavailable as error:
-        pytest.skip(str(error))
+    running = serving(request.cls.serving)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in running.environ.items():
+            patch.setenv(name, value)
+        yield running

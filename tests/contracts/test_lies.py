@@ -18,6 +18,7 @@ import orjson
 import pytest
 
 from tests import servers
+from tests.contracts.job import ROWS, clean, load, split
 from tests.repositories import edited, resealed
 from versioning import layout
 from versioning.api import Repository, Version
@@ -30,21 +31,8 @@ from versioning.settings import Settings
 from versioning.steps import Step
 from versioning.storage import Store
 
-ROWS = 70_000  # too many for a record
 REFUSED = (FormatError, IntegrityError, NotFoundError)
 Edit = Callable[[bytes], bytes]
-
-
-def load(day: str) -> bytes:
-    return day.encode() * ROWS
-
-
-def clean(table: bytes) -> dict[str, int]:
-    return {"rows": len(table), "first": table[0]}
-
-
-def split(table: bytes) -> tuple[int, bytes]:
-    return len(table), table[:3]
 
 
 LOAD, CLEAN, SPLIT = (Step(function, function.__name__) for function in (load, clean, split))

@@ -419,7 +419,7 @@ class TestSeaweedStore(RemoteContract):
     serving = staticmethod(servers.s3_server)
 
     def test_a_silent_server_is_an_error_that_names_it(self, server: servers.Server) -> None:
-        impatient = {"connect_timeout": 1, "read_timeout": 1, "retries": {"max_attempts": 0}}
+        impatient = {"connect_timeout": 0.2, "read_timeout": 0.2, "retries": {"max_attempts": 0}}
         url = f"s3://{server.bucket()}/repository"
         patient = Store.open(url)
         patient.put("a", b"1")

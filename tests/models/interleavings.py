@@ -3,7 +3,8 @@
 Each actor runs in a greenlet and stops before each call. An execution is a list of choices of who
 goes next; all executions are tried, by depth first search. Two calls commute when they touch
 different names or only read, and of the orders that differ only in such pairs one is tried: sleep
-sets, after Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996.
+sets, after Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996, and
+source sets, after Abdulla and others, "Optimal Dynamic Partial Order Reduction", 2014.
 """
 
 from __future__ import annotations
@@ -99,22 +100,57 @@ def _stop(call: Call) -> None:
 
 @dataclass
 class _Point:
-    """A moment of an execution: who could go on with what, who was tried, who need not be."""
+    """A moment of an execution: who could go on with what, who should, who was tried.
+
+    Whoever is `asleep` need not be tried. `causes` are the moments of the calls without which that
+    of `chosen` would not be what it is.
+    """
 
     waiting: dict[int, Call]
     asleep: set[int]
+    wanted: set[int]
     tried: set[int] = field(default_factory=set)
     chosen: int = -1
+    causes: set[int] = field(default_factory=set)
+
+    @property
+    def call(self) -> Call:
+        return self.waiting[self.chosen]
 
     def choose(self) -> bool:
-        left = self.waiting.keys() - self.tried - self.asleep
+        left = self.wanted - self.tried - self.asleep
         self.chosen = min(left, default=-1)
         return self.chosen >= 0
 
     def asleep_next(self) -> set[int]:
-        call = self.waiting[self.chosen]
         idle = (self.asleep | self.tried) - {self.chosen}
-        return {actor for actor in idle if self.waiting[actor].commutes_with(call)}
+        return {actor for actor in idle if self.waiting[actor].commutes_with(self.call)}
+
+
+def _look_back(path: list[_Point]) -> None:
+    """Want the other order, too, of the last call and each that it races with."""
+    last = path[-1]
+    last.causes = set()
+    for moment in reversed(range(len(path) - 1)):
+        point = path[moment]
+        is_own = point.chosen == last.chosen
+        if moment in last.causes or (not is_own and point.call.commutes_with(last.call)):
+            continue
+        last.causes |= {moment} | point.causes
+        if not is_own:
+            _want_the_other_order(path, moment)
+
+
+def _want_the_other_order(path: list[_Point], moment: int) -> None:
+    """Let somebody go on at a moment who leads to the last call before that of then."""
+    end = len(path) - 1
+    free = [later for later in range(moment + 1, end) if moment not in path[later].causes]
+    first: dict[int, int] = {}
+    for later in [*free, end]:
+        first.setdefault(path[later].chosen, later)
+    able = {actor for actor, later in first.items() if path[later].causes.isdisjoint(free)}
+    if able.isdisjoint(path[moment].wanted):
+        path[moment].wanted.add(min(able))
 
 
 def explore(
@@ -134,6 +170,7 @@ def explore(
         while path:
             path[-1].tried.add(path[-1].chosen)
             if path[-1].choose():
+                _look_back(path)
                 break
             path.pop()
         if not path:
@@ -154,8 +191,11 @@ def _execute(actors: list[greenlet], path: list[_Point]) -> bool:
     while waiting:
         if depth == len(path):
             asleep = path[-1].asleep_next() if path else set()
-            path.append(_Point(dict(waiting), asleep))
-            if not path[-1].choose():
+            awake = waiting.keys() - asleep
+            path.append(_Point(dict(waiting), asleep, wanted={min(awake, default=-1)}))
+            if path[-1].choose():
+                _look_back(path)
+            else:
                 path.pop()
                 for index in waiting:
                     actors[index].throw(GreenletExit)

@@ -35,7 +35,7 @@ def _errors(folder: Path, *flags: str, model: Path = MODEL) -> int:
     subprocess.run(
         ["spin", "-a", *flags, str(model)], cwd=folder, check=True, stdout=subprocess.DEVNULL
     )
-    compiler = ["cc", "-O2", "-DSAFETY", "-DCOLLAPSE", *flags, "-o", "pan", "pan.c"]
+    compiler = ["cc", "-O1", "-DSAFETY", "-DCOLLAPSE", *flags, "-o", "pan", "pan.c"]
     subprocess.run(compiler, cwd=folder, check=True, stderr=subprocess.DEVNULL)
     done = subprocess.run(
         ["./pan", "-m100000", "-n"], cwd=folder, check=True, capture_output=True, text=True

@@ -90,12 +90,19 @@ def rebinds(repository: Repository, name: str) -> None:
 class World:
     """A store in memory with one version that is in the trash, and what must hold at the end."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, begun: World | None = None) -> None:
         self._folder = folder
         self.store = Store.memory()
-        self.repository = opened(self.store.url, folder)
-        self.trashed = self.repository.commit(LARGE, draft("old"))
-        Expiry(self.repository).trash(self.trashed.id, CAUSE)
+        if begun is None:
+            self.repository = opened(self.store.url, folder)
+            self.trashed = self.repository.commit(LARGE, draft("old"))
+            Expiry(self.repository).trash(self.trashed.id, CAUSE)
+        else:
+            # The same names in every order: an actor may act by which of them comes first.
+            for entry in begun.store.list(""):
+                self.store.put(entry.name, begun.store.stream(entry.name).read())
+            self.repository = opened(self.store.url, folder)
+            self.trashed = begun.trashed
 
     @cached_property
     def unbound(self) -> VersionRecord:
@@ -157,9 +164,13 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], i
     monkeypatch.setattr(secrets, "token_hex", token_hex)
 
     def run(actors: str) -> int:
+        begun = World(tmp_path)
+        drawn_before = drawn.copy()
+
         def begin() -> tuple[list[Callable[[], None]], Callable[[], None]]:
             drawn.clear()
-            world = World(tmp_path)
+            drawn.update(drawn_before)
+            world = World(tmp_path, begun)
             kinds: dict[str, Callable[[Repository], None]] = {
                 "writer": lambda repository: writes(repository, "new"),
                 "again": lambda repository: writes(repository, "old"),

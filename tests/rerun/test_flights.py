@@ -64,12 +64,14 @@ class Flights(Project):
 
     def uv(self, *arguments: str) -> None:
         command = [Path(sys.executable).with_name("uv"), *arguments]
-        subprocess.run(command, check=True, env={**os.environ, "UV_LINK_MODE": "copy"})
+        subprocess.run(command, check=True)
 
     def variables(self, **variables: str) -> dict[str, str]:
         passed = ("PREFECT_", "PIP_", "UV_", "SSL_", "HTTP", "http", "NO_PROXY", "no_proxy")
         server = {n: v for n, v in os.environ.items() if n.startswith(passed)}
-        return super().variables(**{**server, "PYTHONWARNINGS": "ignore", **variables})
+        # Each edit comes many seconds after what was compiled, and uv compiles nothing.
+        own = {"PYTHONWARNINGS": "ignore", "PYTHONDONTWRITEBYTECODE": ""}
+        return super().variables(**{**server, **own, **variables})
 
 
 @pytest.fixture

@@ -60,8 +60,7 @@ def prices(run: int = 0, steps: int = 2) -> float:
 def holds(number: int) -> str:
     return held(number).load()
 """
-DEPLOYMENTS = """
-deployments:
+DEPLOYMENT = """
   - {{name: cloned, entrypoint: "pipeline.py:{flow}", work_pool: {{name: flows}},
       pull: [{{prefect.deployments.steps.git_clone: {{repository: "{url}", branch: main}}}}]}}
 """
@@ -77,8 +76,7 @@ class Project:
         self._git("init", "-q", "-b", "main")
         (folder / "pipeline.py").write_text(FLOWS)
         self.commit("rates.py", "RATE = 2.0\n")
-        for flow in ("prices", "holds"):
-            self._deploy(flow)
+        self._deploy("prices", "holds")
 
     def commit(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)
@@ -88,9 +86,10 @@ class Project:
     def _git(self, *words: str) -> None:
         subprocess.run(["git", "-C", self.folder, *words], check=True)
 
-    def _deploy(self, flow: str) -> None:
-        file = self.folder.with_name(f"{flow}.yaml")
-        file.write_text(DEPLOYMENTS.format(flow=flow, url=self.folder))
+    def _deploy(self, *flows: str) -> None:
+        file = self.folder.with_name("deployments.yaml")
+        described = [DEPLOYMENT.format(flow=flow, url=self.folder) for flow in flows]
+        file.write_text("deployments:" + "".join(described))
         home = self.folder.parent
         environ = {"HOME": str(home), "PATH": "/usr/bin:/bin", **self.stack.client()}
         command = [sys.executable, "-m", "infra.deployments", "--file", str(file)]

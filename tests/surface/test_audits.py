@@ -129,11 +129,11 @@ def test_a_damaged_finding_of_an_audit_is_no_answer(
 
 
 def test_a_difference_has_an_event(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from versioning.integrations.prefect import runs
+    from versioning.integrations.prefect import notices
 
     sent: list[tuple[str, dict]] = []
     monkeypatch.setattr(
-        runs, "emit_event", lambda **event: sent.append((event["event"], event["payload"]))
+        notices, "emit_event", lambda **event: sent.append((event["event"], event["payload"]))
     )
     kept = reading.content_of(str(file))
     file.write_text("after")

@@ -48,11 +48,11 @@ def test_a_read_is_recorded_logged_and_shown(
 
 
 def test_what_is_read_is_told_by_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    from versioning.integrations.prefect import runs
+    from versioning.integrations.prefect import notices
 
     sent: list[tuple[str, dict]] = []
     monkeypatch.setattr(
-        runs, "emit_event", lambda **event: sent.append((event["event"], event["payload"]))
+        notices, "emit_event", lambda **event: sent.append((event["event"], event["payload"]))
     )
     flow(lambda: reading.configured(2), name="plain")()
     (payload,) = [payload for event, payload in sent if event == "versioning.hidden"]

@@ -83,10 +83,10 @@ def test_mapped_items_share_a_line() -> None:
 
 def test_each_version_has_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, dict]] = []
-    from versioning.integrations.prefect import runs
+    from versioning.integrations.prefect import notices
 
     monkeypatch.setattr(
-        runs, "emit_event", lambda **event: sent.append((event["event"], event["payload"]))
+        notices, "emit_event", lambda **event: sent.append((event["event"], event["payload"]))
     )
     pipeline()
     pipeline()

@@ -12,6 +12,8 @@ import os
 import re
 import sys
 from contextlib import suppress
+from email.parser import HeaderParser
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -70,7 +72,7 @@ def installed(index: Path | None = None) -> list[Distribution]:
         stamp = _stamp(folder)
         entry = known.get(str(folder))
         if entry is None or entry[0] != stamp:
-            described = _described(folder)
+            described = _described(folder, tuple(stamp))
             if described is None:
                 continue
             entry = [stamp, described]
@@ -94,7 +96,7 @@ def located(places: Iterable[str]) -> dict[str, tuple[Distribution, Path]]:
     """What is installed in folders, by name, each with its folder of facts; the first counts."""
     found: dict[str, tuple[Distribution, Path]] = {}
     for folder in _folders(places):
-        if described := _described(folder):
+        if described := _described(folder, tuple(_stamp(folder))):
             found.setdefault(described["name"], (described, folder))
     return found
 
@@ -119,9 +121,14 @@ def _stamp(folder: Path) -> list[int]:
     return stamps
 
 
-def _described(folder: Path) -> Distribution | None:
+@cache
+def _described(folder: Path, stamp: tuple[int, ...]) -> Distribution | None:
+    """What a folder says of a distribution, read again when it looks otherwise than it did."""
     found = metadata.PathDistribution(folder)
-    name, version = found.metadata["Name"], found.metadata["Version"]
+    # Most of the text is a description of many pages.
+    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
+    headers = HeaderParser().parsestr(text.partition("\n\n")[0])
+    name, version = headers["Name"], headers["Version"]
     if not name or not version:
         return None
     described = Distribution(name=canonical(name), version=version)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from versioning.errors import FormatError, NotFoundError
-from versioning.records import captured
+from versioning.references import captured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

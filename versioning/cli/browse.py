@@ -26,7 +26,7 @@ from versioning.cli.output import (
 )
 from versioning.cli.progress import shown
 from versioning.errors import FormatError, VersioningError
-from versioning.expiry import ERASED, RESTORED, Expiry
+from versioning.expiry import Expiry
 from versioning.invalidations import NAMED
 from versioning.names import names_of
 from versioning.rerun import rebuilt
@@ -35,6 +35,7 @@ from versioning.rerun.shelves import not_rebuildable
 from versioning.shards import shard_of
 from versioning.standing import INVALID, standing, standings
 from versioning.status import LIVE
+from versioning.trash import ERASED, RESTORED
 from versioning.trust import UNKNOWN, label, labels
 from versioning.units import duration, size
 

@@ -16,6 +16,7 @@ from versioning.code.objects import functions_in, is_ours
 from versioning.code.places import file_of_module, is_first_party, is_runner
 from versioning.code.scopes import Ref
 from versioning.code.unnamed import follow_acts, follow_loads, named_in_texts
+from versioning.code.values import key_default
 from versioning.encoding.objects import state_of
 from versioning.errors import UnkeyableError
 
@@ -152,7 +153,7 @@ def _defaults(
     held = [*zip(names, given, strict=True), *(function.__kwdefaults__ or {}).items()]
     for parameter, value in held:
         piece = definition.defaults.get(parameter)
-        parts += walk.default(value, f"{scope.owner}({parameter})", piece, scope)
+        parts += key_default(walk, value, f"{scope.owner}({parameter})", piece, scope)
     return parts
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NewType, get_args, get_origin
 
 from versioning.code.objects import ATOMS, is_typing
+from versioning.code.values import key_value
 from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
@@ -48,6 +49,6 @@ def _argument(walk: Walk, item: Any, label: str, found: Found | None) -> str:
     if type(item) in ATOMS:
         return repr(item)
     try:
-        return walk.value(item, label, found)
+        return key_value(walk, item, label, found)
     except UnkeyableError:
         return _ADDRESS.sub("", repr(item))

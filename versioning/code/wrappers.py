@@ -11,6 +11,7 @@ from versioning.code.log import MISSING
 from versioning.code.objects import is_offered, qualified_name
 from versioning.code.places import is_first_party, is_runner, written_in
 from versioning.code.renames import reads_frames
+from versioning.code.values import add_value
 from versioning.errors import UnkeyableError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _is_undecorated(walk: Walk, wrapped: object) -> bool:
 
 def registry(walk: Walk, function: Any, label: str) -> str:
     """The implementations of a `singledispatch` function, which others may add to."""
-    walk.add_value(label, lambda: dict(function.registry))
+    add_value(walk, label, lambda: dict(function.registry))
     return label
 
 

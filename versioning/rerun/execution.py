@@ -119,7 +119,7 @@ def execute(
 
 def _read(repository: Repository, jobs: Jobs, swaps: Swaps) -> Iterator[Any]:
     """All versions that the jobs read or are compared with, whose bytes are there."""
-    from versioning.records import outputs
+    from versioning.references import outputs
 
     for record in (*jobs.taken.values(), *map(repository.record, swaps.reads)):
         yield record

@@ -10,7 +10,7 @@ from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError
 from versioning.expiry import Expiry
 from versioning.keys import root_key
-from versioning.records import outputs
+from versioning.references import outputs
 
 if TYPE_CHECKING:
     from versioning.digest import Key

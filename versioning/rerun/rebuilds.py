@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from versioning.errors import NotFoundError
-from versioning.records import ID_PATTERN
+from versioning.fields import ID_PATTERN
 from versioning.repository import Draft, Repository
 from versioning.rerun.jobs import who_took
 from versioning.rerun.twice import rebuilt

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from versioning.errors import ConflictError
-from versioning.records import outputs
+from versioning.references import outputs
 from versioning.repository import Draft, Repository
 from versioning.rerun.execution import Terms
 from versioning.rerun.folder import INPUTS

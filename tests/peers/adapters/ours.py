@@ -5,10 +5,13 @@ import os
 from runner import chained
 
 from versioning import versioned
+from versioning.capture.process import installed
 
 TITLE = "prefect-versioning"
 CONFIGURATION = "`versioned(function)`"
 _made = []
+# What every process would read anew, once for all of them.
+installed()
 
 
 def run(functions, call, state):

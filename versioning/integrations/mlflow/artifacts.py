@@ -17,8 +17,8 @@ from mlflow.entities import FileInfo
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
+from versioning.fields import ID_PATTERN
 from versioning.integrations.mlflow.references import DESCRIPTION, REFERENCE, SCHEME
-from versioning.records import ID_PATTERN
 
 
 class VersionArtifactRepository(ArtifactRepository):  # type: ignore[misc]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError
-from versioning.expiry import TRASHED, Expiry, here
+from versioning.expiry import Expiry, here
 from versioning.integrations.mlflow.registry import (
     Registered,
     aliases_of,
@@ -25,6 +25,7 @@ from versioning.integrations.mlflow.registry import (
 from versioning.names import aliases
 from versioning.standing import standing
 from versioning.status import LIVE
+from versioning.trash import TRASHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,8 +6,6 @@ a task elsewhere writes its row to the repository, where the flow's process pick
 
 from __future__ import annotations
 
-import logging
-import re
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,30 +14,21 @@ import orjson
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.context import FlowRunContext, TaskRunContext
-from prefect.events import emit_event
-from prefect.exceptions import MissingContextError
-from prefect.logging import get_logger, get_run_logger
 
 from versioning.api import Repository, Version, open_repository
-from versioning.differences import Why, nearest, why
-from versioning.errors import VersioningError
-from versioning.hidden.reads import advice, told
+from versioning.integrations.prefect.notices import emit, logger
+from versioning.integrations.prefect.reasons import explain
 from versioning.integrations.prefect.tables import Row, RunTable
 from versioning.trust import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
     from prefect import Flow, Task
     from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
     from versioning.calls import Call
-    from versioning.keys import LeafChange
     from versioning.records import VersionRecord
-
-LEAVES_SHOWN = 3
-HOOKS = "'record_versions'", "'report_versions'"
-_ITEM = re.compile(r"\[.*")
 
 
 @dataclass(slots=True)
@@ -52,7 +41,6 @@ class _Watched:
 
 
 _watched: dict[str, _Watched] = {}
-_warned: set[str] = set()
 # By task run: the version of the value that differed in an audit, or nothing.
 _audits: dict[str, str] = {}
 # By task run: which other version there is for the key, of another value.
@@ -98,29 +86,6 @@ def facts() -> tuple[str | None, dict[str, Any]]:
     return flow.flow.name if flow.flow else None, run
 
 
-def warn(call: Call) -> None:
-    """Log, once a process, what the closure of a step could not follow."""
-    for text in call.code.warnings:
-        if text not in _warned:
-            _warned.add(text)
-            _logger().warning("%s: %s", call.step.name, text)
-
-
-def warn_of_hidden(call: Call) -> None:
-    """Log what a body read that its key cannot see, once a process in the same words."""
-    if not (hidden := call.hidden):
-        return
-    _emit("hidden", {"step": call.step.name, "key": call.key, "reads": [asdict(r) for r in hidden]})
-    lacks = f". {call.step.name} has no parameter that is a seed" if call.lacks_seed else ""
-    text = (
-        f"{call.step.name} read what its key cannot see: {told(hidden)}. A later run will not "
-        f"notice a change of it; pass it on instead ({advice(hidden)}){lacks}"
-    )
-    if text not in _warned:
-        _warned.add(text)
-        _logger().warning("%s", text)
-
-
 def tell_of_audit(call: Call, other: VersionRecord | None) -> None:
     """Keep what an audit found for the table; log that a value differs, and send an event."""
     assert call.found is not None
@@ -129,9 +94,9 @@ def tell_of_audit(call: Call, other: VersionRecord | None) -> None:
         _audits[str(context.task_run.id)] = other.id if other else ""
     if other is None:
         return
-    _emit("differs", {"step": call.step.name, "version": call.found.id, "other": other.id,
+    emit("differs", {"step": call.step.name, "version": call.found.id, "other": other.id,
                       "key": call.key, "digest": call.found.digest})  # fmt: skip
-    _logger().error(
+    logger().error(
         "%s gave another value than version %s for the same key: it is not reproducible. The old "
         "version stays; the new value is version %s. See `versioning diff %s %s`",
         call.step.name,
@@ -156,7 +121,7 @@ def record_versions(task: Task[..., Any], task_run: TaskRun, state: State[Any]) 
         told = f"another value for the same key than version {other[:12]}"
         rows = [replace(row, status="differs", why=told) for row in rows]
     for row in rows:
-        _emit("committed" if row.status == "miss" else "reused", asdict(row))
+        emit("committed" if row.status == "miss" else "reused", asdict(row))
     run_id = str(task_run.flow_run_id) if task_run.flow_run_id else None
     if run_id in _watched:
         _watched[run_id].rows += rows
@@ -200,7 +165,7 @@ def report_versions(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
     table = RunTable(
         str(flow_run.id), flow_run.name, flow.name, _all_rows(watched, str(flow_run.id))
     )
-    _explain(watched, table.rows)
+    explain(watched.repository, table.rows, began=watched.started)
     _label(watched.repository, table.rows)
     ended = datetime.now(UTC)
     watched.repository.write_run(
@@ -246,76 +211,10 @@ def _all_rows(watched: _Watched, run_id: str) -> list[Row]:
     return watched.rows + [Row.from_dict(row) for part in elsewhere for row in part["steps"]]
 
 
-def _explain(watched: _Watched, rows: list[Row]) -> None:
-    """Say of every row why; a miss is compared with what was there before the run began."""
-    earlier: dict[str, list[VersionRecord]] = {}
-    for row in rows:
-        if row.status == "hit":
-            row.why = "unchanged"
-        elif not row.why:
-            try:
-                record = watched.repository.record(row.version)
-                row.hidden = list(record.meta.get("hidden", ()))
-                if row.step not in earlier:
-                    before = watched.started
-                    earlier[row.step] = watched.repository.earlier(record, before=before)
-                other = nearest(record, earlier[row.step])
-                found = why(record, other, watched.repository.invalidations)
-                row.why = _why(found)
-                if other and not (found.changed or found.invalidated) and _is_other(record, other):
-                    row.status = "differs"
-                    row.why = f"{row.why}; another value than version {other.id[:12]}"
-                    watched.repository.conflicting(record, other)
-            except VersioningError as error:
-                row.why = f"unknown: {error}"
-
-
-def _is_other(record: VersionRecord, before: VersionRecord) -> bool:
-    """Whether a step that was not to change anything gave another value than the time before."""
-    return record.digest != before.digest and not record.meta.get("volatile")
-
-
 def _label(repository: Repository, rows: list[Row]) -> None:
     found = labels(repository, [(row.version, row.step) for row in rows])
     for row in rows:
         row.trust = found.get(row.version, row.trust)
-
-
-def _why(found: Why) -> str:
-    if found.against is None:
-        return "first version"
-    if not found.changed and found.invalidated:
-        return f"invalidated: {found.invalidated}"
-    if not found.changed:
-        return "run again as asked, or its bytes were lost"
-    shown = list(_told(found.changed))
-    more = len(shown) - LEAVES_SHOWN
-    return "; ".join(shown[:LEAVES_SHOWN]) + (f"; {more} more" if more > 0 else "")
-
-
-def _told(changed: Sequence[LeafChange]) -> Iterator[str]:
-    """What happened to which leaf; what happened to many items of one list is told once."""
-    told: dict[tuple[str, str], list[str]] = {}
-    resized = set()
-    for change in changed:
-        name, is_item = _ITEM.subn("", change.leaf)
-        told.setdefault((name, _change(change)), []).append(change.leaf)
-        if is_item and None in (change.before, change.after):
-            resized.add(name.replace("inputs/", "params/", 1))
-    for (name, what), leaves in told.items():
-        # That a list became longer is seen from its new items.
-        if name not in resized:
-            yield f"{leaves[0]} {what}" if len(leaves) == 1 else f"{name} x{len(leaves)} {what}"
-
-
-def _change(change: LeafChange) -> str:
-    if change.before is None:
-        return "new"
-    if change.after is None:
-        return "gone"
-    if change.leaf.startswith(("inputs/", "code/", "files/")):
-        return "changed"
-    return f"{change.before} -> {change.after}"
 
 
 def _show(table: RunTable, flow_run: FlowRun, cards: Mapping[str, str]) -> None:
@@ -328,40 +227,11 @@ def _show(table: RunTable, flow_run: FlowRun, cards: Mapping[str, str]) -> None:
     )
     with get_client(sync_client=True) as client:
         client.create_artifact(artifact)
-    _logger().info("%s", table.summary())
+    logger().info("%s", table.summary())
 
 
 def _observe(event: str, fields: Mapping[str, Any]) -> None:
     context = TaskRunContext.get()
     if event == "conflict" and context is not None:
         _conflicts[str(context.task_run.id)] = str(fields["other"])
-    _emit(event, fields)
-
-
-def _emit(event: str, fields: Mapping[str, Any]) -> None:
-    version = str(fields.get("version") or fields.get("id") or fields.get("blob") or "unknown")
-    emit_event(
-        event=f"versioning.{event}",
-        resource={
-            "prefect.resource.id": f"versioning.version.{version}",
-            "prefect.resource.name": str(fields.get("step", version)),
-        },
-        payload=orjson.loads(orjson.dumps(dict(fields), default=str)),
-    )
-
-
-def _is_worth_reading(line: logging.LogRecord) -> bool:
-    # Prefect logs two lines for every hook; ours say nothing that the state or the table does not.
-    text = line.getMessage()
-    return not any(hook in text for hook in HOOKS)
-
-
-for _name in ("prefect.task_runs", "prefect.flow_runs"):
-    logging.getLogger(_name).addFilter(_is_worth_reading)
-
-
-def _logger() -> logging.Logger | logging.LoggerAdapter[Any]:
-    try:
-        return get_run_logger()
-    except MissingContextError:
-        return get_logger("versioning")
+    emit(event, fields)

@@ -16,7 +16,7 @@ from prefect.transactions import BaseTransaction, Transaction, get_transaction
 
 from versioning.api import open_repository
 from versioning.errors import ConflictError
-from versioning.integrations.prefect import engine, runs
+from versioning.integrations.prefect import engine, notices, runs
 from versioning.steps import Step
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class _Attempt:
         """Notice what the body reads that its key cannot see."""
         with self.call.watching([*self.args, *self.kwargs.values()]):
             yield
-        runs.warn_of_hidden(self.call)
+        notices.warn_of_hidden(self.call)
 
     def commit(self, value: Any) -> Output:
         """Make `value` the answer, at once or when the transaction around the task commits."""
@@ -284,7 +284,7 @@ def _attempt(step: Step, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterato
         call = step.call(open_repository(), step.bind(args, kwargs))
     token = _running.set(_running.get() | {call.key})
     try:
-        runs.warn(call)
+        notices.warn(call)
         yield _Attempt(call)
     finally:
         _running.reset(token)
