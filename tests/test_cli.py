@@ -638,6 +638,23 @@ def test_prune_tells_people_what_goes_and_what_to_type_next(
     assert read("prune", "--apply").count("undo") == 0
 
 
+def test_show_tells_by_which_plan_a_version_went(
+    flights: dict[str, Version], ask: Ask, read: Ask, policy: str
+) -> None:
+    plan = ask("prune", "--policy", policy, "--apply")["plan"]
+    gone = flights["clean0"].id
+    assert ask("show", gone)["expiry"]["plan"] == plan
+    [status] = [row for row in read("show", gone).splitlines() if row.startswith("status")]
+    assert "trashed by " in status
+    assert f"rule 1 (step '*') does not keep it: plan {plan}" in status
+    ask("undo", plan)
+    assert ask("show", gone)["expiry"] is None
+    Path(policy).write_text(f"trash = '0s'\n{POLICY}", "utf-8")
+    plan = ask("prune", "--policy", policy, "--apply")["plan"]
+    assert ask("show", gone)["expiry"]["plan"] == plan
+    assert "expired by " in read("show", gone)
+
+
 def test_what_is_deleted_at_once_is_not_said_to_be_in_the_trash(
     flights: dict[str, Version], read: Ask, policy: str
 ) -> None:

@@ -186,7 +186,12 @@ def test_a_version_whose_bytes_are_wrong_is_refused(
 
 def test_a_version_in_the_trash_is_refused(repository: Repository, models: list[Version]) -> None:
     Expiry(repository).trash(models[0].id, cause())
-    with pytest.raises(NotFoundError, match="is trashed: bring it back"):
+    undo = f"is trashed: bring it back with `versioning undo {cause().plan}`"
+    with pytest.raises(NotFoundError, match=undo):
+        repository.promote(models[0], NAME)
+    of = Expiry(repository).of(models[0].id[:2])
+    assert Expiry(repository).erase_all(of, [models[0].id], cause())
+    with pytest.raises(NotFoundError, match="is expired: run its step again"):
         repository.promote(models[0], NAME)
 
 

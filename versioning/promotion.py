@@ -21,6 +21,7 @@ from versioning.errors import (
 from versioning.expiry import Expiry
 from versioning.names import aliases
 from versioning.status import EXPIRED, statuses
+from versioning.trash import RESTORED, TRASHED
 from versioning.verify import verify
 
 if TYPE_CHECKING:
@@ -161,11 +162,12 @@ def check_usable(repository: Repository, record: VersionRecord) -> None:
         raise RefusedError(f"{called} is invalid ({why}): run its step again", id=record.id)
     blobs = [(blob.name, blob.size_bytes) for blob in record.manifest if blob.name]
     status = statuses(repository, {record.id: blobs}).get(record.id)
-    if Expiry(repository).is_over(record.id):
+    last = Expiry(repository).last(record.id)
+    if last is not None and last.state != RESTORED:
+        undo = f"bring it back with `versioning undo {last.cause.plan}` or `versioning pin`, or "
+        back = undo if last.state == TRASHED else ""
         raise NotFoundError(
-            f"{called} is {status or EXPIRED}: bring it back with `versioning undo PLAN` or "
-            "`versioning pin`, or run its step again",
-            id=record.id,
+            f"{called} is {status or EXPIRED}: {back}run its step again", id=record.id
         )
     report = verify(repository, record.id)
     if report.damaged:

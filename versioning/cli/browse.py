@@ -26,14 +26,16 @@ from versioning.cli.output import (
 )
 from versioning.cli.progress import shown
 from versioning.errors import FormatError, VersioningError
+from versioning.expiry import Expiry
 from versioning.invalidations import NAMED
 from versioning.names import names_of
 from versioning.rerun import rebuilt
 from versioning.rerun.jobs import has_bytes
 from versioning.rerun.shelves import not_rebuildable
+from versioning.shards import shard_of
 from versioning.standing import INVALID, standing, standings
 from versioning.status import LIVE
-from versioning.trash import ERASED
+from versioning.trash import ERASED, RESTORED
 from versioning.trust import UNKNOWN, label, labels
 from versioning.units import duration, size
 
@@ -226,6 +228,7 @@ def _description(repository: Repository, record: VersionRecord) -> dict[str, Any
         "seconds": record.seconds,
         "status": standing(repository, record),
         "invalidated": None if invalid is None else asdict(invalid),
+        "expiry": _expiry(repository, record),
         "trust": label(repository, record),
         "codec": record.codec,
         "manifest": [
@@ -264,6 +267,13 @@ def _not_rebuildable(repository: Repository, record: VersionRecord) -> dict[str,
     return not_rebuildable(repository, kept, found["distributions"])
 
 
+def _expiry(repository: Repository, record: VersionRecord) -> dict[str, Any] | None:
+    """By which plan and rule, by whom and when a version went, if it is not back."""
+    of = Expiry(repository).of(shard_of(record.id), lenient=True)
+    last = of.last.get(record.id)
+    return None if last is None or last.state == RESTORED else asdict(last.cause)
+
+
 def _withdrawal(document: dict[str, Any]) -> str | None:
     """Why, by whom and when a version was invalidated."""
     if (said := document["invalidated"]) is None:
@@ -273,6 +283,15 @@ def _withdrawal(document: dict[str, Any]) -> str | None:
     lost = "" if done == document["status"] else f"{document['status']}, and "
     what = f"{lost}{done} by {said['actor']} at {when}: {said['reason']}"
     return what if said["why"] == NAMED else f"{what} ({said['why']})"
+
+
+def _gone(document: dict[str, Any]) -> str | None:
+    """Why, by whom, when and by which plan a version went."""
+    if (said := document["expiry"]) is None:
+        return None
+    when = f"{said['at'].astimezone():%Y-%m-%d %H:%M}"
+    done = f"{document['status']} by {said['actor']} at {when}"
+    return f"{done}: {said['rule']}: plan {said['plan']}"
 
 
 def _pinned(said: dict[str, Any] | None) -> str | None:
@@ -288,7 +307,7 @@ def _page(document: dict[str, Any], now: datetime) -> Iterator[RenderableType]:
         {
             "version": document["id"],
             "step": f"{document['step']}  ({document['function'] or 'no code'})",
-            "status": _withdrawal(document) or document["status"],
+            "status": _withdrawal(document) or _gone(document) or document["status"],
             "audits": document["trust"],
             "chance": _pinned(document["meta"].get("determinism")),
             "value": document["meta"].get("value"),
