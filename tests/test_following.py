@@ -188,6 +188,20 @@ def test_a_remote_repository_needs_to_be_told_where_mlflow_is(
     assert ask("promote", models[0].id, NAME, "--no-registry")["is_new"]
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2", "mysql"])
+def test_a_database_that_nobody_serves_is_told_at_once(
+    repository: Repository,
+    models: list[Version],
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    scheme: str,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}://127.0.0.1:{free_ports(1)[0]}/mlflow")
+    assert "refused" in ask("promote", models[0].id, NAME, code=3)
+    assert "retried" not in caplog.text
+
+
 @pytest.fixture
 def registry_folder(tmp_path: Path) -> tuple[int, Path]:
     folder = tmp_path / "server"
