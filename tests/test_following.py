@@ -202,6 +202,16 @@ def test_a_database_that_nobody_serves_is_told_at_once(
     assert "retried" not in caplog.text
 
 
+def test_no_password_of_an_address_is_shown(
+    models: list[Version], uri: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hidden@127.0.0.1:{free_ports(1)[0]}")
+    told = ask("promote", models[0].id, NAME, code=3)
+    assert "http://me:***@127.0.0.1" in told
+    assert "hidden" not in told
+    assert "hidden" not in ask("reconcile", code=0)["registry"]
+
+
 @pytest.fixture
 def registry_folder(tmp_path: Path) -> tuple[int, Path]:
     folder = tmp_path / "server"

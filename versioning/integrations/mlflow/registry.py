@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from versioning.encoding.preview import without_passwords
 from versioning.errors import FormatError, StorageError
 from versioning.integrations.mlflow.references import source_uri
 
@@ -259,10 +260,12 @@ def _translated(uri: str) -> Iterator[None]:
         _knock(uri)
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
+        # What is said here is logged, and seen on a run's page.
+        shown = without_passwords(uri)
         raise StorageError(
-            f"MLflow at {uri} does not answer as it should ({error}); check MLFLOW_TRACKING_URI, "
+            f"MLflow at {shown} does not answer as it should ({error}); check MLFLOW_TRACKING_URI, "
             "or unset it to keep the registry beside the repository",
-            uri=uri,
+            uri=shown,
         ) from error
 
 
