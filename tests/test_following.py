@@ -202,6 +202,15 @@ def test_a_database_that_nobody_serves_is_told_at_once(
     assert "retried" not in caplog.text
 
 
+def test_a_name_is_checked_before_mlflow_is_asked(
+    models: list[Version], ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_ports(1)[0]}")
+    for name in ("de'lays@champion", "delays@latest", "delays@a b", "delays"):
+        told = ask("promote", models[0].id, name, code=2)
+        assert "MLflow at" not in told
+
+
 def test_no_password_of_an_address_is_shown(
     models: list[Version], uri: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

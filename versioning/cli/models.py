@@ -75,7 +75,7 @@ def promote(
     """
     repository = options.open(write=True)
     found = repository.get(version)
-    uri = options.registry(name, repository)
+    uri = options.registry("@".join(parse_name(name)), repository)
     done = repository.promote(found, name, reason=reason, force=force, predict=predict)
     document = {**_promotion(done), "registry": _follow(found, done, uri)}
     options.answer(document, lambda: _promoted(found, done, document["registry"]))
