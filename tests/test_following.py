@@ -257,3 +257,17 @@ def test_a_server_that_goes_away_fails_clearly_and_a_retry_registers_once(
         assert ask("reconcile", "delays")["differences"] == []
         assert ask("rollback", "delays", "--apply")["registry"]["number"] == 1
         assert champion(url) == models[0].id
+
+
+@pytest.mark.slow
+def test_mlflow_adds_no_lines_of_its_own(
+    registry_folder: tuple[int, Path],
+    models: list[Version],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port, folder = registry_folder
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    with mlflow_server(port, folder):
+        assert run(["promote", models[0].id, NAME]) == 0
+    assert capsys.readouterr().err == ""

@@ -212,7 +212,7 @@ def _set_tag(client: MlflowClient, name: str, number: int, tag: str, text: str) 
 def _client(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
-    for chatty in ("mlflow.store.db.utils", "alembic"):
+    for chatty in ("mlflow.store", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     with _alone(uri):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
