@@ -185,8 +185,10 @@ def check_free(port: int, advice: str) -> None:
         advice: How to choose another one.
 
     Raises:
-        NotStartedError: If somebody does.
+        NotStartedError: If somebody does, or there is no such port.
     """
+    if not 0 < port < 1 << 16:
+        raise NotStartedError(f"there is no port {port}, they end at {(1 << 16) - 1}: name another")
     with socket.socket() as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

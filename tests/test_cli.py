@@ -345,6 +345,20 @@ def test_history_tells_who_was_what_when(
     assert "nothing was ever named" in refused("history", "nobody", code=2)
 
 
+def test_history_says_when_nothing_was_named(
+    flights: dict[str, Version], repository: Repository, ask: Ask, read: Ask, refused: Ask
+) -> None:
+    assert "names appear when" in refused("history", "nobody", code=2)
+    entry = {"alias": "champion", "version": flights["train0"].id, "at": "2026-01-01T00:00Z"}
+    repository.append_name("delays", entry)
+    assert "there are delays" in refused("history", "nobody", code=2)
+    told = refused("history", "delays@staging", code=2)
+    assert "delays@staging never named anything; delays has champion" in told
+    before = ("history", "delays", "--at", "2025-12-31T00:00+00:00")
+    assert ask(*before)["aliases"] == {}
+    assert "delays at 2025-12-31T00:00+00:00: nothing was named" in read(*before)
+
+
 def test_what_vanished_is_said_until_it_is_accepted(
     repository: Repository, ask: Ask, read: Ask
 ) -> None:

@@ -188,6 +188,39 @@ def test_a_remote_repository_needs_to_be_told_where_mlflow_is(
     assert ask("promote", models[0].id, NAME, "--no-registry")["is_new"]
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2", "mysql"])
+def test_a_database_that_nobody_serves_is_told_at_once(
+    repository: Repository,
+    models: list[Version],
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    scheme: str,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}://127.0.0.1:{free_ports(1)[0]}/mlflow")
+    assert "refused" in ask("promote", models[0].id, NAME, code=3)
+    assert "retried" not in caplog.text
+
+
+def test_a_name_is_checked_before_mlflow_is_asked(
+    models: list[Version], ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_ports(1)[0]}")
+    for name in ("de'lays@champion", "delays@latest", "delays@a b", "delays"):
+        told = ask("promote", models[0].id, name, code=2)
+        assert "MLflow at" not in told
+
+
+def test_no_password_of_an_address_is_shown(
+    models: list[Version], uri: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:hidden@127.0.0.1:{free_ports(1)[0]}")
+    told = ask("promote", models[0].id, NAME, code=3)
+    assert "http://me:***@127.0.0.1" in told
+    assert "hidden" not in told
+    assert "hidden" not in ask("reconcile", code=0)["registry"]
+
+
 @pytest.fixture
 def registry_folder(tmp_path: Path) -> tuple[int, Path]:
     folder = tmp_path / "server"
@@ -224,3 +257,17 @@ def test_a_server_that_goes_away_fails_clearly_and_a_retry_registers_once(
         assert ask("reconcile", "delays")["differences"] == []
         assert ask("rollback", "delays", "--apply")["registry"]["number"] == 1
         assert champion(url) == models[0].id
+
+
+@pytest.mark.slow
+def test_mlflow_adds_no_lines_of_its_own(
+    registry_folder: tuple[int, Path],
+    models: list[Version],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port, folder = registry_folder
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    with mlflow_server(port, folder):
+        assert run(["promote", models[0].id, NAME]) == 0
+    assert capsys.readouterr().err == ""

@@ -16,6 +16,7 @@ from flows.rerun import rerun
 from flows.retrain import retrain
 from flows.verify import verify
 from infra.deployments import FILE
+from infra.processes import NotStartedError, check_free
 from tests.local import read_until, started
 from tests.servers import free_ports
 
@@ -29,6 +30,12 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert f"port {taken} is taken" in said
     assert f"make ui PORT={taken + 100}" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_that_there_is_not_is_refused(port: int) -> None:
+    with pytest.raises(NotStartedError, match=f"there is no port {port}"):
+        check_free(port, "choose another")
 
 
 def running_below(folder: Path) -> list[str]:

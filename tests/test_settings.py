@@ -4,6 +4,7 @@ import pytest
 
 from versioning.errors import FormatError
 from versioning.settings import Settings
+from versioning.storage import Store
 
 
 def project(folder: Path, body: str) -> Path:
@@ -53,6 +54,22 @@ def test_folders_in_the_file_are_relative_to_the_file(tmp_path):
 def test_a_url_in_the_file_is_taken_as_it_is(tmp_path):
     project(tmp_path, 'repository = "memory://x"\n')
     assert Settings.load({}, tmp_path).repository == "memory://x"
+
+
+@pytest.mark.parametrize("text", ["s3:/bucket/repository", "s3:bucket", "gs:/bucket", "file:/a"])
+def test_a_url_that_lacks_a_slash_is_no_folder(tmp_path, text):
+    with pytest.raises(FormatError, match=r"VERSIONING_REPOSITORY.*two slashes"):
+        Settings.load({"VERSIONING_REPOSITORY": text}, tmp_path)
+    project(tmp_path, f'repository = "{text}"\n')
+    with pytest.raises(FormatError, match=r"repository in .*two slashes"):
+        Settings.load({}, tmp_path)
+    with pytest.raises(FormatError, match="two slashes"):
+        Store.open(text)
+
+
+@pytest.mark.parametrize("text", ["./s3:bucket", "/tmp/a:b", "a/b:c", "~/a", "C:"])
+def test_a_folder_may_have_a_colon(tmp_path, text):
+    assert Settings.load({"VERSIONING_REPOSITORY": text}, tmp_path).repository == text
 
 
 def test_an_unknown_setting_is_named_with_those_that_exist(tmp_path):

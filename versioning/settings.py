@@ -8,6 +8,7 @@ mistake never means "the default". Unknown variables are left alone: they may be
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 PREFIX = "VERSIONING_"
 # What a file says relative to itself.
 _PLACES = {"repository", "cache"}
+Place = str
 Share = float
 Size = int
 Files = str
 WARN, KEY = "warn", "key"
+_HALF_A_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?!//)")
 _WORDS = {
     "1": True,
     "true": True,
@@ -64,7 +67,7 @@ class Settings:
         rebuild: Whether loading a version whose bytes are gone makes them again, and checks them.
     """
 
-    repository: str | None = None
+    repository: Place | None = None
     cache: Path = field(default_factory=_default_cache)
     cache_bytes: Size = 50 * 10**9
     lease_seconds: float = 15.0
@@ -179,6 +182,19 @@ def _text(raw: object) -> str:
     return raw
 
 
+def place(raw: object) -> str:
+    """A folder or URL as somebody typed it, unless it is likely that it should be another one.
+
+    Raises:
+        TypeError: If it is no text.
+        ValueError: If it is a URL without both of its slashes, which would be a folder here.
+    """
+    text = _text(raw)
+    if _HALF_A_URL.match(text):
+        raise ValueError("a URL has two slashes, as s3://bucket/folder, and a folder begins ./")
+    return text
+
+
 def _folder(raw: object) -> Path:
     return Path(_text(raw)).expanduser()
 
@@ -230,6 +246,7 @@ def _choice(raw: object) -> str:
 
 
 _BY_TYPE: dict[str, Callable[[object], object]] = {
+    "Place | None": place,
     "str | None": _text,
     "Path": _folder,
     "float": _positive,

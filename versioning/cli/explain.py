@@ -103,11 +103,17 @@ def history(name: str, /, *, at: str | None = None, options: Options = PLAIN) ->
     """
     name, _, alias = name.partition("@")
     moment_asked = parse_moment(at, datetime.now(UTC)) if at else None
-    entries = options.open().name_history(name)
+    repository = options.open()
+    entries = repository.name_history(name)
     if not entries:
-        raise NotFoundError(f"nothing was ever named {name!r}; names appear when models register")
+        known = ", ".join(sorted(repository.names()))
+        there = f"there are {known}" if known else "names appear when models register"
+        raise NotFoundError(f"nothing was ever named {name!r}; {there}")
     if alias:
+        there = ", ".join(sorted({str(entry.get("alias")) for entry in entries}))
         entries = [entry for entry in entries if entry.get("alias") == alias]
+        if not entries:
+            raise NotFoundError(f"{name}@{alias} never named anything; {name} has {there}")
     document = {"name": name, "aliases": aliases(entries, moment_asked), "entries": entries}
     options.answer(document, lambda: _told(document, at))
 
@@ -207,8 +213,10 @@ def _flat(found: Any, path: str) -> Iterator[dict[str, Any]]:
 
 def _told(document: Mapping[str, Any], at: str | None) -> Iterator[RenderableType]:
     now = datetime.now(UTC)
+    when = f"at {at}" if at else "now"
+    if not document["aliases"]:
+        yield line(f"{document['name']} {when}: nothing was named")
     for alias, version_id in document["aliases"].items():
-        when = f"at {at}" if at else "now"
         yield line(f"{document['name']}@{alias} {when}: {short(version_id)}")
     made = table("when", "alias", "version", "by", "gates", "why")
     for entry in document["entries"]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import Parameter
 
 from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
+from versioning.encoding.preview import without_passwords
 from versioning.errors import NotFoundError
 from versioning.promotion import CHAMPION, parse_name
 
@@ -74,7 +75,7 @@ def promote(
     """
     repository = options.open(write=True)
     found = repository.get(version)
-    uri = options.registry(name, repository)
+    uri = options.registry("@".join(parse_name(name)), repository)
     done = repository.promote(found, name, reason=reason, force=force, predict=predict)
     document = {**_promotion(done), "registry": _follow(found, done, uri)}
     options.answer(document, lambda: _promoted(found, done, document["registry"]))
@@ -133,8 +134,9 @@ def reconcile(name: str | None = None, /, *, apply: Flag = False, options: Optio
                 mend(repository, each, item, uri=uri)
             left += not mended
             found.append({**asdict(item), "mended": mended})
-    document = {"registry": uri, "names": wanted, "differences": found}
-    options.answer(document, lambda: _differences(found, uri, apply=apply))
+    shown = without_passwords(uri)
+    document = {"registry": shown, "names": wanted, "differences": found}
+    options.answer(document, lambda: _differences(found, shown, apply=apply))
     return 1 if left else 0
 
 
@@ -150,7 +152,7 @@ def _follow(version: Version, done: Promotion, uri: str | None) -> dict[str, Any
     if uri is None:
         return None
     registered = follow(version, done.name, done.alias, uri=uri)
-    return {"uri": uri, "number": registered.number}
+    return {"uri": without_passwords(uri), "number": registered.number}
 
 
 def _promotion(done: Promotion) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from versioning.errors import (
     StorageError,
     VersioningError,
 )
+from versioning.settings import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -63,7 +64,12 @@ class Store(ABC):
 
         Raises:
             StorageError: If nothing installed speaks the URL's protocol.
+            FormatError: If it is a URL without both of its slashes.
         """
+        try:
+            place(url)
+        except ValueError as error:
+            raise FormatError(f"{url} cannot be opened: {error}") from error
         protocol, separator, path = url.partition("://")
         if not separator or protocol in {"file", "local"}:
             from versioning.storage.local import LocalStore

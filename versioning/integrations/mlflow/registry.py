@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from versioning.encoding.preview import without_passwords
 from versioning.errors import FormatError, StorageError
 from versioning.integrations.mlflow.references import source_uri
 
@@ -35,7 +36,7 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 TAG = "versioning.id"
 ATTEMPTS = 8
 PAGE = 1000
-PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 KNOCK_SECONDS = 10.0
 
 
@@ -211,7 +212,7 @@ def _set_tag(client: MlflowClient, name: str, number: int, tag: str, text: str) 
 def _client(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
-    for chatty in ("mlflow.store.db.utils", "alembic"):
+    for chatty in ("mlflow.store", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     with _alone(uri):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -259,19 +260,23 @@ def _translated(uri: str) -> Iterator[None]:
         _knock(uri)
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
+        # What is said here is logged, and seen on a run's page.
+        shown = without_passwords(uri)
         raise StorageError(
-            f"MLflow at {uri} does not answer as it should ({error}); check MLFLOW_TRACKING_URI, "
+            f"MLflow at {shown} does not answer as it should ({error}); check MLFLOW_TRACKING_URI, "
             "or unset it to keep the registry beside the repository",
-            uri=uri,
+            uri=shown,
         ) from error
 
 
 def _knock(uri: str) -> None:
-    """Fail at once where nobody listens: MLflow's client would try for four minutes."""
+    """Fail at once where nobody listens: MLflow would try for two to four minutes."""
     parts = urlsplit(uri)
-    if parts.scheme not in PORTS or not parts.hostname:
+    # A database's scheme may name its driver, too: `postgresql+psycopg2`.
+    scheme = parts.scheme.partition("+")[0]
+    if scheme not in PORTS or not parts.hostname:
         return
-    if parts.scheme in getproxies() and not proxy_bypass(parts.hostname):
+    if scheme in getproxies() and not proxy_bypass(parts.hostname):
         return
-    address = (parts.hostname, parts.port or PORTS[parts.scheme])
+    address = (parts.hostname, parts.port or PORTS[scheme])
     socket.create_connection(address, timeout=KNOCK_SECONDS).close()
