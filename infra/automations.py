@@ -17,6 +17,9 @@ from prefect.events.actions import (
 )
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import ObjectNotFound
+
+from infra.processes import NotStartedError
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -34,7 +37,8 @@ def automate(*, notify: str | None = None) -> list[str]:
         Their names.
 
     Raises:
-        ObjectNotFound: If there is no such block, or a deployment that one of them starts.
+        NotStartedError: If there is no such block; no automation is made then.
+        ObjectNotFound: If there is no deployment that one of them starts.
     """
     described = yaml.safe_load(FILE.read_text("utf-8"))["automations"]
     with get_client(sync_client=True) as client:
@@ -107,4 +111,10 @@ def _template(value: object) -> object:
 
 def _block(client: SyncPrefectClient, name: str) -> Any:
     kind, _, document = name.partition("/")
-    return client.read_block_document_by_name(document, kind).id
+    try:
+        return client.read_block_document_by_name(document, kind).id
+    except ObjectNotFound as error:
+        raise NotStartedError(
+            f"there is no block {name} to tell: make it in Prefect's pages under Blocks, "
+            "and name it as its type and its name, such as slack-webhook/alerts"
+        ) from error

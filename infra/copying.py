@@ -24,6 +24,8 @@ from versioning.storage import Store
 from versioning.units import size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from versioning.storage import Entry
 
 # What refers to something is copied before it, so that a writer beside us leaves no hole: it writes
@@ -41,7 +43,7 @@ def main() -> None:
     parser.add_argument("target", help="folder or URL of the copy")
     given = parser.parse_args()
     try:
-        done = copy(Store.open(given.source), Store.open(given.target))
+        done = copy(Store.open(given.source), Store.open(given.target), tell=_tell)
     except VersioningError as error:
         sys.exit(f"copying: {error}")
     sys.stdout.write(
@@ -50,8 +52,15 @@ def main() -> None:
     )
 
 
-def copy(source: Store, target: Store) -> Counter[str]:
+def copy(
+    source: Store, target: Store, *, tell: Callable[[str, int, int], None] | None = None
+) -> Counter[str]:
     """Bring everything of a repository to `target` that is not there.
+
+    Args:
+        source: Where it is.
+        target: Where it is to be.
+        tell: Told each folder, how many names of it are to be copied, and how many there are.
 
     Returns:
         How many `names` and `bytes` were copied, and how many names were `there`.
@@ -67,6 +76,8 @@ def copy(source: Store, target: Store) -> Counter[str]:
         there = {entry.name: entry.size_bytes for entry in target.list(prefix)}
         found = sorted(source.list(prefix), key=lambda entry: entry.name)
         asked = [e for e in found if prefix in _CHANGING or there.get(e.name) != e.size_bytes]
+        if tell and found:
+            tell(prefix, len(asked), len(found))
         with ThreadPoolExecutor(max(source.callers, target.callers)) as callers:
             copied = list(callers.map(lambda entry: _copy(source, target, entry), asked))
         done += Counter(names=sum(copied), there=len(found) - len(asked))
@@ -76,6 +87,10 @@ def copy(source: Store, target: Store) -> Counter[str]:
     # Last: before, nobody takes it for a whole one.
     target.put(layout.REPOSITORY, proof)
     return done
+
+
+def _tell(folder: str, asked: int, found: int) -> None:
+    sys.stderr.write(f"{folder} {asked} of {found} are copied ...\n")
 
 
 def _check_same(proof: bytes, target: Store) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 CLONE = "prefect.deployments.steps.git_clone"
+NEEDED = ("name", "entrypoint", "work_pool")
 FILE = Path(__file__).with_name("prefect.yaml")
 
 
@@ -54,13 +55,13 @@ def main() -> None:
     given = parser.parse_args()
     try:
         check_server()
+        for name in deploy(given.file, working_dir=given.working_dir, queues=given.queue):
+            sys.stdout.write(f"{name}\n")
+        if given.file == FILE:
+            for name in automate(notify=given.notify):
+                sys.stdout.write(f"{name}\n")
     except NotStartedError as error:
         sys.exit(f"deployments: {error}")
-    for name in deploy(given.file, working_dir=given.working_dir, queues=given.queue):
-        sys.stdout.write(f"{name}\n")
-    if given.file == FILE:
-        for name in automate(notify=given.notify):
-            sys.stdout.write(f"{name}\n")
 
 
 def check_server() -> None:
@@ -101,11 +102,39 @@ def deploy(file: Path, *, working_dir: str | None = None, queues: Sequence[str] 
 
     Returns:
         Their names, as `retrain/retrain-weekly`.
+
+    Raises:
+        NotStartedError: If the file cannot be read, or lacks what a deployment needs; none is made.
     """
-    described = yaml.safe_load(file.read_text("utf-8"))["deployments"]
+    described = _described(file)
     _make_pools({item["work_pool"]["name"] for item in described}, queues)
     variables = {} if working_dir is None else {"working_dir": working_dir}
     return [_deploy(item, variables) for item in described]
+
+
+def _described(file: Path) -> list[dict[str, Any]]:
+    """What a file says of each deployment."""
+    try:
+        described = list(yaml.safe_load(file.read_text("utf-8"))["deployments"])
+        wrong = [objection for item in described if (objection := _objection(item))]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise NotStartedError(f"{file} describes no deployments: {error}") from error
+    if wrong:
+        raise NotStartedError(f"{file}: {wrong[0]}")
+    return described
+
+
+def _objection(item: dict[str, Any]) -> str:
+    if missing := [name for name in NEEDED if not item.get(name)]:
+        return f"{item.get('name')} has no {', '.join(missing)}"
+    if not item["work_pool"].get("name"):
+        return f"the work_pool of {item['name']} has no name"
+    if not item.get("pull") and ":" in item["entrypoint"]:
+        return (
+            f"{item['name']} clones nothing (`pull`), so its entrypoint is package.module.flow of "
+            f"what is installed, not {item['entrypoint']}"
+        )
+    return ""
 
 
 def _make_pools(names: set[str], queues: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from infra.processes import (
@@ -27,6 +28,7 @@ from infra.processes import (
     module,
     say,
     stopped_by_signals,
+    told,
 )
 
 if TYPE_CHECKING:
@@ -146,10 +148,11 @@ def _tell(up: Running, folder: Path) -> None:
     say(f"  logs      {folder}/logs\n")
     say("Schedules: retrain on Mondays, prune nightly (waits for a person),")
     say("verify and audit on Sundays.")
-    say("Run one from its page, or by: prefect deployment run verify/verify-weekly")
-    for name in ("PREFECT_API_URL", "VERSIONING_REPOSITORY", "MLFLOW_TRACKING_URI"):
-        if name in up.environ:
-            say(f"  export {name}={up.environ[name]}")
+    say("Run one from its page, or in another terminal by")
+    names = ("PREFECT_API_URL", "VERSIONING_REPOSITORY", "MLFLOW_TRACKING_URI")
+    for line in told({name: quote(up.environ[name]) for name in names if name in up.environ}):
+        say(line)
+    say("  prefect deployment run verify/verify-weekly")
     say("Ctrl-C stops all of it.")
 
 

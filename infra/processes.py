@@ -13,11 +13,11 @@ import urllib.error
 import urllib.request
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 HOST = "127.0.0.1"
 START_SECONDS = 180.0
@@ -170,6 +170,12 @@ def _end(process: subprocess.Popen[bytes], ending: Ending) -> None:
 def module(*words: str) -> list[str]:
     """The command that runs a module of this Python."""
     return [sys.executable, "-m", *words]
+
+
+def told(environ: Mapping[str, str]) -> list[str]:
+    """Lines for a shell that is to reach what runs here, by the programs beside this Python."""
+    path = f'"{Path(sys.executable).parent}:$PATH"'
+    return [f"  export {name}={value}" for name, value in {"PATH": path, **environ}.items()]
 
 
 def mlflow_server(port: int) -> list[str]:

@@ -33,6 +33,7 @@ from infra.processes import (
     module,
     say,
     stopped_by_signals,
+    told,
 )
 from infra.s3 import seaweed, write_identities
 
@@ -315,9 +316,10 @@ def _tell(up: Stack) -> None:
     say(f"  S3        {up.urls['s3']}")
     say(f"  secrets   {up.folder}/secrets")
     say(f"  logs      {up.folder}/logs\n")
-    for name, value in up.client().items():
-        told = f'"$(cat {up.folder}/secrets/writer)"' if "SECRET" in name else value
-        say(f"  export {name}={told}")
+    secret = f'"$(cat {up.folder}/secrets/writer)"'
+    client = up.client().items()
+    for line in told({name: secret if "SECRET" in name else text for name, text in client}):
+        say(line)
     say("\nRun something: prefect deployment run retrain/retrain-weekly")
     say("Ctrl-C stops all of it.")
 

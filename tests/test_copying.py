@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import versioning
-from infra.copying import _ORDER, copy
+from infra.copying import _ORDER, _tell, copy
 from tests.repositories import LARGE, draft
 from versioning import Repository
 from versioning.errors import ConflictError, NotFoundError
@@ -39,6 +39,20 @@ def test_a_copy_is_the_same_repository_and_whole(source: Repository, tmp_path: P
     assert record is not None
     assert found.load(record) == LARGE
     assert {version.id for version in found.versions()} == {v.id for v in source.versions()}
+
+
+def test_each_folder_is_told_before_it_is_copied(
+    source: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[tuple[str, int, int]] = []
+    for _ in range(2):
+        target = Store.open(str(tmp_path / "copy"))
+        copy(source.store, target, tell=lambda *facts: told.append(facts))
+    versions = [facts for facts in told if facts[0] == "versions/"]
+    assert versions == [("versions/", 2, 2), ("versions/", 0, 2)]
+    assert "plans/" not in [folder for folder, *_ in told]
+    _tell("versions/", 2, 2)
+    assert capsys.readouterr().err == "versions/ 2 of 2 are copied ...\n"
 
 
 def test_copying_again_brings_what_came_since(source: Repository, tmp_path: Path) -> None:

@@ -75,6 +75,8 @@ def test_secrets_are_made_once_and_the_entrypoint_reads_them(tmp_path: Path) -> 
     given = {"SECRETS": str(tmp_path), "A_FILE": str(tmp_path / "redis"), "TOKEN_FILE": "/token"}
     said = run(*entrypoint, "sh", "-c", 'echo "$A ${A_FILE-} $TOKEN_FILE"', **given)
     assert said.stdout.split() == [first["redis"], "/token"]
+    temporary = tmp_path / "volume" / "tmp"
+    assert run(*entrypoint, "test", "-d", str(temporary), TMPDIR=str(temporary)).returncode == 0
     wrong = run(*entrypoint, "true", SECRETS=str(tmp_path), A_FILE=str(tmp_path / "nothing"))
     assert wrong.returncode == 2
     assert "cannot be read: run infra/compose/secrets.sh" in wrong.stderr

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -16,6 +18,7 @@ from flows.rerun import rerun
 from flows.retrain import retrain
 from flows.verify import verify
 from infra.deployments import FILE
+from infra.local import Running, _tell
 from infra.processes import NotStartedError, check_free
 from tests.local import read_until, started
 from tests.servers import free_ports
@@ -36,6 +39,21 @@ def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path: Path) -> None:
 def test_a_port_that_there_is_not_is_refused(port: int) -> None:
     with pytest.raises(NotStartedError, match=f"there is no port {port}"):
         check_free(port, "choose another")
+
+
+def test_what_it_prints_leads_a_shell_to_its_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    up = Running("http://here", None, {"PREFECT_API_URL": "http://a b/api"}, lambda: None)
+    _tell(up, Path("folder"))
+    said = capsys.readouterr().out
+    lines = [line for line in said.splitlines() if line.startswith("  export")]
+    assert said.index(lines[-1]) < said.index("prefect deployment run")
+    asked = "\n".join([*lines, "command -v prefect", 'echo "$PREFECT_API_URL"'])
+    bare = {"PATH": "/usr/bin:/bin"}
+    found = subprocess.run(
+        ["sh", "-c", asked], check=True, capture_output=True, text=True, env=bare
+    )
+    program = Path(sys.executable).with_name("prefect")
+    assert found.stdout.splitlines() == [str(program), "http://a b/api"]
 
 
 def running_below(folder: Path) -> list[str]:

@@ -500,9 +500,22 @@ def test_a_reader_that_may_not_write_reports_damage_and_moves_nothing(
 ) -> None:
     record = local.commit(LARGE, draft("a"))
     overwrite(blob_path(local, record), damaged("flipped", LARGE))
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match=r"it stays, .* run `versioning verify --set-aside`"):
         opened(local.url, tmp_path, read_only=True).load(record)
     assert names(local, "quarantine/") == []
+
+
+def test_a_writer_that_may_not_delete_says_that_damage_stays(
+    local: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, new: str) -> None:
+        raise ReadOnlyError(f"{name} cannot be written")
+
+    record = local.commit(LARGE, draft("a"))
+    overwrite(blob_path(local, record), damaged("flipped", LARGE))
+    monkeypatch.setattr(local.store, "move", refuse)
+    with pytest.raises(IntegrityError, match=r"it stays, .* run `versioning verify --set-aside`"):
+        local.load(record)
 
 
 def test_a_damaged_copy_of_a_remote_blob_is_fetched_again(tmp_path: Path) -> None:

@@ -7,24 +7,26 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import prefect
 import pytest
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from infra.deployments import check_server
+from infra.automations import automate
+from infra.deployments import check_server, deploy
 from infra.processes import NotStartedError
 from tests.servers import free_ports
 
 
 @contextmanager
 def server_of(release: str) -> Iterator[str]:
-    """What says of itself that it is a server of a release: a stub of that one question."""
+    """What says of itself that it is a server of a release: a stub, which has no blocks."""
 
     class Asked(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             data = json.dumps(release).encode()
-            self.send_response(200)
+            self.send_response(404 if "/block_" in self.path else 200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -66,3 +68,38 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     ):
         check_server()
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["slack-webhook/alerts", "alerts", "/"])
+def test_a_block_that_is_not_there_is_named(name: str) -> None:
+    with (
+        server_of(prefect.__version__) as url,
+        pointed_at(url),
+        pytest.raises(NotStartedError, match=f"no block {name} to tell"),
+    ):
+        automate(notify=name)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "No such file"),
+        ("deployments: [", "expected the node content"),
+        ("name: nothing", "deployments"),
+        ("deployments: [{name: daily, entrypoint: a.b}]", "daily has no work_pool"),
+        ("deployments: [{name: daily, entrypoint: a.b, work_pool: {}}]", "daily has no work_pool"),
+        ("deployments: [{name: daily, entrypoint: a.b, work_pool: {type: process}}]", "no name"),
+        (
+            "deployments: [{name: daily, entrypoint: 'a.py:b', work_pool: {name: flows}}]",
+            "package.module.flow",
+        ),
+    ],
+)
+def test_a_file_that_describes_no_deployment_is_named(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
+    file = tmp_path / "prefect.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(NotStartedError, match=rf"(?s){file}.*: .*{said}"):
+        deploy(file)

@@ -201,20 +201,26 @@ class Blobs:
     def _set_aside(self, blob: Blob, what: str) -> IntegrityError:
         """Move a damaged blob out of the way, tell, and give the error to raise."""
         place = layout.quarantined(str(blob.name))
-        if not self._read_only:
-            # Somebody else may have set it aside, or this process may not write.
-            with suppress(VersioningError):
+        is_aside = not self._read_only
+        if is_aside:
+            try:
                 self._store.move(_name(blob), place)
+            except NotFoundError:
+                pass  # Somebody else set it aside.
+            except VersioningError:
+                is_aside = False  # This process may not, as a writer that deletes no blobs.
+        done = f"is set aside as {place}" if is_aside else "stays, as it may not be moved from here"
+        todo = "" if is_aside else "let a collector run `versioning verify --set-aside`, then "
         facts = {
             "digest": blob.digest,
             "blob": blob.name,
             "url": self._store.url,
             "quarantine": place,
         }
-        logger.error("blob %s in %s %s: set aside as %s", blob.name, self._store.url, what, place)
+        logger.error("blob %s in %s %s, and %s", blob.name, self._store.url, what, done)
         self._report("corrupt", facts)
         return IntegrityError(
-            f"blob {blob.name} in {self._store.url} {what}; it is set aside as {place}: "
+            f"blob {blob.name} in {self._store.url} {what}; it {done}: {todo}"
             "run the step again to recompute it, and `versioning verify` to find more",
             **facts,
         )

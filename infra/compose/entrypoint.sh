@@ -11,4 +11,6 @@ for name in $(env | sed -n "s|^\([A-Z0-9_]*\)_FILE=${SECRETS:-/run/secrets}/.*|\
   export "$name=$(cat "$path")"
   unset "${name}_FILE"
 done
+# A volume is empty at first, and Python passes over a folder for temporary files that is not there.
+[ -z "${TMPDIR:-}" ] || mkdir -p "$TMPDIR"
 exec "$@"
