@@ -18,7 +18,8 @@ from versioning.cli.app import run
 from versioning.errors import FullError
 from versioning.expiry import Cause
 from versioning.handles import Version
-from versioning.plans import LATER, plan, save
+from versioning.planning import plan
+from versioning.plans import LATER, save
 from versioning.prune import apply
 from versioning.retention import Policy
 from versioning.settings import Settings

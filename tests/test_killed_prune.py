@@ -15,7 +15,8 @@ from tests.repositories import LARGE, NOW
 from tests.steps import commit, opened
 from versioning import layout
 from versioning.expiry import Cause
-from versioning.plans import plan, save
+from versioning.planning import plan
+from versioning.plans import save
 from versioning.prune import apply, undo
 from versioning.retention import Policy
 from versioning.storage import Store

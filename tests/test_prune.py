@@ -23,7 +23,8 @@ from versioning.envelope import dump
 from versioning.errors import ConflictError, FormatError, IntegrityError, NotFoundError
 from versioning.expiry import Expiry
 from versioning.handles import Version
-from versioning.plans import SMALL, Plan, plan, save, saved
+from versioning.planning import SMALL, plan
+from versioning.plans import Plan, save, saved
 from versioning.prune import Applied, apply, sparing, undo
 from versioning.repository import Draft
 from versioning.retention import Policy

@@ -394,7 +394,8 @@ class Repository(base.Repository):
         Raises:
             FormatError: If what names or pins versions cannot be read.
         """
-        from versioning.plans import plan, save
+        from versioning.planning import plan
+        from versioning.plans import save
         from versioning.retention import Policy
 
         return save(self, plan(self, self.catalog, policy or Policy.default(), datetime.now(UTC)))

@@ -22,7 +22,7 @@ from versioning.expiry import Expiry
 from versioning.invalidations import NAMED, Invalidation
 from versioning.journals import Journal
 from versioning.names import resolve
-from versioning.plans import protections
+from versioning.planning import protections
 from versioning.records import CAPTURED
 from versioning.standing import withdrawn
 from versioning.sweep import Patience, sweep

@@ -7,37 +7,23 @@ decides nothing anew; it only spares what has been pinned, named or used since.
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from versioning import layout
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError
-from versioning.expiry import Expiry
 from versioning.fields import ID_PATTERN
-from versioning.garbage import no_collections
 from versioning.journals import Journal
-from versioning.names import named
-from versioning.references import outputs
-from versioning.retention import Candidate, Decision, Holding, Policy, decide, exceeded
-from versioning.retention.candidates import OneBlob
-from versioning.status import lost
-from versioning.trash import ERASED, TRASHED
-from versioning.usage import usage
+from versioning.retention import Decision, Holding, Policy, exceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from versioning.catalog import Catalog
     from versioning.repository import Repository
-    from versioning.usage import Usage
 
 # Versions on a page of a plan: far below what a record may hold.
 PAGE = 5000
-SMALL = "lies in its record: frees nothing"
 LATER = "left for another plan, as the disk is full"
 
 
@@ -123,97 +109,6 @@ class Saved:
     expire: dict[str, str]
 
 
-def plan(repository: Repository, catalog: Catalog, policy: Policy, now: datetime) -> Plan:
-    """What `policy` would do now; nothing is changed.
-
-    Versions whose bytes are gone are in no plan. Those that lie in their records all stay, as
-    nothing would be freed; the rules count them, for the sake of what they were made from.
-
-    Raises:
-        FormatError: If what names or expires versions cannot be read, so that what they protect is
-            not known.
-        IntegrityError: The same.
-    """
-    catalog.refresh()
-    catalog.check_format()
-    gone = _gone(repository, catalog)
-    rows = (row for page in catalog.stream() for row in page)
-    known, protected = usage(repository, rows, policy), protections(repository)
-    with no_collections():
-        inputs = catalog.inputs()
-        final = _for_good(gone, _final(catalog, gone), inputs)
-        candidates = _candidates(catalog, gone, protected, known)
-        doubted = (_doubted(item, final, inputs) for item in candidates)
-        decisions = decide(doubted, policy, now, inputs=inputs)
-        kept = tuple(map(_unless_small, decisions))
-        going = {d.candidate.id: d.candidate.is_rebuildable for d in kept if d.expire}
-        final = _for_good(going, (i for i, can_be in going.items() if not can_be), inputs)
-    return Plan(secrets.token_hex(8), now, policy, kept, frozenset(final))
-
-
-def never_again(repository: Repository, catalog: Catalog, ids: Iterable[str]) -> set[str]:
-    """Which of some versions nothing makes again once all of them are gone."""
-    going = set(ids)
-    gone = _gone(repository, catalog) | going
-    return _for_good(gone, _final(catalog, gone), catalog.inputs()) & going
-
-
-def _gone(repository: Repository, catalog: Catalog) -> set[str]:
-    """Versions in the trash, and those that miss a byte."""
-    lasts = Expiry(repository).entries()
-    gone = {version_id for version_id, last in lasts if last.state in {TRASHED, ERASED}}
-    return gone | lost(repository, catalog)
-
-
-def _final(catalog: Catalog, ids: Iterable[str]) -> Iterator[str]:
-    """Those of some versions that no computing brings back."""
-    asked = iter(ids)
-    while page := list(islice(asked, PAGE)):
-        yield from (row.id for row in catalog.rows(page).values() if not row.is_rebuildable)
-
-
-def _for_good(
-    gone: Collection[str], final: Iterable[str], inputs: Mapping[str, Sequence[str]]
-) -> set[str]:
-    """Of what is gone, what nothing makes again: `final`, and what was made from that."""
-    found = set(final)
-    while more := {i for i in gone if not found.isdisjoint(inputs.get(i, ()))} - found:
-        found |= more
-    return found
-
-
-def _doubted(
-    item: Candidate, lost: Collection[str], inputs: Mapping[str, Sequence[str]]
-) -> Candidate:
-    """A candidate; one that was made from what is gone for good cannot be computed again."""
-    is_lost = any(above in lost for above in inputs.get(item.id, ()))
-    return replace(item, is_rebuildable=False) if is_lost else item
-
-
-def _unless_small(item: Decision) -> Decision:
-    if item.keep or item.candidate.blobs:
-        return item
-    return replace(item, keep=(SMALL,), expire="")
-
-
-def protections(repository: Repository) -> dict[str, tuple[str, ...]]:
-    """Why versions may not expire, whatever a policy says: pins, and what names name now.
-
-    What protects a tuple protects its parts.
-    """
-    found: dict[str, list[str]] = defaultdict(list)
-    held = repository.holds()
-    for version_id, reason in repository.pins().items():
-        found[version_id].append(f"{'held' if version_id in held else 'pinned'}: {reason}")
-    for version_id, names in named(repository).items():
-        found[version_id] += [f"named {name}" for name in names]
-    for version_id, reasons in list(found.items()):
-        with suppress(NotFoundError):
-            for part in outputs(repository.record(version_id)):
-                found[part.id] += reasons
-    return {version_id: tuple(reasons) for version_id, reasons in found.items()}
-
-
 def save(repository: Repository, made: Plan) -> Plan:
     """Keep a plan, so that it can be carried out as it stands.
 
@@ -238,27 +133,6 @@ def save(repository: Repository, made: Plan) -> Plan:
                 made = _half(made)
             else:
                 return made
-
-
-def _write(repository: Repository, made: Plan) -> None:
-    journal = _journal(repository, made.id)
-    items = [{"id": d.candidate.id, "reason": d.expire} for d in made.expire]
-    policy = made.policy.model_dump(mode="json")
-    journal.append({"made": made.made, "policy": policy, "versions": len(items)})
-    for start in range(0, len(items), PAGE):
-        journal.append({"expire": items[start : start + PAGE]})
-
-
-def _half(made: Plan) -> Plan:
-    """The half of a plan that holds most."""
-    larger = sorted(made.expire, key=lambda d: sum(d.candidate.blobs.values()), reverse=True)
-    left = {d.candidate.id for d in larger[len(larger) // 2 :]}
-    decisions = tuple(
-        replace(d, keep=(LATER,), expire="") if d.candidate.id in left else d
-        for d in made.decisions
-    )
-    never_again = made.never_again - left
-    return replace(made, id=secrets.token_hex(8), decisions=decisions, never_again=never_again)
 
 
 def saved(repository: Repository, plan_id: str) -> Saved:
@@ -288,6 +162,27 @@ def policy_of(repository: Repository, plan_id: str) -> Policy:
     return _policy(first, plan_id)
 
 
+def _write(repository: Repository, made: Plan) -> None:
+    journal = _journal(repository, made.id)
+    items = [{"id": d.candidate.id, "reason": d.expire} for d in made.expire]
+    policy = made.policy.model_dump(mode="json")
+    journal.append({"made": made.made, "policy": policy, "versions": len(items)})
+    for start in range(0, len(items), PAGE):
+        journal.append({"expire": items[start : start + PAGE]})
+
+
+def _half(made: Plan) -> Plan:
+    """The half of a plan that holds most."""
+    larger = sorted(made.expire, key=lambda d: sum(d.candidate.blobs.values()), reverse=True)
+    left = {d.candidate.id for d in larger[len(larger) // 2 :]}
+    decisions = tuple(
+        replace(d, keep=(LATER,), expire="") if d.candidate.id in left else d
+        for d in made.decisions
+    )
+    never_again = made.never_again - left
+    return replace(made, id=secrets.token_hex(8), decisions=decisions, never_again=never_again)
+
+
 def _opened(
     repository: Repository, plan_id: str
 ) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
@@ -314,32 +209,6 @@ def _policy(first: Mapping[str, Any], plan_id: str) -> Policy:
 def _no_plan(plan_id: str, error: Exception) -> FormatError:
     name = layout.plan(plan_id, 0)
     return FormatError(f"{name} is no plan ({error}): make another", plan=plan_id)
-
-
-def _candidates(
-    catalog: Catalog, gone: set[str], protection: Mapping[str, tuple[str, ...]], known: Usage
-) -> Iterator[Candidate]:
-    """All versions but those that are gone. There may be millions: each keeps what is needed."""
-    same: dict[str, str] = {}
-    for page in catalog.stream():
-        rows = [row for row in page if row.id not in gone]
-        blobs = catalog.blobs(row.id for row in rows)
-        for row in rows:
-            yield Candidate(
-                id=row.id,
-                step=same.setdefault(row.step, row.step),
-                flow=same.setdefault(row.flow, row.flow) if row.flow else row.flow,
-                created=row.created,
-                seconds=row.seconds,
-                blobs=_held(blobs.get(row.id, ())),
-                is_rebuildable=row.is_rebuildable,
-                protection=protection.get(row.id, ()),
-                **known.facts(row),
-            )
-
-
-def _held(blobs: Sequence[tuple[str, int]]) -> Mapping[str, int]:
-    return OneBlob(*blobs[0]) if len(blobs) == 1 else dict(blobs)
 
 
 def _journal(repository: Repository, plan_id: str) -> Journal:

@@ -17,7 +17,8 @@ from versioning.envelope import UNREADABLE
 from versioning.erase import finish
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError, ReadOnlyError
 from versioning.expiry import Expiry
-from versioning.plans import policy_of, protections, saved
+from versioning.planning import protections
+from versioning.plans import policy_of, saved
 from versioning.shards import Progress, by_shard, each, in_silence
 from versioning.sweep import Patience, Swept, sweep
 from versioning.trash import ERASED, TRASHED, Cause, Entry

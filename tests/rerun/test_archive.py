@@ -19,7 +19,7 @@ from versioning.capture.keeping import keep_value
 from versioning.capture.lock import Distribution, located
 from versioning.capture.wheels import pack
 from versioning.keys import root_key, text_leaf
-from versioning.plans import plan
+from versioning.planning import plan
 from versioning.records import ENVIRONMENT, VersionRecord, dump_input
 from versioning.repository import Draft
 from versioning.rerun.shelves import not_rebuildable

@@ -18,7 +18,7 @@ from versioning.capture import Captured
 from versioning.capture.machine import container_image
 from versioning.encoding import preview
 from versioning.parameters import Given, kept
-from versioning.plans import plan
+from versioning.planning import plan
 from versioning.retention import Policy, Rule
 
 

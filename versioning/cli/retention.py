@@ -64,8 +64,9 @@ def prune(
         print_schema()
         return 0
     from versioning.expiry import here
-    from versioning.plans import never_again, save, saved
-    from versioning.plans import plan as planned
+    from versioning.planning import never_again
+    from versioning.planning import plan as planned
+    from versioning.plans import save, saved
     from versioning.prune import apply as carry_out
     from versioning.retention import Policy
 

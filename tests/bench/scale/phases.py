@@ -18,7 +18,8 @@ from tests.bench.scale import written
 from tests.repositories import NOW, opened
 from versioning.catalog import Catalog
 from versioning.expiry import Cause
-from versioning.plans import plan, save
+from versioning.planning import plan
+from versioning.plans import save
 from versioning.prune import apply
 from versioning.repository import Repository
 
