@@ -165,6 +165,13 @@ def test_a_budget_counts_shared_bytes_once_and_frees_them_with_the_last() -> Non
     assert kept(shared, policy(max_bytes=999)) == {}
 
 
+def test_a_budget_drops_nothing_whose_bytes_stay_for_others_that_may_not_go() -> None:
+    source = version("load-1", DAY, is_rebuildable=False, blobs={"same": 1000})
+    table = version("clean-1", DAY, blobs={"same": 1000})
+    other = version("score-1", DAY, seconds=3600, blobs={"s": 10})
+    assert kept([source, table, other], policy(max_bytes=0)).keys() == {"load-1", "clean-1"}
+
+
 def test_a_budget_takes_nothing_that_is_protected() -> None:
     pinned = version("train-1", DAY, protection=("pinned: audit",))
     source = version("load-1", DAY, is_rebuildable=False)
@@ -363,6 +370,8 @@ def test_budgets_are_kept_to_as_far_as_versions_may_go(
     sizes = {blob: size for item in own for blob, size in item.blobs.items()}
     held = sum(sizes.values())
     is_within = held / 1e9 * 0.023 <= max_money + 1e-12 if is_money else held <= max_bytes
-    assert is_within or not [i for i in own if i.is_rebuildable and not i.protection and i.blobs]
+    may_go = {i.id for i in versions if i.is_rebuildable and not i.protection}
+    stays = {b for i in versions if i.id in found and i.id not in may_go for b in i.blobs}
+    assert is_within or not [i for i in own if i.id in may_go and i.blobs.keys() - stays]
     for item in versions:
         assert item.id in found or (item.is_rebuildable and not item.protection)

@@ -98,7 +98,7 @@ def over_budget(
     """What of `kept` goes so that no budget is exceeded, with the reason.
 
     What is worth most goes first, the older of two that are alike. Bytes count as freed when no
-    other kept version needs them.
+    other kept version needs them; a version whose bytes all stay for others that may not go stays.
 
     Args:
         kept: What the rules keep.
@@ -130,10 +130,14 @@ class _Round:
         held = Holding(self.members, self.policy, self.now)
         own = [item for item in self.members if self._is_about(item)]
         within = Holding(own, self.policy, self.now)
+        may_go = {i.id for i in self.members if i.id not in firm and i.is_rebuildable}
+        stays = {blob for i in self.members if i.id not in may_go for blob in i.blobs}
         heap = [
             (-self._worth(item, held), item.created, item.id, item)
             for item in own
-            if item.id not in firm and item.is_rebuildable
+            # What frees nothing, whatever else goes, would be computed again for nothing. Without
+            # bytes, it may be all that needs something else.
+            if item.id in may_go and not (item.blobs and stays.issuperset(item.blobs))
         ]
         heapq.heapify(heap)
         while heap and self.limit.is_exceeded(within):
