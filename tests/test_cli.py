@@ -726,7 +726,7 @@ def test_cost_tells_when_the_budget_is_reached_and_draws_it(
 ) -> None:
     path = tmp_path / "budget.toml"
     path.write_text("max_bytes = '1 GB'\nmax_money = 0\n", "utf-8")
-    picture = tmp_path / "cost.png"
+    picture = tmp_path / "reports" / "cost.png"
     found = ask("cost", "--policy", str(path), "--plot", str(picture))
     assert picture.read_bytes().startswith(b"\x89PNG")
     [in_bytes, in_money] = found["forecasts"]

@@ -52,8 +52,13 @@ def cost_picture(found: Costs, kind: str = "png") -> bytes:
 
 
 def write_picture(found: Costs, path: Path) -> None:
-    """Write a picture of costs to a file; its ending says which kind."""
-    path.write_bytes(cost_picture(found, path.suffix.removeprefix(".").lower()))
+    """Write a picture of costs to a file, in a folder that need not be there.
+
+    Its ending says which kind.
+    """
+    drawn = cost_picture(found, path.suffix.removeprefix(".").lower())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(drawn)
 
 
 def _draw_history(axes: Any, found: Costs, unit: tuple[str, float]) -> None:
