@@ -824,6 +824,9 @@ def test_erasure_is_refused_with_1_and_forced(
 ) -> None:
     repository.pin(flights["clean1"].id, "audit")
     asked = ["invalidate", "clean~0", "--erase", "--reason", "GDPR 17", "--apply"]
+    # Whoever only looks is told, too.
+    assert len(ask(*asked[:-1], code=1)["obstacles"]) == 1
+    assert ask(*asked[:-1], "--force")["applied"] is False
     refused = ask(*asked, code=1)
     assert (refused["applied"], len(refused["obstacles"])) == (False, 1)
     assert "is pinned: audit" in read(*asked, code=1)

@@ -56,7 +56,7 @@ def invalidate(
         operation.apply(repository, catalog, made, here(), force=force)
     document = {**asdict(made), "obstacles": made.obstacles}
     options.answer(document, lambda: _report(made, is_refused=is_refused))
-    return 1 if (apply and is_refused) or made.left or made.busy else 0
+    return 1 if is_refused or made.left or made.busy else 0
 
 
 def _report(made: Invalidated, *, is_refused: bool) -> Iterator[RenderableType]:
