@@ -194,6 +194,15 @@ def test_what_others_commit_while_the_catalog_looks_does_not_vanish(tmp_path: Pa
         assert there.catalog.gone() == {}
 
 
+def test_an_unreadable_record_is_told_once(
+    repository: Repository, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = commit(repository, 1)
+    overwrite(Path(repository.url) / layout.version(version.id), b"{")
+    assert [ids(repository) for _ in range(3)] == [[]] * 3
+    assert [version.id in message for message in caplog.messages] == [True]
+
+
 def test_an_unreadable_record_is_left_out_until_it_can_be_read(repository: Repository) -> None:
     version = commit(repository, 1)
     path = Path(repository.url) / layout.version(version.id)

@@ -111,6 +111,7 @@ class Catalog:
         self._file = DerivedFile(path, TABLES, layout=LAYOUT, fill=self.refresh)
         self._newer: set[str] = set()
         self._left_out: set[str] = set()
+        self._told: set[str] = set()
 
     def refresh(self) -> None:
         """Make the catalog say what the records in the repository say now."""
@@ -120,7 +121,8 @@ class Catalog:
         revoked = {row[0] for row in self._ask("SELECT id FROM revoked")}
         ids = set(self._repository.ids())
         self._newer.clear()
-        self._left_out.clear()
+        # What was left out before was told before.
+        self._told, self._left_out = self._left_out, set()
         self._forget(known - ids)
         self._miss([line for line in written if line.id not in ids])
         missing = sorted(ids - known - revoked)
@@ -329,7 +331,8 @@ class Catalog:
         if isinstance(read, NotFoundError):
             return None
         if isinstance(read, VersioningError):
-            logger.warning("the catalog leaves out %s: %s", version_id, read)
+            if version_id not in self._told:
+                logger.warning("the catalog leaves out %s: %s", version_id, read)
             self._left_out.add(version_id)
             if isinstance(version := read.facts.get("format"), int) and version > FORMAT_VERSION:
                 self._newer.add(version_id)
