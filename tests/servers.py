@@ -229,12 +229,12 @@ def azure_server() -> Iterator[Server]:
 
         adlfs.AzureBlobFileSystem(connection_string=connection).mkdir(name)
 
-    with tempfile.TemporaryDirectory() as folder:
-        command = [azurite, "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-        command += ["--location", folder, "--blobHost", "127.0.0.1", "--blobPort", str(port)]
-        with running(command, lambda: answers(url)) as process:
-            environ = {"AZURE_STORAGE_CONNECTION_STRING": connection}
-            yield Server(url, process, {"connection_string": connection}, environ, make_bucket)
+    command = [azurite, "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    # On disk, it waits for the disk at each write.
+    command += ["--inMemoryPersistence", "--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    with running(command, lambda: answers(url)) as process:
+        environ = {"AZURE_STORAGE_CONNECTION_STRING": connection}
+        yield Server(url, process, {"connection_string": connection}, environ, make_bucket)
 
 
 @contextlib.contextmanager
