@@ -15,6 +15,7 @@ from tests.rerun.projects import Project
 from tests.steps import commit, opened
 from versioning import NotFoundError, Version
 from versioning.capture import Captured
+from versioning.capture.lock import located
 from versioning.capture.machine import container_image
 from versioning.encoding import preview
 from versioning.parameters import Given, kept
@@ -243,3 +244,12 @@ def test_erasing_a_version_erases_the_parameters_kept_for_it_alone(project: Proj
     # Who passes it once more means it: a parameter is not refused as a Source is.
     again, _ = project.run(PEOPLE="Ann Smith")
     assert repository.rerun(again).verdict == "identical"
+
+
+@pytest.mark.parametrize("facts", ["old-1.0.egg-info", "old-1.0.egg-info/PKG-INFO"])
+def test_distributions_that_a_system_installed_are_found(tmp_path: Path, facts: str) -> None:
+    path = tmp_path / facts
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("Metadata-Version: 1.1\nName: Old\nVersion: 1.0\n\nName: of another\n", "utf-8")
+    [(found, _)] = located([str(tmp_path)]).values()
+    assert (found["name"], found["version"]) == ("old", "1.0")

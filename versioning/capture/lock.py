@@ -125,9 +125,10 @@ def _stamp(folder: Path) -> list[int]:
 def _described(folder: Path, stamp: tuple[int, ...]) -> Distribution | None:
     """What a folder says of a distribution, read again when it looks otherwise than it did."""
     found = metadata.PathDistribution(folder)
-    # Most of the text is a description of many pages.
-    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
-    headers = HeaderParser().parsestr(text.partition("\n\n")[0])
+    # The last is a file without a folder, as systems install. Most of it is a description of many
+    # pages.
+    texts = map(found.read_text, ("METADATA", "PKG-INFO", ""))
+    headers = HeaderParser().parsestr(next(filter(None, texts), "").partition("\n\n")[0])
     name, version = headers["Name"], headers["Version"]
     if not name or not version:
         return None
