@@ -111,6 +111,20 @@ def test_undo_brings_back_all_of_it(repository: Repository, versions: list[Versi
         undo(repository, found.id, CAUSE)
 
 
+def test_undo_needs_no_policy_that_is_still_taken(
+    repository: Repository, versions: list[Version], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = made(repository)
+    carried_out(repository, found.id)
+
+    def refuse(document: object, name: str) -> Policy:
+        raise FormatError(f"{name}: a later release takes no such rule")
+
+    monkeypatch.setattr(Policy, "of", refuse)
+    assert set(undo(repository, found.id, CAUSE).values()) == {True}
+    assert all(repository.lookup(version.key) for version in versions)
+
+
 def test_when_the_trash_period_is_over_the_next_prune_frees_the_bytes(
     repository: Repository, versions: list[Version]
 ) -> None:

@@ -143,7 +143,7 @@ def saved(repository: Repository, plan_id: str) -> Saved:
         FormatError: If it is damaged, or was never saved to its end.
         ConflictError: If it is an invalidation.
     """
-    first, pages = _opened(repository, plan_id)
+    first, pages = pages_of(repository, plan_id)
     policy = _policy(first, plan_id)
     try:
         made = datetime.fromisoformat(first["made"])
@@ -158,7 +158,7 @@ def saved(repository: Repository, plan_id: str) -> Saved:
 
 def policy_of(repository: Repository, plan_id: str) -> Policy:
     """The policy of a plan, without reading what it expires; raises as `saved`."""
-    first, _ = _opened(repository, plan_id)
+    first, _ = pages_of(repository, plan_id)
     return _policy(first, plan_id)
 
 
@@ -183,10 +183,10 @@ def _half(made: Plan) -> Plan:
     return replace(made, id=secrets.token_hex(8), decisions=decisions, never_again=never_again)
 
 
-def _opened(
+def pages_of(
     repository: Repository, plan_id: str
 ) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
-    """The first page of a plan, and those that follow."""
+    """The first page of a plan, and those that follow, whatever they say; raises as `saved`."""
     pages = _journal(repository, plan_id).stream()
     if (first := next(pages, None)) is None:
         raise NotFoundError(

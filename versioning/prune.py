@@ -18,7 +18,7 @@ from versioning.erase import finish
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError, ReadOnlyError
 from versioning.expiry import Expiry
 from versioning.planning import protections
-from versioning.plans import policy_of, saved
+from versioning.plans import pages_of, policy_of, saved
 from versioning.shards import Progress, by_shard, each, in_silence
 from versioning.sweep import Patience, Swept, sweep
 from versioning.trash import ERASED, TRASHED, Cause, Entry
@@ -228,7 +228,8 @@ def undo(
         NotFoundError: If the repository has no such plan.
         ConflictError: If the plan was never carried out, or all of it was undone.
     """
-    saved(repository, plan_id)
+    # Whatever policies may say by now.
+    pages_of(repository, plan_id)
     because = replace(cause, plan=plan_id, rule="undo")
     expiry = Expiry(repository)
     touched = expiry.touched()

@@ -157,6 +157,18 @@ def test_what_a_plan_does_not_expire_any_more_is_not_told_as_going(
     assert "versioning undo" not in out
 
 
+def refuse(patch: pytest.MonkeyPatch, is_refused: Callable[[str], bool]) -> None:
+    """Let the store refuse to delete some files."""
+    unlink = os.unlink
+
+    def refusing(path: Any) -> None:
+        if is_refused(str(path)):
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path)
+
+    patch.setattr(local.os, "unlink", refusing)
+
+
 def test_a_store_that_refuses_to_delete_says_what_is_left(
     repository: Repository,
     versions: list[Version],
@@ -164,15 +176,8 @@ def test_a_store_that_refuses_to_delete_says_what_is_left(
     command: Run,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    unlink = os.unlink
-
-    def refuse(path: Any) -> None:
-        """As an object lock on the blobs, or a policy of the bucket, does."""
-        if str(path).startswith(f"{repository.url}/blobs/"):
-            raise PermissionError(13, "Permission denied", str(path))
-        unlink(path)
-
-    monkeypatch.setattr(local.os, "unlink", refuse)
+    # As an object lock on the blobs, or a policy of the bucket, does.
+    refuse(monkeypatch, lambda path: path.startswith(f"{repository.url}/blobs/"))
     code, out, err = command("prune", "--policy", policy(ONE), "--apply")
     assert (code, err) == (1, "")
     assert "2 blobs are left, as the store keeps them:" in out
@@ -196,16 +201,9 @@ def test_a_store_that_lets_nothing_go_says_what_is_left(
     command: Run,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    unlink = os.unlink
-
-    def refuse(path: Any) -> None:
-        """As a folder does that is sticky, or a role that may read and write only."""
-        if not str(path).startswith(f"{repository.url}/.staging/"):
-            raise PermissionError(13, "Permission denied", str(path))
-        unlink(path)
-
     with monkeypatch.context() as patch:
-        patch.setattr(local.os, "unlink", refuse)
+        # As a folder does that is sticky, or a role that may read and write only.
+        refuse(patch, lambda path: not path.startswith(f"{repository.url}/.staging/"))
         for _ in range(2):
             code, out, err = command("prune", "--policy", policy(ONE), "--apply")
             assert (code, err) == (1, "")
