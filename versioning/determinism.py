@@ -25,6 +25,22 @@ if TYPE_CHECKING:
 # What NumPy takes; of a larger number it would take a part.
 MOST = 2**32 - 1
 _CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+# What talks to servers while a body computes. It draws from Python's shared generator when it waits
+# and pings, as Prefect's connection for events does every 20 seconds.
+_BESIDE = frozenset({
+    "aiohttp", "azure", "botocore", "coolname", "distributed", "docket", "gcsfs", "google",
+    "mlflow", "opentelemetry", "prefect", "redis", "tenacity", "tornado", "urllib3", "websockets",
+})  # fmt: skip
+
+
+class _Own(random.Random):
+    """A generator that a library takes for the module `random`."""
+
+    Random = random.Random
+    SystemRandom = random.SystemRandom
+
+
+_own = _Own()
 
 
 @contextmanager
@@ -32,7 +48,8 @@ def deterministic(seed: int, *, threads: int = 1) -> Iterator[None]:
     """Seed the generators that the process shares, pin threads, and let torch be deterministic.
 
     Afterwards all of it is as it was. It holds for the whole process: bodies that run at once in
-    threads of it share the generators, and give the same only when they run in processes.
+    threads of it share the generators, and give the same only when they run in processes. What
+    talks to servers beside a body, as Prefect does, gets a generator of its own.
 
     Args:
         seed: Of Python's, NumPy's and torch's shared generators; from 0, below 2**32.
@@ -72,6 +89,10 @@ def lightgbm_parameters(seed: int, *, threads: int = 1) -> dict[str, Any]:
 
 @contextmanager
 def _python(seed: int) -> Iterator[None]:
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in _BESIDE and vars(module).get("random") is random:
+            # For good: other threads may be in the midst of it when the body ends.
+            vars(module)["random"] = _own
     state = random.getstate()
     random.seed(seed)
     try:

@@ -9,6 +9,8 @@ import threading
 import numpy as np
 import pytest
 from prefect import flow
+from websockets.sync.client import connect
+from websockets.sync.server import serve
 
 from tests.surface import drawing
 from versioning import FormatError, Repository, deterministic, lightgbm_parameters
@@ -30,6 +32,19 @@ def test_a_seed_makes_chance_the_same_and_leaves_the_generators_as_they_were() -
     with deterministic(8):
         assert drawn() != first
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+
+
+def test_what_talks_to_servers_beside_a_body_draws_from_a_generator_of_its_own() -> None:
+    """Prefect's connection for events pings every 20 seconds, each time with a random number."""
+    with deterministic(7):
+        first = drawn()
+    with serve(list, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever).start()
+        port = server.socket.getsockname()[1]
+        with connect(f"ws://127.0.0.1:{port}") as connection, deterministic(7):
+            assert connection.ping().wait(30)
+            assert drawn() == first
+        server.shutdown()
 
 
 def test_threads_are_limited_inside() -> None:

@@ -38,6 +38,8 @@ ATTEMPTS = 8
 PAGE = 1000
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 KNOCK_SECONDS = 10.0
+# Not the shared one, which a body may have seeded.
+_chance = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,7 @@ def _patiently(action: Callable[[], T]) -> T:
         except (MlflowException, SQLAlchemyError) as error:
             if attempt == ATTEMPTS or not _is_passing(error):
                 raise
-            time.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311
+            time.sleep(_chance.uniform(0.01, 0.05) * 2**attempt)
     raise AssertionError
 
 
