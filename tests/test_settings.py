@@ -67,7 +67,22 @@ def test_a_url_that_lacks_a_slash_is_no_folder(tmp_path, text):
         Store.open(text)
 
 
-@pytest.mark.parametrize("text", ["./s3:bucket", "/tmp/a:b", "a/b:c", "~/a", "C:"])
+@pytest.mark.parametrize(
+    ("text", "inner"),
+    [
+        ("simplecache::s3://bucket/repository", "s3://bucket/repository"),
+        ("blockcache::filecache::gs://bucket", "gs://bucket"),
+        ("zip://x::s3://bucket/a.zip", "s3://bucket/a.zip"),
+    ],
+)
+def test_a_chain_of_urls_is_said_to_be_one(tmp_path, text, inner):
+    with pytest.raises(FormatError, match=f"VERSIONING_REPOSITORY.*chain of URLs.*{inner}"):
+        Settings.load({"VERSIONING_REPOSITORY": text}, tmp_path)
+    with pytest.raises(FormatError, match=f"chain of URLs.*{inner}"):
+        Store.open(text)
+
+
+@pytest.mark.parametrize("text", ["./s3:bucket", "/tmp/a:b", "a/b:c", "~/a", "C:", "./a::b"])
 def test_a_folder_may_have_a_colon(tmp_path, text):
     assert Settings.load({"VERSIONING_REPOSITORY": text}, tmp_path).repository == text
 

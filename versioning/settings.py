@@ -28,7 +28,9 @@ Share = float
 Size = int
 Files = str
 WARN, KEY = "warn", "key"
-_HALF_A_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?!//)")
+_PROTOCOL = "[A-Za-z][A-Za-z0-9+.-]+"
+_HALF_A_URL = re.compile(f"{_PROTOCOL}:(?!//)")
+_CHAIN = re.compile(f"{_PROTOCOL}(::|://.*::{_PROTOCOL}://)")
 _WORDS = {
     "1": True,
     "true": True,
@@ -187,9 +189,13 @@ def place(raw: object) -> str:
 
     Raises:
         TypeError: If it is no text.
-        ValueError: If it is a URL without both of its slashes, which would be a folder here.
+        ValueError: If it is a chain of URLs, as fsspec has them, or a URL without both of its
+            slashes, which would be a folder here.
     """
     text = _text(raw)
+    if _CHAIN.match(text):
+        inner = text.rpartition("::")[2]
+        raise ValueError(f"a chain of URLs cannot hold a repository: name {inner} itself")
     if _HALF_A_URL.match(text):
         raise ValueError("a URL has two slashes, as s3://bucket/folder, and a folder begins ./")
     return text

@@ -64,7 +64,7 @@ class Store(ABC):
 
         Raises:
             StorageError: If nothing installed speaks the URL's protocol.
-            FormatError: If it is a URL without both of its slashes.
+            FormatError: If it is a URL without both of its slashes, or a chain of URLs.
         """
         try:
             place(url)
