@@ -67,6 +67,19 @@ def test_a_card_tells_names_gates_drift_and_how_to_go_back(
     assert 'load_model("models:/delays@champion")' in use
 
 
+def test_a_card_tells_how_to_go_back_only_where_there_is_a_former_version(
+    repository: Repository, model: Version
+) -> None:
+    first = train(repository, 5)
+    repository.promote(first, "other@champion")
+    # Named again, it is still the only one.
+    repository.promote(first, "other@challenger")
+    assert "versioning rollback" not in repository.card(first)
+    repository.promote(model, "other@challenger")
+    repository.promote(first, "other@challenger")
+    assert "versioning rollback other@challenger" in repository.card(first)
+
+
 def test_a_card_tells_the_span_of_the_data_and_counts_sisters_in_the_tree(
     repository: Repository, model: Version
 ) -> None:

@@ -335,7 +335,29 @@ def test_rollback_tells_what_audits_found(repository: Repository, models: list[V
         repository.promote(model, NAME)
     remember(repository, models[1].record, models[2].record, now=datetime.now(UTC))
     [first, *_] = repository.advise_rollback("delays").formers
-    assert "audits: not reproducible" in first.told
+    assert "audits: not reproducible" in first.doubts
+    assert first.is_fit
+
+
+def test_what_nobody_judged_does_not_speak_for_a_version(
+    repository: Repository, ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for n in range(2):
+        model = commit(repository, {"n": n}, "train", n=n)
+        repository.promote(model, NAME, force=True, reason="a drill")
+    [former] = repository.advise_rollback("delays").formers
+    assert former.doubts == ("nobody judged it", "audits: unknown")
+    assert former.told == (
+        "its bytes are whole",
+        "it was made from nothing that is suspect or invalid",
+    )
+    assert former.is_fit
+    assert ask("rollback", "delays")["candidates"][0]["doubts"][0] == "nobody judged it"
+    assert run(["rollback", "delays"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    [head] = [line for line in told if "against it" in line]
+    [row] = [line for line in told if "nobody judged it" in line]
+    assert row.index("nobody judged it") == head.index("against it")
 
 
 def test_rollback_of_a_name_that_named_one_version_says_so(

@@ -12,7 +12,7 @@ from versioning.errors import VersioningError
 from versioning.evaluations import newest_evaluation
 from versioning.lineage import UP, lineage
 from versioning.names import names_of
-from versioning.promotion import CHAMPION
+from versioning.promotion import CHAMPION, formers_of, reigns
 from versioning.repository import Repository
 from versioning.standing import standing
 from versioning.trust import label
@@ -233,8 +233,8 @@ def _use(repository: Repository, record: VersionRecord, names: Sequence[str]) ->
         f"versioning why {short}             # why it is another one than before",
         f"versioning rerun {short}           # whether it comes out the same again",
     ]
-    if names:
-        lines.append(f"versioning rollback {names[0]}    # a former version, with reasons")
+    if (former := next((n for n in names if _has_former(repository, n)), None)) is not None:
+        lines.append(f"versioning rollback {former}    # a former version, with reasons")
     python = f'versioning.Repository.open("{repository.url}").get("{record.id}").load()'
     served = [f'mlflow.pyfunc.load_model("models:/{name}")' for name in names]
     return "\n\n".join(
@@ -244,6 +244,11 @@ def _use(repository: Repository, record: VersionRecord, names: Sequence[str]) ->
             "```sh\n" + "\n".join(lines) + "\n```",
         ]
     )
+
+
+def _has_former(repository: Repository, named: str) -> bool:
+    name, _, alias = named.partition("@")
+    return bool(formers_of(reigns(repository.name_history(name), alias)))
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

@@ -199,3 +199,13 @@ def reigns(history: Sequence[Mapping[str, Any]], alias: str) -> list[tuple[str, 
             changes.append((version_id, str(entry.get("at", ""))))
     ends = [*(at for _, at in changes[1:]), None]
     return [(*change, until) for change, until in zip(changes, ends, strict=False) if change[0]]
+
+
+def formers_of(
+    past: Sequence[tuple[str, str, str | None]],
+) -> dict[str, tuple[str, str | None]]:
+    """Which versions of `reigns` could be gone back to: from when and until when, by id."""
+    formers = {version_id: (since, until) for version_id, since, until in past[:-1]}
+    if past:
+        formers.pop(past[-1][0], None)
+    return formers

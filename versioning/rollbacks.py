@@ -9,8 +9,16 @@ from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError, RefusedError
 from versioning.evaluations import newest_evaluation
 from versioning.names import aliases
-from versioning.promotion import CHAMPION, check_usable, judged, parse_name, reigns, say
-from versioning.trust import NOT_REPRODUCIBLE, label
+from versioning.promotion import (
+    CHAMPION,
+    check_usable,
+    formers_of,
+    judged,
+    parse_name,
+    reigns,
+    say,
+)
+from versioning.trust import NOT_REPRODUCIBLE, REPRODUCIBLE, label
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -35,8 +43,9 @@ class Former:
         id: Its id.
         since: When it was promoted last, ISO 8601.
         until: When another took over.
-        against: Why it should not be gone back to; empty when nothing speaks against it.
-        told: What else is known: metrics, gates, drift, audits.
+        against: Why it should not be gone back to; empty when nothing rules it out.
+        doubts: What else speaks against it: drift, and what nobody judged or audited.
+        told: What speaks for it.
         metrics: Of its newest evaluation.
     """
 
@@ -44,12 +53,13 @@ class Former:
     since: str
     until: str | None
     against: tuple[str, ...]
+    doubts: tuple[str, ...]
     told: tuple[str, ...]
     metrics: Mapping[str, float]
 
     @property
     def is_fit(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether nothing rules it out."""
         return not self.against
 
 
@@ -70,7 +80,7 @@ class Advice:
 
     @property
     def suggested(self) -> Former | None:
-        """The best one that nothing speaks against."""
+        """The best one that nothing rules out."""
         return next((former for former in self.formers if former.is_fit), None)
 
 
@@ -83,7 +93,7 @@ def advise(
 ) -> Advice:
     """What a name could go back to.
 
-    The best is the newest one that nothing speaks against; one that passed its gates goes before
+    The best is the newest one that nothing rules out; one that passed its gates goes before
     one that nobody judged, and one that audits found to be reproducible before one that is not.
 
     Args:
@@ -101,9 +111,7 @@ def advise(
     if not past:
         raise NotFoundError(f"{name}@{alias} never named anything; `versioning promote` names it")
     current = past[-1][0]
-    formers = {version_id: (since, until) for version_id, since, until in past[:-1]}
-    formers.pop(current, None)
-    if not formers:
+    if not (formers := formers_of(past)):
         raise NotFoundError(f"{name}@{alias} never named anything but {current[:12]}")
     previous = next(version_id for version_id, *_ in reversed(past) if version_id != current)
     bad = set(suspects) or _made_from(catalog, current) - _made_from(catalog, previous)
@@ -116,8 +124,8 @@ def advise(
         former = _former(repository, catalog, version_id, span, found, steps)
         if version_id in left:
             former = replace(former, against=(*former.against, left[version_id]))
-        trust = any(NOT_REPRODUCIBLE in text for text in former.told)
-        ranked.append(((former.is_fit, found is not None, not trust, span[0]), former))
+        differs = any(NOT_REPRODUCIBLE in text for text in former.doubts)
+        ranked.append(((former.is_fit, found is not None, not differs, span[0]), former))
     ranked.sort(key=lambda item: item[0], reverse=True)
     return Advice(current, steps, tuple(former for _, former in ranked))
 
@@ -162,13 +170,18 @@ def _former(
     suspects: Mapping[str, str],
 ) -> Former:
     against: list[str] = []
-    told: list[str] = [found.told() if found else "nobody judged it"]
-    if found and not found.is_passed:
-        against.append(told.pop())
+    doubts: list[str] = []
+    told: list[str] = []
+    if found is None:
+        doubts.append("nobody judged it")
+    else:
+        (told if found.is_passed else against).append(found.told())
     try:
         record = repository.record(version_id)
         check_usable(repository, record)
-        told += ["its bytes are whole", f"audits: {label(repository, record)}"]
+        told.append("its bytes are whole")
+        audits = label(repository, record)
+        (told if audits == REPRODUCIBLE else doubts).append(f"audits: {audits}")
     except (NotFoundError, RefusedError, *UNREADABLE) as error:
         against.append(str(error))
     bad = list(_bad(repository, catalog, version_id, suspects))
@@ -176,9 +189,9 @@ def _former(
     if not bad:
         told.append("it was made from nothing that is suspect or invalid")
     if found and (moved := [row for row in found.drift if _psi(row) > MOVED]):
-        told.append(f"drift then: {', '.join(str(row.get('column')) for row in moved[:SHOWN])}")
+        doubts.append(f"drift then: {', '.join(str(row.get('column')) for row in moved[:SHOWN])}")
     metrics = found.metrics if found else {}
-    return Former(version_id, *span, tuple(against), tuple(told), metrics)
+    return Former(version_id, *span, tuple(against), tuple(doubts), tuple(told), metrics)
 
 
 def _bad(

@@ -202,7 +202,7 @@ def _advised(name: str, advice: Advice, document: dict[str, Any]) -> Iterator[Re
     for former in advice.formers:
         sign = "->" if former is advice.suggested else ""
         add(made, sign, short(former.id), _span(former), _metrics(former),
-            "\n".join(former.told), "\n".join(former.against))  # fmt: skip
+            "\n".join(former.told), "\n".join((*former.against, *former.doubts)))  # fmt: skip
     yield made
     chosen = advice.suggested
     if document["applied"] and chosen:
