@@ -179,6 +179,29 @@ def test_a_name_that_was_never_given_is_refused(uri: str, ask: Ask) -> None:
     assert "nothing was ever named 'delays'" in ask("reconcile", "delays", code=2)
 
 
+def test_a_registry_that_is_not_there_is_told_and_not_made(
+    repository: Repository,
+    models: list[Version],
+    ask: Ask,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = Path(repository.url).parent
+    uri = ours.tracking_uri(repository.url, {})
+    assert ask("reconcile")["has_registry"] is False
+    repository.promote(models[0], NAME)
+    before = sorted(folder.iterdir())
+    told = ask("reconcile", "delays", code=1)
+    assert (kinds(told), told["has_registry"]) == (["unregistered"], False)
+    assert run(["reconcile"]) == 1
+    assert f"There is no registry at {uri}." in capsys.readouterr().out
+    assert sorted(folder.iterdir()) == before
+    assert ask("reconcile", "--apply")["has_registry"] is True
+    assert champion(uri) == models[0].id
+    assert ask("reconcile") == {
+        "registry": uri, "has_registry": True, "names": ["delays"], "differences": []
+    }  # fmt: skip
+
+
 def test_a_remote_repository_needs_to_be_told_where_mlflow_is(
     models: list[Version], ask: Ask, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

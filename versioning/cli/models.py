@@ -120,7 +120,7 @@ def reconcile(name: str | None = None, /, *, apply: Flag = False, options: Optio
         name: As delays; every name by default.
         apply: Mend what can be: MLflow follows the repository.
     """
-    from versioning.integrations.mlflow import differences, mend
+    from versioning.integrations.mlflow import differences, is_there, mend
 
     repository = options.open(write=apply)
     uri = _registry(repository)
@@ -135,8 +135,9 @@ def reconcile(name: str | None = None, /, *, apply: Flag = False, options: Optio
             left += not mended
             found.append({**asdict(item), "mended": mended})
     shown = without_passwords(uri)
-    document = {"registry": shown, "names": wanted, "differences": found}
-    options.answer(document, lambda: _differences(found, shown, apply=apply))
+    document = {"registry": shown, "has_registry": is_there(uri), "names": wanted}
+    document["differences"] = found
+    options.answer(document, lambda: _differences(document, apply=apply))
     return 1 if left else 0
 
 
@@ -228,9 +229,13 @@ def _metrics(former: Former) -> str:
     return "\n".join(f"{name} {value:.4g}" for name, value in list(former.metrics.items())[:4])
 
 
-def _differences(found: list[dict[str, Any]], uri: str, *, apply: bool) -> Iterator[RenderableType]:
-    if not found:
+def _differences(document: dict[str, Any], *, apply: bool) -> Iterator[RenderableType]:
+    found, uri = document["differences"], document["registry"]
+    if not document["has_registry"]:
+        yield line(f"There is no registry at {uri}.")
+    elif not found:
         yield line(f"MLflow at {uri} says what the repository says.")
+    if not found:
         return
     made = table("what", "about", "found", "mended" if apply else "what would mend it")
     for item in found:

@@ -17,6 +17,7 @@ from versioning.integrations.mlflow.registry import (
     Registered,
     aliases_of,
     all_registered,
+    is_there,
     register,
     registered_as,
     set_alias,
@@ -85,13 +86,17 @@ def served_by(repository: Repository, name: str, version_id: str) -> str | None:
 def differences(repository: Repository, name: str, *, uri: str) -> list[Difference]:
     """Where MLflow and the repository say different things of a name; see the top of this module.
 
+    A registry that is not there holds nothing, and is not made.
+
     Raises:
         StorageError: If MLflow cannot be reached.
     """
     named = aliases(repository.name_history(name))
-    registered = all_registered(name, uri=uri)
+    has_registry = is_there(uri)
+    registered = all_registered(name, uri=uri) if has_registry else []
+    theirs = aliases_of(name, uri=uri) if has_registry else {}
     return [
-        *_of_aliases(name, named, registered, aliases_of(name, uri=uri)),
+        *_of_aliases(name, named, registered, theirs),
         *_of_bytes(repository, name, named),
         *_of_sources(repository, registered, set(named.values())),
     ]

@@ -76,6 +76,11 @@ def tracking_uri(repository_url: str, environ: Mapping[str, str] = os.environ) -
     return f"sqlite:///{Path(parts.path).absolute().parent / 'mlflow.db'}"
 
 
+def is_there(uri: str) -> bool:
+    """Whether a registry may be at `uri`: a file of SQLite that is not there would be made."""
+    return (file := _file(uri)) is None or file.exists()
+
+
 def register(
     version: Version,
     name: str,
@@ -220,13 +225,17 @@ def _client(uri: str) -> MlflowClient:
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
+def _file(uri: str) -> Path | None:
+    path = uri.removeprefix("sqlite:///")
+    return Path(path) if path != uri else None
+
+
 @contextmanager
 def _alone(uri: str) -> Iterator[None]:
     """Nobody else makes the tables of a new sqlite file meanwhile: MLflow cannot do that twice."""
-    if not uri.startswith("sqlite:///"):
+    if (file := _file(uri)) is None:
         yield
         return
-    file = Path(uri.removeprefix("sqlite:///"))
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_name(file.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
