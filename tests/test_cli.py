@@ -624,6 +624,7 @@ def test_prune_plans_carries_out_and_undoes(
     assert plan["freed_bytes"] == flights["clean0"].size_bytes
     assert plan["applied"] is False
     assert _status(ask, flights["clean0"]) == "live"
+    assert (plan["policy"]["min_age"], plan["policy"]["trash"]) == ("PT0S", "P7D")
     again = ask("prune", "--plan", plan["plan"])
     assert again["expire"] == plan["expire"]
     done = ask("prune", "--apply", "--plan", plan["plan"])

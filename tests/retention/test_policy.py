@@ -48,6 +48,9 @@ def test_a_project_can_hold_its_policy(tmp_path: Path) -> None:
         ("min_age = -1", "min_age: write a span"),
         ("min_age = '-3d'", "min_age: write a span"),
         ("min_age = 'soon'", "min_age: write a span as '12h'"),
+        ("min_age = '-P1D'", "min_age: write a span"),
+        ("min_age = 'P1'", "min_age: write a span"),
+        ("min_age = 'P9999999999Y'", "min_age: write a span"),
         ("min_age = '9999999999999999y'", "min_age: the span is longer"),
         ("max_bytes = 'lots'", "max_bytes: write a size as"),
         ("max_bytes = -5", "max_bytes: Input should be greater"),
@@ -125,6 +128,28 @@ def test_a_schema_describes_every_field() -> None:
     schema = Policy.model_json_schema()
     assert schema["properties"].keys() == Policy.model_fields.keys()
     assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [("7d", "P7D"), ("36h", "P1DT12H"), ("90s", "PT1M30S"), ("0s", "PT0S"), ("1.5s", "PT1.5S"),
+     ("1y", "P1Y"), ("0.000001s", "PT0.000001S"), ("8w", "P56D"), ("2000000y", "P2000000Y")],
+)  # fmt: skip
+def test_spans_are_written_as_the_schema_says_and_read_back(typed: str, written: str) -> None:
+    policy = Policy.of({"trash": typed, "rules": [{"keep_last": 1, "keep_within": typed}]}, "x")
+    dumped = policy.model_dump(mode="json")
+    assert (dumped["trash"], dumped["rules"][0]["keep_within"]) == (written, written)
+    assert Policy.of(dumped, "x") == policy
+
+
+def test_spans_of_earlier_plans_are_read() -> None:
+    assert Policy.of({"trash": "604800.000000s"}, "x").trash == timedelta(days=7)
+
+
+def test_what_the_schema_gives_for_a_span_is_taken() -> None:
+    fields = Policy.model_json_schema()["properties"]
+    given = {name: fields[name]["default"] for name in ("min_age", "trash")}
+    assert Policy.of(given, "x") == Policy()
 
 
 def test_a_plan_keeps_the_policy_as_it_was_written(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@
     keep_last = 5
     keep_weekly = 8
 
+Spans are also read as ISO 8601 has them (`P1D`), which is how plans and the schema write them.
+
 A version follows the first rule that is about it, and is kept when there is none. What any part of
 its rule keeps is kept. Spans are half-open: at an age of exactly `min_age` or `keep_within`, a
 version is protected no more; at an age of exactly `trash`, its bytes may go; at exactly `after`, it
@@ -27,7 +29,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     ValidationError,
     model_validator,
 )
@@ -45,22 +46,25 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdwy])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_A_SPAN = "write a span as '12h', '30d', '8w' or '1y'"
 # What pydantic says in words of Python.
 _TOLD = {
     "extra_forbidden": "there is no such field",
     "tuple_type": "write a list",
     "int_type": "write a whole number",
     "string_too_short": "it is empty",
+    "time_delta_parsing": _A_SPAN,
 }
 # What JSON, as plans are written, can hold.
 _MOST = 2**63 - 1
 
 
 def _span(value: object) -> object:
-    if isinstance(value, timedelta):
+    # As plans and the schema write it, in ISO 8601, which pydantic reads.
+    if isinstance(value, timedelta) or (isinstance(value, str) and value.startswith("P")):
         return value
     if not isinstance(value, str) or not (found := _SPAN.fullmatch(value.strip())):
-        raise ValueError("write a span as '12h', '30d', '8w' or '1y'")
+        raise ValueError(_A_SPAN)
     try:
         return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
     except OverflowError:
@@ -78,15 +82,7 @@ def _size(value: object) -> object:
         raise ValueError("the size is more than any store holds") from None
 
 
-def _written(span: timedelta) -> str:
-    return f"{span.total_seconds():f}s"
-
-
-Span = Annotated[
-    timedelta,
-    BeforeValidator(_span, json_schema_input_type=str),
-    PlainSerializer(_written, when_used="json"),
-]
+Span = Annotated[timedelta, BeforeValidator(_span, json_schema_input_type=str)]
 Size = Annotated[
     int, BeforeValidator(_size, json_schema_input_type=int | str), Field(ge=0, le=_MOST)
 ]
