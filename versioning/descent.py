@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from versioning.envelope import UNREADABLE
 from versioning.errors import FormatError, NotFoundError
 from versioning.keys import root_key
+from versioning.records import CAPTURED
 from versioning.references import outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from versioning.catalog import Catalog
     from versioning.records import Input, VersionRecord
@@ -45,6 +46,23 @@ def descent(
                 found[other] = why
                 waiting.append(other)
     return found
+
+
+def captured_alone(catalog: Catalog, rows: Mapping[str, Row], ids: set[str]) -> list[str]:
+    """Parameters and files that were kept for some versions and for no other."""
+    users: dict[str, set[str]] = defaultdict(set)
+    for version_id, above in catalog.captured():
+        users[above].add(version_id)
+    hold = {f"{CAPTURED}parameter", f"{CAPTURED}files"}
+    found = sorted(above for above, by in users.items() if by <= ids)
+    return [above for above in found if above in rows and rows[above].step in hold]
+
+
+def readers(catalog: Catalog, concerned: Iterable[str]) -> int:
+    """How many versions outside were made from those that are concerned."""
+    ids = set(concerned)
+    inputs = catalog.inputs().items()
+    return sum(1 for reader, above in inputs if reader not in ids and not ids.isdisjoint(above))
 
 
 class _Graph:

@@ -44,7 +44,7 @@ def finish(repository: Repository) -> list[str]:
     # Content of external files is known by key, and nothing of it lies there.
     ids = sorted(set(wanted) & set(repository.ids()))
     done = set(Expiry(repository).states(ERASED, among=ids))
-    left = [i for i in ids if i not in done or not _is_tombstone(repository, i)]
+    left = [i for i in ids if i not in done or not is_tombstone(repository, i)]
     steps = {_erase(repository, version_id, wanted[version_id]) for version_id in left}
     if left:
         _scrub_runs(repository, steps, set(left))
@@ -98,7 +98,13 @@ def _end_journal(repository: Repository, version_id: str, cause: Cause) -> None:
     )
 
 
-def _is_tombstone(repository: Repository, version_id: str) -> bool:
+def is_tombstone(repository: Repository, version_id: str) -> bool:
+    """Whether no value is left in the record of a version.
+
+    Raises:
+        IntegrityError: If it cannot be read.
+        FormatError: The same.
+    """
     try:
         return repository.record(version_id).erased is not None
     except NotFoundError:

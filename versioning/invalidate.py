@@ -13,11 +13,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from versioning import layout
-from versioning.descent import descent
+from versioning.descent import captured_alone, descent, readers
 from versioning.digest import Digest
 from versioning.envelope import UNREADABLE
-from versioning.erase import finish
-from versioning.errors import ConflictError, FormatError
+from versioning.erase import finish, is_tombstone
+from versioning.errors import ConflictError, FormatError, ReadOnlyError
 from versioning.expiry import Expiry
 from versioning.invalidations import NAMED, Invalidation
 from versioning.journals import Journal
@@ -82,8 +82,9 @@ class Invalidated:
         equal: How many versions that are not concerned hold an equal small value.
         readers: How many versions that are not concerned were made from these.
         applied: Whether it was carried out.
-        left: Blobs with their bytes that are there still, although they were to go.
+        left: Names of what was to go and is there still: blobs, and what a store does not give up.
         busy: Writers at work that may hold on to some of them.
+        refused: What the store said when it refused to delete; empty when it did not.
     """
 
     plan: str
@@ -97,6 +98,7 @@ class Invalidated:
     applied: bool = False
     left: list[str] = field(default_factory=list)
     busy: list[str] = field(default_factory=list)
+    refused: str = ""
 
     @property
     def is_held(self) -> bool:
@@ -180,7 +182,7 @@ def apply(
     Raises:
         FormatError: If no reason is given.
         ConflictError: If something stands against erasing, and `force` is not given.
-        ReadOnlyError: If the repository cannot be written.
+        ReadOnlyError: If the repository cannot be written; what it refuses to delete is `left`.
     """
     store = repository.store
     with store.drawing():
@@ -195,17 +197,25 @@ def apply(
     entry = Invalidation(
         made.reason, NAMED, cause.actor, cause.at, made.plan, made.down, made.erase
     )
+    refused: ReadOnlyError | None = None
     for _ in range(ROUNDS):
         with store.drawing():
             _mark(repository, made.versions, entry)
-        if made.erase:
-            with store.drawing():
-                finish(repository)
-            _sweep(repository, catalog, made, cause, patience)
+        refused, made.refused = None, ""
+        try:
+            _remove(repository, made, cause, patience)
+        except ReadOnlyError as error:
+            # What is marked is a miss all the same.
+            refused, made.refused = error, str(error)
         before = {item.id for item in made.versions}
         _fill(repository, catalog, made, roots)
         if before >= {item.id for item in made.versions}:
             break
+    made.left = _left(repository, catalog, made)
+    if refused is not None and not made.left:
+        # Something else was refused.
+        raise refused
+    made.refused = made.refused if made.left else ""
     made.applied = True
     return made
 
@@ -213,7 +223,6 @@ def apply(
 def _mark(repository: Repository, versions: Iterable[Concerned], entry: Invalidation) -> None:
     for item in versions:
         repository.invalidations.mark(item.id, replace(entry, why=item.why))
-        repository.release(item.key, item.id)
         if entry.erase and _is_source(repository, item):
             # An external file may still be there, and would be stored again under this key.
             content = replace(entry, down=True, why=f"content of {item.step}")
@@ -229,21 +238,37 @@ def _is_source(repository: Repository, item: Concerned) -> bool:
     return not has_code and not item.step.startswith(CAPTURED)
 
 
-def _sweep(
-    repository: Repository,
-    catalog: Catalog,
-    made: Invalidated,
-    cause: Cause,
-    patience: Patience | None,
+def _remove(
+    repository: Repository, made: Invalidated, cause: Cause, patience: Patience | None
 ) -> None:
-    """Delete the blobs of what was erased, at once, and of nothing else that is in the trash."""
+    """Unbind what is marked; to erase it, leave tombstones, and delete its blobs at once."""
+    with repository.store.drawing():
+        for item in made.versions:
+            repository.release(item.key, item.id)
+        if not made.erase:
+            return
+        finish(repository)
+    # Of nothing else that is in the trash.
     waits = replace(patience or Patience(), trash=timedelta.max)
     swept = sweep(repository, replace(cause, plan=made.plan, rule=made.reason), patience=waits)
     made.busy = swept.busy
-    blobs = catalog.blobs(item.id for item in made.versions)
-    digests = {name[3:].partition("-")[0] for needed in blobs.values() for name, _ in needed}
-    listed = (repository.store.list(layout.blob_prefix(Digest(d))) for d in sorted(digests))
-    made.left = [entry.name for entries in listed for entry in entries]
+    made.refused = next(iter(swept.left.values()), "")
+
+
+def _left(repository: Repository, catalog: Catalog, made: Invalidated) -> list[str]:
+    """What is there still of what was to go."""
+    keys = {item.id: item.key for item in made.versions}
+    found: list[str] = []
+    if made.erase:
+        needed = catalog.blobs(keys).values()
+        digests = {name[3:].partition("-")[0] for blobs in needed for name, _ in blobs}
+        listed = (repository.store.list(layout.blob_prefix(Digest(d))) for d in sorted(digests))
+        found += (entry.name for entries in listed for entry in entries)
+    if made.refused:
+        found += (layout.binding(keys[i]) for i in repository.answering(keys))
+        whole = (i for i in keys if made.erase and not is_tombstone(repository, i))
+        found += map(layout.version, whole)
+    return found
 
 
 def _fill(
@@ -255,7 +280,7 @@ def _fill(
     catalog.check_format()
     erased = set(Expiry(repository).states(ERASED))
     if made.erase:
-        alone = _captured_alone(catalog, rows, {*reasons, *erased})
+        alone = captured_alone(catalog, rows, {*reasons, *erased})
         reasons |= dict.fromkeys(alone, "captured for it")
     was = withdrawn(repository, reasons)
     protection = protections(repository) if made.erase else {}
@@ -272,25 +297,8 @@ def _fill(
         for version_id, why in reasons.items()
         if version_id in rows
     ]
-    made.readers = _readers(catalog, reasons)
+    made.readers = readers(catalog, reasons)
     _look_for_holders(catalog, made, rows, erased)
-
-
-def _captured_alone(catalog: Catalog, rows: dict[str, Row], ids: set[str]) -> list[str]:
-    """Parameters and files that were kept for some versions and for no other."""
-    users: dict[str, set[str]] = defaultdict(set)
-    for version_id, above in catalog.captured():
-        users[above].add(version_id)
-    hold = {f"{CAPTURED}parameter", f"{CAPTURED}files"}
-    found = sorted(above for above, by in users.items() if by <= ids)
-    return [above for above in found if above in rows and rows[above].step in hold]
-
-
-def _readers(catalog: Catalog, concerned: Iterable[str]) -> int:
-    """How many versions outside were made from those that are concerned."""
-    ids = set(concerned)
-    inputs = catalog.inputs().items()
-    return sum(1 for reader, above in inputs if reader not in ids and not ids.isdisjoint(above))
 
 
 def _look_for_holders(

@@ -12,7 +12,7 @@ import pytest
 
 from tests.repositories import LARGE, resealed
 from tests.steps import commit, opened
-from versioning import layout
+from versioning import layout, marks
 from versioning.api import Repository
 from versioning.cli.app import run
 from versioning.handles import Version
@@ -185,7 +185,9 @@ def test_a_store_that_refuses_to_delete_says_what_is_left(
     assert repository.verify().is_sound
     code, out, _ = command("invalidate", "train~0", "--erase", "--reason", "x", "--apply")
     assert code == 1
-    assert "is there still" in out
+    assert "1 version is invalid: x" in out
+    assert "is there still: the store keeps it." in out
+    assert "ask for write access" in out
     # Whoever may delete finishes it.
     monkeypatch.undo()
     monkeypatch.setenv("VERSIONING_REPOSITORY", repository.url)
@@ -216,6 +218,50 @@ def test_a_store_that_lets_nothing_go_says_what_is_left(
     assert code == 0
     assert "2 versions are expired" in out
     assert live(versions) == [False, False, True]
+
+
+@pytest.mark.parametrize("erase", [False, True])
+def test_an_invalidation_says_what_a_store_that_lets_nothing_go_keeps(
+    repository: Repository,
+    versions: list[Version],
+    command: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    erase: bool,
+) -> None:
+    asked = ["invalidate", "train", "--reason", "x", "--apply", *(["--erase"] if erase else [])]
+    bindings = [layout.binding(version.key) for version in versions]
+    blobs = [layout.blob(str(version.record.manifest[0].name)) for version in versions]
+    records = [layout.version(version.id) for version in versions]
+    with monkeypatch.context() as patch:
+        refuse(patch, lambda path: not path.startswith(f"{repository.url}/.staging/"))
+        code, out, err = command(*asked, "--json")
+        assert (code, err) == (1, "")
+        told = json.loads(out)
+        assert sorted(told["left"]) == sorted([*bindings, *(blobs + records if erase else [])])
+        assert "ask for write access" in told["refused"]
+        code, out, err = command(*asked)
+        assert (code, err) == (1, "")
+        assert "3 versions are invalid: x" in out
+        assert f"{bindings[0]} is there still: the store keeps it." in out
+        assert "ask for write access" in out
+    # All of them are misses all the same.
+    assert live(versions) == [False] * 3
+    code, out, _ = command(*asked, "--json")
+    assert (code, json.loads(out)["left"], json.loads(out)["refused"]) == (0, [], "")
+    left = {entry.name for entry in repository.store.list("")}
+    assert left.isdisjoint([*bindings, *(blobs if erase else [])])
+
+
+def test_what_a_store_refuses_beside_an_invalidation_is_an_error(
+    repository: Repository, versions: list[Version], command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["invalidate", "train~0", "--erase", "--reason", "x", "--apply"]
+    # What another sweep left, and this one would remove.
+    marks.put(repository.store, "00", ["00/" + "0" * 64 + "-" + "0" * 16])
+    refuse(monkeypatch, lambda path: path.startswith(f"{repository.url}/marks/"))
+    code, out, err = command(*asked)
+    assert (code, out) == (3, "")
+    assert "ask for write access" in err
 
 
 @pytest.mark.parametrize("command_line", [["prune"], ["invalidate", "train~0", "--reason", "x"]])

@@ -32,7 +32,7 @@ def invalidate(
 
     Shows what is concerned and changes nothing, unless --apply is given. Invalidation is final: the
     next run computes and binds new versions. 1 when something stands against erasing, or when
-    bytes are left.
+    something is left, as by a store that refuses to delete.
 
     Args:
         versions: Which; a step stands for all of its versions, step~0 for the latest one.
@@ -88,14 +88,17 @@ def _aside(made: Invalidated) -> Iterator[RenderableType]:
 
 
 def _done(made: Invalidated) -> Iterator[RenderableType]:
-    done = "invalid and erased" if made.erase else "invalid"
+    done = "invalid and erased" if made.erase and not made.left else "invalid"
     verb = "is" if len(made.versions) == 1 else "are"
     yield line(f"{_count(len(made.versions))} {verb} {done}: {made.reason} (plan {made.plan}).")
+    why = "the store keeps it" if made.refused else "another version needs it, or a writer may"
     for name in made.left[:SHOWN]:
-        yield line(f"{name} is there still: another version needs it, or a writer may.")
+        yield line(f"{name} is there still: {why}.")
     if made.busy:
         yield line(f"{len(made.busy)} writers are at work and may hold on to bytes of these.")
-    if made.left or made.busy:
+    if made.refused:
+        yield line(f"Run it again as somebody who may delete: {made.refused}")
+    elif made.left or made.busy:
         yield line("Run it again when they have ended.")
     else:
         yield line("The next run computes their steps anew.")
