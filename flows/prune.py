@@ -158,8 +158,9 @@ def _show_costs(costs: Costs, url: str) -> None:
     """What is held, over time; and an event when it comes near a budget, for an automation.
 
     The event `versioning.budget` is about `versioning.repository.<url>` and says the `budget`
-    (`max_bytes` or `max_money`), what is `held` of it, the `most` that may be, and as `reached` the
-    moment when it is used up, as it grows, in ISO 8601; null where that is not to be expected.
+    (`max_bytes` or `max_money`, of a rule `rule 1: max_bytes`), what is `held` of it, the `most`
+    that may be, and as `reached` the moment when it is used up, as it grows, in ISO 8601; null
+    where that is not to be expected.
     """
     about = (
         f"{size(costs.total.held_bytes)} are held, {size(costs.total.growth_per_day)} more a day"

@@ -726,15 +726,18 @@ def test_cost_tells_when_the_budget_is_reached_and_draws_it(
     flights: dict[str, Version], ask: Ask, read: Ask, tmp_path: Path
 ) -> None:
     path = tmp_path / "budget.toml"
-    path.write_text("max_bytes = '1 GB'\nmax_money = 0\n", "utf-8")
+    rule = "[[rules]]\nstep = 'clean'\nmax_bytes = '1 kB'\n"
+    path.write_text(f"max_bytes = '1 GB'\nmax_money = 0\n{rule}", "utf-8")
     picture = tmp_path / "reports" / "cost.png"
     found = ask("cost", "--policy", str(path), "--plot", str(picture))
     assert picture.read_bytes().startswith(b"\x89PNG")
-    [in_bytes, in_money] = found["forecasts"]
+    [of_rule, in_bytes, in_money] = found["forecasts"]
+    assert (of_rule["budget"], of_rule["most"]) == ("rule 1: max_bytes", 1000)
     assert in_bytes["most"] == 10**9
     assert in_money["at"] == found["now"]
     assert found["history"][-1]["held_bytes"] == found["total"]["held_bytes"]
     told = read("cost", "--policy", str(path))
+    assert "The budget of 1.0 kB of rule 1 is reached: `versioning prune`" in told
     assert "The budget of 1.0 GB is not reached as it grows now." in told
     assert "The budget of 0.00 a month is reached: `versioning prune`" in told
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from versioning.errors import FormatError
 from versioning.expiry import Expiry
 from versioning.growth import growth_per_day, reached, series, spans_of
 from versioning.names import named
-from versioning.retention import GB, Candidate, Holding
+from versioning.retention import GB, Candidate, Holding, limits
 from versioning.status import CORRUPT, EXPIRED, statuses
 from versioning.trash import ERASED, TRASHED
+from versioning.usage import usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from versioning.catalog import Catalog
     from versioning.growth import Span
     from versioning.repository import Repository
     from versioning.retention import Policy
+    from versioning.retention.budget import Limit
     from versioning.rows import Row
 
 STEP, FLOW, NAME, AGE = "step", "flow", "name", "age"
@@ -67,7 +69,7 @@ class Forecast:
     """When a budget is reached, if all goes on as it did.
 
     Attributes:
-        budget: As the policy says it.
+        budget: As the policy says it; of a rule, as `rule 1: max_bytes`.
         most: What may be held: bytes, or money a month.
         held: What is held now and counts, in the same: blobs that are not in the trash.
         per_day: By how much that grows a day.
@@ -91,7 +93,7 @@ class Costs:
         rows: Costs by that, dearest first; ages from the youngest on.
         total: Costs of all versions.
         history: How many bytes were held when, until now.
-        forecasts: Of each budget of the policy.
+        forecasts: Of each budget of the policy, those of rules first.
     """
 
     now: datetime
@@ -132,7 +134,7 @@ def costs(
         tuple(found),
         total,
         tuple(series(spans, now)),
-        tuple(_forecasts(counting.counted(), total.growth_per_day, policy, now)),
+        tuple(counting.forecasts(total.growth_per_day)),
     )
 
 
@@ -142,6 +144,7 @@ class _Counting:
     def __init__(
         self, repository: Repository, catalog: Catalog, policy: Policy, now: datetime
     ) -> None:
+        self._repository = repository
         self._policy = policy
         self._now = now
         rows = catalog.versions(captured=True)
@@ -177,34 +180,55 @@ class _Counting:
             growth_per_day(self.spans(members), self._now),
         )
 
-    def counted(self) -> Holding:
-        """What budgets count: blobs that are not in the trash, as records stay anyway."""
-        return self._holding(self._counted)
+    def forecasts(self, of_all: float) -> Iterator[Forecast]:
+        """When budgets are reached, which count blobs that are not in the trash.
+
+        What lies in its record stays anyway.
+
+        Args:
+            of_all: By how much all that is held grew a day.
+        """
+        for limit in limits(self._policy, self._numbers()):
+            counted, growth = self._counted, of_all
+            if (ids := limit.ids) is not None:
+                counted = [row for row in counted if row.id in ids]
+                spans = self.spans(row for row in self.rows if row.id in ids)
+                growth = growth_per_day(spans, self._now)
+            yield _forecast(limit, self._holding(counted), growth, self._policy, self._now)
+
+    def _numbers(self) -> dict[str, int]:
+        """The number of each version's rule, where budgets of rules need it."""
+        policy = self._policy
+        if not any(rule.has_budget for rule in policy.rules):
+            return {}
+        known = usage(self._repository, self.rows, policy)
+        found = ((row, self._candidate(row, **known.facts(row))) for row in self.rows)
+        return {row.id: policy.number_of(item) for row, item in found if not item.is_archive}
 
     def spans(self, members: Iterable[Row]) -> list[Span]:
         """From when until when `members` held what."""
         return spans_of({row.id: self._needed[row.id] for row in members}, self._lives)
 
     def _holding(self, members: Iterable[Row]) -> Holding:
-        candidates = (
-            Candidate(row.id, row.step, row.flow, row.created, row.seconds, self._needed[row.id])
-            for row in members
-            if row.id not in self._ended
-        )
+        candidates = (self._candidate(row) for row in members if row.id not in self._ended)
         return Holding(candidates, self._policy, self._now)
 
+    def _candidate(self, row: Row, **facts: Any) -> Candidate:
+        needed = self._needed[row.id]
+        return Candidate(row.id, row.step, row.flow, row.created, row.seconds, needed, **facts)
 
-def _forecasts(
-    counted: Holding, growth_per_day: float, policy: Policy, now: datetime
-) -> Iterable[Forecast]:
-    if policy.max_bytes is not None:
-        at = reached(counted.bytes, growth_per_day, policy.max_bytes, now)
-        yield Forecast("max_bytes", policy.max_bytes, counted.bytes, growth_per_day, at)
-    if policy.max_money is not None:
-        # What comes is new, and has the price of what is new.
-        per_day = growth_per_day / GB * policy.price_per_gb_month
-        at = reached(counted.money, per_day, policy.max_money, now)
-        yield Forecast("max_money", policy.max_money, counted.money, per_day, at)
+
+def _forecast(
+    limit: Limit, held: Holding, growth_per_day: float, policy: Policy, now: datetime
+) -> Forecast:
+    budget = limit.told.partition(" = ")[0]
+    if limit.max_bytes is not None:
+        at = reached(held.bytes, growth_per_day, limit.max_bytes, now)
+        return Forecast(budget, limit.max_bytes, held.bytes, growth_per_day, at)
+    most = limit.max_money or 0.0
+    # What comes is new, and has the price of what is new.
+    per_day = growth_per_day / GB * policy.price_per_gb_month
+    return Forecast(budget, most, held.money, per_day, reached(held.money, per_day, most, now))
 
 
 def _groups(

@@ -125,6 +125,37 @@ def test_forecasts_count_what_budgets_count(tmp_path: Path) -> None:
     assert in_money.held == pytest.approx(size_bytes / 1e9 * policy.price_per_gb_month)
 
 
+def test_budgets_of_rules_are_forecast_by_what_follows_the_rule(tmp_path: Path) -> None:
+    repository = opened(tmp_path)
+    for n in range(10):
+        commit(repository, LARGE + bytes([n]), f"step{n % 2}", minute=n * 1440, n=n)
+    repository.write_run("r1", "p", {"tags": ["nightly"], "steps": []})
+    tagged = commit(repository, LARGE + b"t", "step1", minute=9 * 1440, n=99)
+    row = {"version": tagged.id}
+    repository.write_run("r2", "p", {"tags": ["release"], "steps": [row]})
+    rules = [
+        {"tag": "release", "max_money": 0},
+        {"step": "step0", "max_bytes": "1 MB"},
+        {"step": "step1", "keep_last": 1},
+    ]
+    size_bytes = len(LARGE) + 1
+    policy = Policy.of({"rules": rules, "max_bytes": "10 MB"}, "tests")
+    now = NOW + 10 * DAY
+    found = costs(repository, repository.catalog, policy, now)
+    released, step0, all_of_them = found.forecasts
+    assert [f.budget for f in found.forecasts] == [
+        "rule 1: max_money",
+        "rule 2: max_bytes",
+        "max_bytes",
+    ]
+    assert released.held == pytest.approx(size_bytes / 1e9 * policy.price_per_gb_month)
+    assert released.at == now
+    assert (step0.most, step0.held) == (10**6, 5 * size_bytes)
+    assert step0.per_day == pytest.approx(5 * size_bytes / 10)
+    assert step0.at == now + (10**6 - step0.held) / step0.per_day * DAY
+    assert all_of_them.held == 11 * size_bytes
+
+
 def test_an_age_is_of_the_range_that_begins_with_it() -> None:
     from versioning.costs import _age
 

@@ -177,9 +177,9 @@ def _growth(row: Cost) -> str:
 
 
 def _told(forecast: Forecast, now: datetime) -> str:
-    is_money = forecast.budget == "max_money"
-    most = f"{forecast.most:.2f} a month" if is_money else size(forecast.most)
-    budget = f"The budget of {most}"
+    rule, _, name = forecast.budget.rpartition(": ")
+    most = f"{forecast.most:.2f} a month" if name == "max_money" else size(forecast.most)
+    budget = f"The budget of {most}" + (f" of {rule}" if rule else "")
     if forecast.at is None:
         return f"{budget} is not reached as it grows now."
     if forecast.at <= now:

@@ -107,9 +107,8 @@ def _apply_rules(
     """Add what the rules keep; the number of each version's rule, from 1, or 0 for none."""
     groups: dict[tuple[int, str], list[Candidate]] = defaultdict(list)
     for item in ordered:
-        about = (n for n, r in enumerate(policy.rules, 1) if r.is_about(item))
         if not item.is_archive:
-            groups[next(about, 0), item.step].append(item)
+            groups[policy.number_of(item), item.step].append(item)
     for (number, _), members in groups.items():
         kept = kept_by(policy.rules[number - 1], members, now) if number else _all(members)
         for item, reason in kept:

@@ -144,6 +144,11 @@ class Rule(_Strict):
         return [name for name, value in said.items() if value]
 
     @property
+    def has_budget(self) -> bool:
+        """Whether it limits what is held of it."""
+        return (self.max_bytes, self.max_money) != (None, None)
+
+    @property
     def selects(self) -> dict[str, str]:
         """What it is about, where that is not everything."""
         patterns = {name: getattr(self, name) for name in ("step", "flow", "tag", "name")}
@@ -165,13 +170,12 @@ class Rule(_Strict):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        has_budget = self.max_bytes is not None or self.max_money is not None
-        if not self.keeps and not has_budget:
+        if not self.keeps and not self.has_budget:
             raise ValueError(
                 "it keeps nothing: say what it keeps, such as keep_last = 5 or keep_all = true"
             )
         others = [name for name in self.keeps if name != "keep_all"]
-        others += ["a budget"] if has_budget else []
+        others += ["a budget"] if self.has_budget else []
         if self.keep_all and others:
             raise ValueError(f"keep_all contradicts {', '.join(others)}: leave one of them out")
         return self
@@ -247,9 +251,8 @@ class Policy(_Strict):
     @property
     def has_budget(self) -> bool:
         """Whether it, or a rule of it, limits what is held."""
-        limits = [(self.max_bytes, self.max_money)]
-        limits += [(rule.max_bytes, rule.max_money) for rule in self.rules]
-        return any(limit != (None, None) for limit in limits)
+        limits = (self.max_bytes, self.max_money)
+        return limits != (None, None) or any(rule.has_budget for rule in self.rules)
 
     @property
     def asks_tags(self) -> bool:
@@ -260,6 +263,10 @@ class Policy(_Strict):
     def asks_names(self) -> bool:
         """Whether it matters what a version was ever named."""
         return self.keep_named == EVER or any(rule.name != "*" for rule in self.rules)
+
+    def number_of(self, item: Candidate) -> int:
+        """The number of the rule that a version follows, from 1; 0 when it follows none."""
+        return next((n for n, rule in enumerate(self.rules, 1) if rule.is_about(item)), 0)
 
     def price_at(self, age: timedelta) -> float:
         """What a gigabyte of an age costs for a month."""
