@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 
 from versioning.cli import (
     browse,
+    costs,
     explain,
     exports,
     inspection,
@@ -74,7 +75,7 @@ for command, name, example in (
         "prune",
         "versioning prune; versioning prune --apply --plan 3f9c2a1b5d6e7f80",
     ),
-    (retention.cost, "cost", "versioning cost --by flow"),
+    (costs.cost, "cost", "versioning cost --by flow"),
     (
         invalidation.invalidate,
         "invalidate",
