@@ -199,7 +199,7 @@ def test_what_is_pinned_named_or_used_since_is_spared(
     row = {"version": old[2].id}
     ended = (found.made + timedelta(seconds=1)).isoformat()
     repository.write_run("r1", "p", {"ended": ended, "steps": [row]})
-    applied = carried_out(repository, found.id)
+    applied = carried_out(repository, found.id, at=found.made)
     assert applied.expired == [old[3].id]
     assert applied.spared == {
         old[0].id: "pinned: audit",
@@ -215,7 +215,7 @@ def test_nothing_is_carried_out_while_a_run_does_not_say_what_it_used(
     found = made(repository, now=datetime.now(UTC))
     repository.write_run("r1", "p", {"steps": steps})
     with pytest.raises(FormatError, match="runs/r1/ does not say which versions were used"):
-        carried_out(repository, found.id)
+        carried_out(repository, found.id, at=found.made)
     assert all(repository.lookup(version.key) for version in versions)
 
 
@@ -228,7 +228,7 @@ def test_a_step_that_read_a_version_since_spares_it(
     )
     found = made(repository, policy, past)
     late = commit(repository, 5, "train", minute=30, reads={"rows": versions[0]})
-    applied = carried_out(repository, found.id)
+    applied = carried_out(repository, found.id, at=found.made)
     assert applied.spared[versions[0].id] == f"train {late.id[:12]} was made from it since"
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from versioning.findings import Report
     from versioning.invalidate import Invalidated
     from versioning.lineage import Lineage
+    from versioning.outcomes import Outcome
     from versioning.plans import Plan
     from versioning.promotion import Promotion
     from versioning.prune import Applied
@@ -388,17 +389,35 @@ class Repository(base.Repository):
     def plan_prune(self, policy: Policy | None = None) -> Plan:
         """What a policy of retention would expire now, and why; saved under its id.
 
+        Plans that nobody carried out within 30 days are deleted then.
+
         Args:
             policy: What to keep; a careful default when None.
 
         Raises:
             FormatError: If what names or pins versions cannot be read.
         """
+        from versioning.expiry import here
+        from versioning.outcomes import discard
         from versioning.planning import plan
         from versioning.plans import save
         from versioning.retention import Policy
 
-        return save(self, plan(self, self.catalog, policy or Policy.default(), datetime.now(UTC)))
+        cause = here()
+        found = plan(self, self.catalog, policy or Policy.default(), cause.at)
+        made = save(self, found, actor=cause.actor)
+        discard(self, cause.at)
+        return made
+
+    def plans(self) -> list[Outcome]:
+        """The plans of retention that are kept, newest first, and what became of each.
+
+        Raises:
+            FormatError: If what was expired cannot be read.
+        """
+        from versioning.outcomes import outcomes
+
+        return outcomes(self, datetime.now(UTC))
 
     def prune(self, plan: str | Plan, *, progress: Progress = in_silence) -> Applied:
         """Carry a plan out as it stands, sparing what has been pinned, named or used since.
@@ -409,6 +428,7 @@ class Repository(base.Repository):
 
         Raises:
             NotFoundError: If this repository has no such plan.
+            ConflictError: If it is older than 30 days, and was never carried out.
         """
         from versioning.expiry import here
         from versioning.prune import apply

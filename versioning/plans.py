@@ -109,8 +109,13 @@ class Saved:
     expire: dict[str, str]
 
 
-def save(repository: Repository, made: Plan) -> Plan:
+def save(repository: Repository, made: Plan, *, actor: str = "") -> Plan:
     """Keep a plan, so that it can be carried out as it stands.
+
+    Args:
+        repository: Where it was made.
+        made: The plan.
+        actor: Who made it.
 
     Returns:
         The plan as it was kept: on a full disk, only as much of it as there is room to carry out.
@@ -124,7 +129,7 @@ def save(repository: Repository, made: Plan) -> Plan:
         repository.check_writable()
         while True:
             try:
-                _write(repository, made)
+                _write(repository, made, actor)
             except FullError:
                 # What is there of it is no plan, and takes room.
                 store.delete_all(list(store.names(f"{layout.PLANS}{made.id}/")))
@@ -162,11 +167,12 @@ def policy_of(repository: Repository, plan_id: str) -> Policy:
     return _policy(first, plan_id)
 
 
-def _write(repository: Repository, made: Plan) -> None:
+def _write(repository: Repository, made: Plan, actor: str) -> None:
     journal = _journal(repository, made.id)
     items = [{"id": d.candidate.id, "reason": d.expire} for d in made.expire]
     policy = made.policy.model_dump(mode="json")
-    journal.append({"made": made.made, "policy": policy, "versions": len(items)})
+    facts = {"made": made.made, "actor": actor, "freed_bytes": made.freed_bytes}
+    journal.append({**facts, "policy": policy, "versions": len(items)})
     for start in range(0, len(items), PAGE):
         journal.append({"expire": items[start : start + PAGE]})
 

@@ -17,6 +17,7 @@ from versioning.envelope import UNREADABLE
 from versioning.erase import finish
 from versioning.errors import ConflictError, FormatError, FullError, NotFoundError, ReadOnlyError
 from versioning.expiry import Expiry
+from versioning.outcomes import SKEW, check_current
 from versioning.planning import protections
 from versioning.plans import pages_of, policy_of, saved
 from versioning.shards import Progress, by_shard, each, in_silence
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from versioning.repository import Repository
 
 logger = logging.getLogger("versioning")
-# How far the store's clock may be off before a use is overlooked; more only spares more.
-SKEW = timedelta(days=1)
 OVER = {TRASHED, ERASED}
 
 
@@ -76,11 +75,13 @@ def apply(
 
     Raises:
         NotFoundError: If the repository has no such plan.
+        ConflictError: If it is too old to be begun.
         FormatError: If what names, pins or used versions since cannot be read.
         FullError: If there is room for nothing more, and what was deleted made none.
         ReadOnlyError: If it cannot be written.
     """
     plan = saved(repository, plan_id)
+    check_current(repository, plan, cause.at)
     applied = Applied(spared=_spared(repository, catalog, plan))
     carrying = _Carrying(repository, catalog, plan, replace(cause, plan=plan_id), applied)
     waits = replace(patience or Patience(), trash=plan.policy.trash)

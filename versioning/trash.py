@@ -64,11 +64,13 @@ class ShardExpiry:
 
     Attributes:
         last: What last happened to each version that something happened to, by its id.
+        plans: Every plan that an entry names which was read.
         position: Position of the last entry that was read or added; -1 before the first.
     """
 
     def __init__(self, store: Store, shard: str) -> None:
         self.last: dict[str, Entry] = {}
+        self.plans: set[str] = set()
         self._store = store
         self._shard = shard
         self.position = -1
@@ -91,6 +93,7 @@ class ShardExpiry:
             try:
                 fields = parse(data or b"", "trash", name=name)
                 self.last |= dict(_versions(fields, name))
+                self.plans.add(str(fields["plan"]))
             except UNREADABLE as error:
                 if not lenient:
                     raise
