@@ -636,6 +636,35 @@ def test_prune_plans_carries_out_and_undoes(
     assert ask("verify")["damaged"] == []
 
 
+def test_prune_lists_plans_and_what_became_of_them(
+    flights: dict[str, Version], ask: Ask, read: Ask, policy: str
+) -> None:
+    assert ask("prune", "--list") == []
+    assert "There are no plans" in read("prune", "--list")
+    planned, applied = (ask("prune", "--policy", policy)["plan"] for _ in range(2))
+    ask("prune", "--apply", "--plan", applied)
+    then, first = ask("prune", "--list")
+    assert (then["plan"], then["state"]) == (applied, "applied")
+    assert (first["plan"], first["state"]) == (planned, "planned")
+    assert (first["versions"], first["freed_bytes"]) == (1, flights["clean0"].size_bytes)
+    assert datetime.fromisoformat(first["made"]).tzinfo is not None
+    assert "@" in first["actor"]
+    told = read("prune", "--list")
+    [row] = [line for line in told.splitlines() if applied in line]
+    assert row.split()[-1] == "applied"
+    assert first["actor"] in row
+    assert "102.4 kB" in row
+
+
+def test_listing_plans_makes_none_and_needs_no_right_to_write(
+    flights: dict[str, Version], repository: Repository, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {entry.name for entry in repository.store.list("")}
+    monkeypatch.setattr(Repository, "check_writable", None)
+    assert ask("prune", "--list") == []
+    assert {entry.name for entry in repository.store.list("")} == before
+
+
 def _status(ask: Ask, version: Version) -> str:
     return next(row["status"] for row in ask("list") if row["id"] == version.id)
 

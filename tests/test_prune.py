@@ -29,6 +29,7 @@ from versioning.prune import Applied, apply, sparing, undo
 from versioning.repository import Draft
 from versioning.retention import Policy
 from versioning.trash import Cause
+from versioning.units import size
 from versioning.verify import verify
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -525,9 +526,12 @@ def test_a_plan_that_is_shown_again_tells_it_too(
     found = made(repository, SOURCES_GO)
     shown = ["prune", "--plan", found.id, "--repository", repository.url]
     assert run([*shown, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["never_again"] == sorted(found.never_again)
+    document = json.loads(capsys.readouterr().out)
+    assert document["never_again"] == sorted(found.never_again)
+    assert document["freed_bytes"] == found.freed_bytes
     assert run(shown) == 0
-    assert "to make again. 3 of them can never be made again." in capsys.readouterr().out
+    told = f"to make again; {size(found.freed_bytes)} would be free. 3 of them can never be made"
+    assert told in capsys.readouterr().out
 
 
 def test_what_was_made_from_what_is_gone_for_good_is_not_taken_for_rebuildable(

@@ -16,7 +16,7 @@ from versioning import layout
 from versioning.envelope import UNREADABLE
 from versioning.errors import ConflictError, NotFoundError, ReadOnlyError
 from versioning.expiry import Expiry
-from versioning.plans import pages_of
+from versioning.plans import freed_by, pages_of
 from versioning.trash import ERASED, TRASHED
 
 if TYPE_CHECKING:
@@ -150,9 +150,7 @@ def _state(states: Collection[str]) -> str:
 
 
 def _told(plan_id: str, first: Mapping[str, Any], state: str, now: datetime) -> Outcome:
-    made, freed = datetime.fromisoformat(first["made"]), first.get("freed_bytes")
+    made, actor = datetime.fromisoformat(first["made"]), str(first.get("actor", ""))
     if state == PLANNED and now - made >= KEPT:
         state = OUT_OF_DATE
-    freed_bytes = freed if isinstance(freed, int) else None
-    actor = str(first.get("actor", ""))
-    return Outcome(plan_id, made, actor, int(first["versions"]), freed_bytes, state)
+    return Outcome(plan_id, made, actor, int(first["versions"]), freed_by(first), state)

@@ -101,12 +101,14 @@ class Saved:
         made: When.
         policy: What decided.
         expire: Why each version goes, by its id.
+        freed_bytes: What that was to free; None where it does not say so.
     """
 
     id: str
     made: datetime
     policy: Policy
     expire: dict[str, str]
+    freed_bytes: int | None = None
 
 
 def save(repository: Repository, made: Plan, *, actor: str = "") -> Plan:
@@ -158,7 +160,7 @@ def saved(repository: Repository, plan_id: str) -> Saved:
     is_whole = len(expire) == first.get("versions") and made.tzinfo is not None
     if not is_whole or not all(map(ID_PATTERN.fullmatch, expire)):
         raise FormatError(f"the plan {plan_id} is not whole: make another", plan=plan_id)
-    return Saved(plan_id, made, policy, expire)
+    return Saved(plan_id, made, policy, expire, freed_by(first))
 
 
 def policy_of(repository: Repository, plan_id: str) -> Policy:
@@ -203,6 +205,12 @@ def pages_of(
             f"{plan_id} is an invalidation, which is final: run the steps again", plan=plan_id
         )
     return first, pages
+
+
+def freed_by(first: Mapping[str, Any]) -> int | None:
+    """What a plan was to free, as its first page says; None where it does not."""
+    freed = first.get("freed_bytes")
+    return freed if isinstance(freed, int) else None
 
 
 def _policy(first: Mapping[str, Any], plan_id: str) -> Policy:

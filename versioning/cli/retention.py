@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
+from cyclopts import Parameter
 
 from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
 from versioning.cli.progress import shown
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from versioning.api import Repository
+    from versioning.outcomes import Outcome
     from versioning.plans import Plan, Saved
     from versioning.prune import Applied
     from versioning.retention import Decision, Policy
@@ -34,20 +36,39 @@ SHOWN = 20
 MIN_SAVED = 0.01
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Looking(Options):
+    """What every command takes, and what `prune` only prints.
+
+    Attributes:
+        repository: Folder or URL of the repository; the one that the settings name by default.
+        json: Write one JSON document, and nothing else, to stdout.
+        plans: List the plans there are, with what became of each, and do nothing else.
+        schema: Print the JSON schema of a policy, for editors, and do nothing else.
+    """
+
+    plans: Annotated[Flag, Parameter(name="--list")] = False
+    schema: Flag = False
+
+
+LOOKING = Looking()
+
+
 def prune(
     *,
     policy: Path | None = None,
     apply: Flag = False,
     plan: str | None = None,
     trash: str | None = None,
-    schema: Flag = False,
-    options: Options = PLAIN,
+    options: Looking = LOOKING,
 ) -> int:
     """Plan what a policy of retention would expire; with --apply, carry the plan out.
 
     Expired versions keep their bytes for the trash period of the policy, a week by default, and
-    `versioning undo` brings them back. What has been in the trash for longer is deleted then. Exit
-    code 1 when the store refuses to delete.
+    `versioning undo` brings them back. What has been in the trash for longer is deleted then. A
+    plan that nobody carried out within 30 days is deleted with the next one. Exit code 1 when the
+    store refuses to delete.
 
     Args:
         policy: TOML file; by default [tool.versioning.retention] in pyproject.toml, else ten
@@ -56,28 +77,26 @@ def prune(
         plan: A plan that was made before, to be shown or carried out as it stands.
         trash: How long what goes now keeps its bytes, as `3d`, whatever the policy says; `0s` frees
             them at once, as a full disk needs it, and nothing brings them back.
-        schema: Print the JSON schema of a policy, for editors, and do nothing else.
     """
-    if schema:
+    if options.schema:
         print_schema()
         return 0
+    if options.plans:
+        return _list_plans(options)
     from versioning.expiry import here
     from versioning.planning import never_again
-    from versioning.planning import plan as planned
-    from versioning.plans import save, saved
+    from versioning.plans import saved
     from versioning.prune import apply as carry_out
     from versioning.retention import Policy
 
     if plan is not None and (policy is not None or trash is not None):
         raise FormatError("a plan has its policy already: give --plan, or --policy and --trash")
     repository = options.open(write=True)
-    cause = here()
     if plan is None:
         chosen = policy_of(policy)
         if trash is not None:
             chosen = Policy.of({**chosen.model_dump(), "trash": trash}, "--trash")
-        made = save(repository, planned(repository, repository.catalog, chosen, cause.at))
-        document = _made(made)
+        document = _made(repository.plan_prune(chosen))
     else:
         document = _saved(repository, stored := saved(repository, plan))
         # To find that out, all are looked at: only for people who decide.
@@ -87,12 +106,31 @@ def prune(
     applied = None
     if apply:
         with shown(unless=options.json) as tell:
-            carried = (repository, repository.catalog, document["plan"], cause)
+            carried = (repository, repository.catalog, document["plan"], here())
             applied = carry_out(*carried, progress=tell)
         document |= asdict(applied)
     document["applied"] = apply
     options.answer(document, lambda: _report(document, applied))
     return 1 if applied is not None and (applied.left or applied.swept.left) else 0
+
+
+def _list_plans(options: Options) -> int:
+    found = options.open().plans()
+    options.answer([asdict(outcome) for outcome in found], lambda: _plans(found))
+    return 0
+
+
+def _plans(found: Sequence[Outcome]) -> Iterator[RenderableType]:
+    if not found:
+        yield line("There are no plans: `versioning prune` makes one.")
+        return
+    right = ("versions", "frees")
+    made = table("plan", "made", "by", *right, "state", right=right)
+    for item in found:
+        freed = None if item.freed_bytes is None else size(item.freed_bytes)
+        when = f"{item.made.astimezone():%Y-%m-%d %H:%M}"
+        add(made, item.plan, when, item.actor or None, item.versions, freed, item.state)
+    yield made
 
 
 def print_schema() -> None:
@@ -174,8 +212,14 @@ def _saved(repository: Repository, plan: Saved) -> dict[str, Any]:
         for version_id, reason in plan.expire.items()
         if version_id in rows
     ]
-    policy = plan.policy.model_dump(mode="json")
-    return {"plan": plan.id, "policy": policy, "made": plan.made, "keep": [], "expire": expire}
+    return {
+        "plan": plan.id,
+        "policy": plan.policy.model_dump(mode="json"),
+        "made": plan.made,
+        "keep": [],
+        "expire": expire,
+        "freed_bytes": plan.freed_bytes,
+    }
 
 
 def _report(document: dict[str, Any], applied: Applied | None) -> Iterator[RenderableType]:
@@ -225,11 +269,11 @@ def _worth(document: dict[str, Any]) -> str:
     told = f"{len(document['expire'])} versions would go, {seconds} to make again"
     lost = len(document["never_again"])
     final = f" {lost} of them can never be made again." if lost else ""
-    if "freed_bytes" not in document:
-        return f"{told}.{final}"
-    saved = document["saved_per_month"]
-    month = f"{saved:.2f} a month" if saved >= MIN_SAVED else "next to nothing a month"
-    return f"{told}; {size(document['freed_bytes'])} would be free ({month}).{final}"
+    if (freed := document["freed_bytes"]) is not None:
+        told += f"; {size(freed)} would be free"
+    if (saved := document.get("saved_per_month")) is not None:
+        told += f" ({saved:.2f} a month)" if saved >= MIN_SAVED else " (next to nothing a month)"
+    return f"{told}.{final}"
 
 
 def _swept(swept: Swept) -> Iterator[RenderableType]:
