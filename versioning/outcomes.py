@@ -105,7 +105,10 @@ def discard(repository: Repository, now: datetime) -> list[str]:
         try:
             pages_of(repository, plan_id)
             repository.store.delete_all([entry.name for entry in pages[plan_id]])
-        except (ConflictError, NotFoundError, ReadOnlyError, *UNREADABLE):
+        except ReadOnlyError:
+            # Nor will it delete the others.
+            break
+        except (ConflictError, NotFoundError, *UNREADABLE):
             continue
         discarded.append(plan_id)
     return discarded

@@ -44,7 +44,8 @@ class Looking(Options):
     Attributes:
         repository: Folder or URL of the repository; the one that the settings name by default.
         json: Write one JSON document, and nothing else, to stdout.
-        plans: List the plans there are, with what became of each, and do nothing else.
+        plans: List the plans there are, and do nothing else. Each is planned, out of date (and can
+            be applied no more), applied, undone or past undo.
         schema: Print the JSON schema of a policy, for editors, and do nothing else.
     """
 
