@@ -33,10 +33,13 @@ def tally(flights: pd.DataFrame) -> pd.DataFrame:
     arrived = flights[flights["arr_delay"].notna()]
     outcome = arrived.assign(late=(arrived["arr_delay"] > LATE_MINUTES).astype("int64"))
     counted = [
-        outcome.groupby(["day", by])["late"].agg(flights="size", late="sum").reset_index()
-        .rename(columns={by: "value"}).assign(by=by)
+        outcome.groupby(["day", by])["late"]
+        .agg(flights="size", late="sum")
+        .reset_index()
+        .rename(columns={by: "value"})
+        .assign(by=by)
         for by in CATEGORIES
-    ]  # fmt: skip
+    ]
     return pd.concat(counted, ignore_index=True)[["day", "by", "value", "flights", "late"]]
 
 

@@ -86,9 +86,11 @@ def judged(
     rivals = None if rival is None else _metrics(problem, rival, held_out)
     drift = None if rival is None else moved(training_tables(rival), list(held_out))
     evidence = Evidence(
-        found.load(), None if rivals is None else rivals.load(),
-        None if drift is None else drift.load(), reason,
-    )  # fmt: skip
+        found.load(),
+        None if rivals is None else rivals.load(),
+        None if drift is None else drift.load(),
+        reason,
+    )
     verdicts = gates.judge(problem.gates, evidence)
     recorded = evaluation(
         model,

@@ -111,9 +111,13 @@ def train(
 
     table = pd.concat(tables, ignore_index=True)
     parameters: dict[str, Any] = {
-        "objective": "binary", "learning_rate": learning_rate, "num_leaves": leaves,
-        "min_data_in_leaf": 100, "verbose": -1, **lightgbm_parameters(seed, threads=THREADS),
-    }  # fmt: skip
+        "objective": "binary",
+        "learning_rate": learning_rate,
+        "num_leaves": leaves,
+        "min_data_in_leaf": 100,
+        "verbose": -1,
+        **lightgbm_parameters(seed, threads=THREADS),
+    }
     with deterministic(seed, threads=THREADS):
         data = lightgbm.Dataset(_inputs(table), table[TARGET])
         return lightgbm.train(parameters, data, num_boost_round=rounds)

@@ -77,16 +77,19 @@ def summarise(cases: pd.DataFrame) -> pd.DataFrame:
         `column`, `check`, `failures`, `rows` (positions of the first few) and `values` (of those).
     """
     groups = cases.groupby(["column", "check"], sort=True)
-    table = pd.DataFrame([
-        {
-            "column": column,
-            "check": check,
-            "failures": len(group),
-            "rows": ", ".join(str(row) for row in group["row"].dropna().head(SHOWN)),
-            "values": ", ".join(filter(None, group["value"].head(SHOWN))),
-        }
-        for (column, check), group in groups
-    ], columns=["column", "check", "failures", "rows", "values"])  # fmt: skip
+    table = pd.DataFrame(
+        [
+            {
+                "column": column,
+                "check": check,
+                "failures": len(group),
+                "rows": ", ".join(str(row) for row in group["row"].dropna().head(SHOWN)),
+                "values": ", ".join(filter(None, group["value"].head(SHOWN))),
+            }
+            for (column, check), group in groups
+        ],
+        columns=["column", "check", "failures", "rows", "values"],
+    )
     return table.sort_values("failures", ascending=False, kind="stable", ignore_index=True)
 
 

@@ -32,9 +32,10 @@ def show_table(name: str, table: pd.DataFrame, *, about: str) -> None:
     """Show a table; every value as JSON or, failing that, as text."""
     rows = table.astype("object").where(table.notna(), None).to_dict("records")
     create_table_artifact(
-        key=_key(name), table=[{str(key): row[key] for key in row} for row in rows],
+        key=_key(name),
+        table=[{str(key): row[key] for key in row} for row in rows],
         description=about,
-    )  # fmt: skip
+    )
 
 
 def show_picture(name: str, png: bytes, *, about: str) -> None:

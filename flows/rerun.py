@@ -99,10 +99,17 @@ def rerun(  # noqa: PLR0913 - each is a choice of the caller's
 
 def _show(record: VersionRecord, found: Rerun, other: VersionRecord | None) -> None:
     rows = [
-        (s.step, s.id[:12], s.verdict, s.before[:12], (s.after or "-")[:12],
-         duration(s.seconds), s.note)
+        (
+            s.step,
+            s.id[:12],
+            s.verdict,
+            s.before[:12],
+            (s.after or "-")[:12],
+            duration(s.seconds),
+            s.note,
+        )
         for s in found.steps
-    ]  # fmt: skip
+    ]
     about = f"{record.step} {record.id[:12]}: {found.verdict}"
     show_table("rerun", pd.DataFrame(rows, columns=STEPS), about=about)
     suspects = [(s.name, s.before, s.after) for s in found.suspects]

@@ -62,9 +62,12 @@ def write_identities(
         actions: What each may do, as `Read:bucket`, by name.
     """
     identities = [
-        {"name": name, "credentials": [{"accessKey": name, "secretKey": secrets[name]}],
-         "actions": list(allowed)}
+        {
+            "name": name,
+            "credentials": [{"accessKey": name, "secretKey": secrets[name]}],
+            "actions": list(allowed),
+        }
         for name, allowed in actions.items()
-    ]  # fmt: skip
+    ]
     path.touch(0o600)
     path.write_text(json.dumps({"identities": identities}, indent=2), "utf-8")

@@ -178,14 +178,20 @@ def _start_servers(up: Stack, ports: Mapping[str, int]) -> None:
     up.processes.run("database", module("prefect", "server", "database", "upgrade", "-y"), environ)
     for name in ("prefect", "prefect-2"):
         where = ("--host", HOST, "--port", str(ports[name]))
-        own = {**environ, "PREFECT_UI_URL": up.urls[name],
-               "PREFECT_SERVER_UI_API_URL": f"{up.urls[name]}/api",
-               # Two that register at once on an empty database refuse to start.
-               "PREFECT_API_BLOCKS_REGISTER_ON_START": str(name == "prefect")}  # fmt: skip
+        own = {
+            **environ,
+            "PREFECT_UI_URL": up.urls[name],
+            "PREFECT_SERVER_UI_API_URL": f"{up.urls[name]}/api",
+            # Two that register at once on an empty database refuse to start.
+            "PREFECT_API_BLOCKS_REGISTER_ON_START": str(name == "prefect"),
+        }
         start(name, module("prefect", "server", "start", "--no-services", *where), own)
     start("prefect-services", module("prefect", "server", "services", "start"), environ)
-    for name, path in (("prefect", "/api/health"), ("prefect-2", "/api/health"),
-                       ("mlflow", "/health")):  # fmt: skip
+    for name, path in (
+        ("prefect", "/api/health"),
+        ("prefect-2", "/api/health"),
+        ("mlflow", "/health"),
+    ):
         up.processes.wait(name, answers(up.urls[name] + path))
 
 

@@ -194,9 +194,18 @@ def s3_server() -> Iterator[Server]:
     ports = dict(zip(flags, free_ports(len(flags)), strict=True))
     url = f"http://127.0.0.1:{ports['s3.port']}"
     with tempfile.TemporaryDirectory() as folder:
-        command = [weed, "server", f"-dir={folder}", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-                   "-master.volumeSizeLimitMB=256", "-volume.max=1000", "-master.telemetry=false",
-                   *(f"-{name}={port}" for name, port in ports.items())]  # fmt: skip
+        command = [
+            weed,
+            "server",
+            f"-dir={folder}",
+            "-s3",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-master.volumeSizeLimitMB=256",
+            "-volume.max=1000",
+            "-master.telemetry=false",
+            *(f"-{name}={port}" for name, port in ports.items()),
+        ]
         try:
             # It does not end when asked, and nobody needs what it wrote.
             with running(command, lambda: answers(url), stop_seconds=0) as process:
@@ -256,8 +265,14 @@ def gcs_server() -> Iterator[Server]:
         )
         urllib.request.urlopen(request, timeout=10).close()
 
-    command = [str(binary), "-scheme", "http", "-backend", "memory", "-host", "127.0.0.1",
-               "-port", str(port), "-external-url", url]  # fmt: skip
+    command = [
+        str(binary),
+        "-scheme=http",
+        "-backend=memory",
+        "-host=127.0.0.1",
+        f"-port={port}",
+        f"-external-url={url}",
+    ]
     with running(command, lambda: answers(f"{url}/storage/v1/b")) as process:
         options = {"endpoint_url": url, "token": "anon", "project": "test"}
         # The kind of a bucket is asked for by gRPC, which the imitation does not speak.

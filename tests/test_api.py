@@ -53,7 +53,7 @@ def test_handles_of_one_version_are_equal_however_they_came_about(repository: Re
 def test_a_handle_is_frozen_and_weakly_referable(repository: Repository) -> None:
     version = commit(repository, 1)
     with pytest.raises(AttributeError):
-        version.id = "x"  # type: ignore[misc]
+        version.id = "x"
     reference = weakref.ref(version)
     del version
     gc.collect()

@@ -107,9 +107,14 @@ def test_a_tree_tells_of_every_sister_once_wherever_it_stands(repository: Reposi
     tree = section(repository.card(model), "Lineage").split("```")[1].splitlines()[1:]
     named = [re.sub(r" [0-9a-f]{12}.*", "", line) for line in tree]
     assert named == [
-        "train", "    week", "    table", "        week", "    table", "        week",
+        "train",
+        "    week",
+        "    table",
+        "        week",
+        "    table",
+        "        week",
         "    and 2 more table",
-    ]  # fmt: skip
+    ]
 
 
 def test_what_others_wrote_is_no_markup(repository: Repository) -> None:

@@ -188,7 +188,7 @@ def test_what_others_commit_while_the_catalog_looks_does_not_vanish(tmp_path: Pa
         there.catalog.refresh()
         return iter(found)
 
-    here.ids = ids_before_others  # type: ignore[method-assign]
+    here.ids = ids_before_others
     for _ in range(3):
         here.catalog.refresh()
         assert there.catalog.gone() == {}

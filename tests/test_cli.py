@@ -105,11 +105,20 @@ def test_list_gives_the_facts_of_versions_newest_first(
     assert [row["id"] for row in rows] == [flights["clean1"].id, flights["clean0"].id]
     version = flights["clean1"]
     assert rows[0] == {
-        "id": version.id, "key": version.key, "digest": version.digest, "step": "clean",
-        "flow": "retrain", "created": version.created.isoformat(), "size_bytes": len(LARGE) + 1,
-        "seconds": 1.5, "seal": version.seal, "is_rebuildable": True, "tags": [], "status": "live",
+        "id": version.id,
+        "key": version.key,
+        "digest": version.digest,
+        "step": "clean",
+        "flow": "retrain",
+        "created": version.created.isoformat(),
+        "size_bytes": len(LARGE) + 1,
+        "seconds": 1.5,
+        "seal": version.seal,
+        "is_rebuildable": True,
+        "tags": [],
+        "status": "live",
         "trust": "unknown",
-    }  # fmt: skip
+    }
 
 
 def test_list_chooses_by_flow_moment_and_count(flights: dict[str, Version], ask: Ask) -> None:
@@ -325,8 +334,12 @@ def test_a_version_is_pinned_and_unpinned(
     version = flights["train1"]
     assert "--reason" in refused("pin", "train", code=2)
     assert ask("pin", "train", "--reason", "audit") == {
-        "id": version.id, "pinned": True, "reason": "audit", "hold": False, "is_live": True,
-    }  # fmt: skip
+        "id": version.id,
+        "pinned": True,
+        "reason": "audit",
+        "hold": False,
+        "is_live": True,
+    }
     assert repository.pins() == {version.id: "audit"}
     assert ask("unpin", version.id) == {"id": version.id, "pinned": False}
     assert repository.pins() == {}

@@ -70,7 +70,7 @@ def test_a_version_that_is_written_meanwhile_leaves_no_hole(
 ) -> None:
     listed = source.store.list
 
-    def committing(prefix: str):  # type: ignore[no-untyped-def]
+    def committing(prefix: str):
         source.commit(LARGE + prefix.encode(), draft(f"beside {prefix}"))
         return listed(prefix)
 

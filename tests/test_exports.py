@@ -20,7 +20,7 @@ def test_every_export_is_listed_by_dir() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'versioning' has no attribute 'verzion'"):
-        _ = versioning.verzion  # type: ignore[attr-defined]
+        _ = versioning.verzion
 
 
 @pytest.mark.parametrize("heavy", ["prefect", "pandas", "numpy", "fsspec", "mlflow", "pyarrow"])

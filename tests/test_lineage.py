@@ -251,8 +251,11 @@ def test_diff_of_tensors_counts_those_that_changed() -> None:
     before = {"a": np.zeros(2), "b": np.zeros(2), "gone": np.zeros(1)}
     after = {"a": np.zeros(2), "b": np.ones(2), "new": np.zeros(1)}
     assert value_differences(before, after)["model"] == {
-        "added": ["new"], "removed": ["gone"], "changed": ["b"], "same": 1,
-    }  # fmt: skip
+        "added": ["new"],
+        "removed": ["gone"],
+        "changed": ["b"],
+        "same": 1,
+    }
 
 
 def test_diff_of_files_tells_which_changed(repository: Repository, tmp_path: Path) -> None:

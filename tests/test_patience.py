@@ -58,13 +58,27 @@ class HttpError(Exception):
 
 
 # Those of botocore, aiohttp and Azure are as a refused, a lost and a silent connection give them.
-PASSING = [ConnectionRefusedError(), TimeoutError(), HttpError(503), HttpError(429),
-           OSError(16, "SlowDown"), OSError(5, "InternalError"),
-           *(kind(endpoint_url="http://host", error="no") for kind in (
-               botocore.EndpointConnectionError, botocore.ConnectionClosedError,
-               botocore.ConnectTimeoutError, botocore.ReadTimeoutError)),
-           aiohttp.ServerDisconnectedError(), aiohttp.ClientPayloadError(),
-           azure.ServiceRequestError("no"), azure.ServiceResponseError("no")]  # fmt: skip
+PASSING = [
+    ConnectionRefusedError(),
+    TimeoutError(),
+    HttpError(503),
+    HttpError(429),
+    OSError(16, "SlowDown"),
+    OSError(5, "InternalError"),
+    *(
+        kind(endpoint_url="http://host", error="no")
+        for kind in (
+            botocore.EndpointConnectionError,
+            botocore.ConnectionClosedError,
+            botocore.ConnectTimeoutError,
+            botocore.ReadTimeoutError,
+        )
+    ),
+    aiohttp.ServerDisconnectedError(),
+    aiohttp.ClientPayloadError(),
+    azure.ServiceRequestError("no"),
+    azure.ServiceResponseError("no"),
+]
 LASTING = [PermissionError("no"), ValueError("no"), HttpError(400), OSError(22, "no"), KeyError()]
 
 
@@ -200,11 +214,11 @@ def _after(way: Faults, skip: int, fault: str, times: int) -> None:
 
     def fate() -> str:
         if way.seen >= begins:
-            way.fate = plain  # type: ignore[method-assign]
+            way.fate = plain
             setattr(way, fault, times)
         return plain()
 
-    way.fate = fate  # type: ignore[method-assign]
+    way.fate = fate
 
 
 @pytest.mark.slow

@@ -199,7 +199,7 @@ class Answers(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        status, headers, body = self.server.answer(self.path)  # type: ignore[attr-defined]
+        status, headers, body = self.server.answer(self.path)
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
@@ -219,7 +219,7 @@ def serve() -> Iterator[Callable[[Answer], str]]:
 
     def start(answer: Answer) -> str:
         server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-        server.answer = answer  # type: ignore[attr-defined]
+        server.answer = answer
         running.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         return f"http://127.0.0.1:{server.server_port}"

@@ -36,9 +36,14 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 
 
 def judge(
-    repository: Repository, model: Version, *, passed: bool | None = True, auc: float = 0.7,
-    minute: int = 0, **more: Any,
-) -> Version:  # fmt: skip
+    repository: Repository,
+    model: Version,
+    *,
+    passed: bool | None = True,
+    auc: float = 0.7,
+    minute: int = 0,
+    **more: Any,
+) -> Version:
     """What a flow records when it evaluates a model."""
     gate = {"gate": "auc at least 0.6", "concern": "performance", "passed": passed}
     document = {"metrics": {"auc": auc}, "gates": [{**gate, "reason": f"{auc:.4f}"}], **more}
@@ -156,9 +161,20 @@ def test_a_step_of_that_name_that_says_something_else_is_no_evaluation(
 
 @pytest.mark.parametrize(
     "name",
-    ["delays", "delays@", "@champion", "delays@latest", "delays@v3", "delays@V12", "delays@a b",
-     "delays@a@b", "de/lays@champion", "../x@champion", "delays@" + "x" * 200],
-)  # fmt: skip
+    [
+        "delays",
+        "delays@",
+        "@champion",
+        "delays@latest",
+        "delays@v3",
+        "delays@V12",
+        "delays@a b",
+        "delays@a@b",
+        "de/lays@champion",
+        "../x@champion",
+        "delays@" + "x" * 200,
+    ],
+)
 def test_names_and_aliases_that_mlflow_would_not_take_are_refused(
     repository: Repository, models: list[Version], name: str
 ) -> None:
@@ -221,8 +237,13 @@ def test_retention_keeps_what_is_named_with_inputs_and_evaluation(
     judged = judge(repository, models[0], passed=True)
     repository.promote(models[0], NAME)
     policy = Policy.of(
-        {"min_age": "0s", "keep_lineage": "inputs", "rules": [{"step": "nothing", "keep_last": 1},
-         {"keep_last": 1}]}, "test")  # fmt: skip
+        {
+            "min_age": "0s",
+            "keep_lineage": "inputs",
+            "rules": [{"step": "nothing", "keep_last": 1}, {"keep_last": 1}],
+        },
+        "test",
+    )
     plan = repository.plan_prune(policy)
     assert {decision.candidate.id for decision in plan.expire} == {models[1].id}
     repository.prune(plan)

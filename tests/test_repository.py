@@ -296,7 +296,7 @@ def test_processes_that_commit_one_key_at_once_adopt_one_version(local: Reposito
         won = pool.starmap(_commit_all, jobs, chunksize=1)
     for turn, ids in enumerate(zip(*won, strict=True)):
         assert len(set(ids)) == 1
-        assert local.lookup(key(f"{turn}")).id == ids[0]  # type: ignore[union-attr]
+        assert local.lookup(key(f"{turn}")).id == ids[0]
 
 
 # Collectors -------------------------------------------------------------------------------------

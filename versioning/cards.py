@@ -211,8 +211,11 @@ def _count_rest(lines: list[str], place: tuple[int, str], count: int) -> None:
 def _environment(record: VersionRecord) -> str:
     facts: dict[str, Any] = dict(record.meta.get("environment") or {})
     git = facts.pop("git", None) or {}
-    keyed = {leaf.name.removeprefix("env/"): leaf.value for leaf in record.leaves
-             if leaf.name.startswith("env/")}  # fmt: skip
+    keyed = {
+        leaf.name.removeprefix("env/"): leaf.value
+        for leaf in record.leaves
+        if leaf.name.startswith("env/")
+    }
     told = {name: facts[name] for name in ("python", "platform", "processors") if name in facts}
     changed = ", with uncommitted changes" if git.get("dirty") else ""
     commit = f"`{_cell(git['commit'])}`{changed}" if git.get("commit") else "not in git"

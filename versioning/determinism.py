@@ -83,8 +83,11 @@ def lightgbm_parameters(seed: int, *, threads: int = 1) -> dict[str, Any]:
     be measured anew each time.
     """
     return {
-        "seed": seed, "deterministic": True, "force_col_wise": True, "num_threads": threads,
-    }  # fmt: skip
+        "seed": seed,
+        "deterministic": True,
+        "force_col_wise": True,
+        "num_threads": threads,
+    }
 
 
 @contextmanager

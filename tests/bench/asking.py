@@ -17,7 +17,12 @@ def requests(folder: Path) -> list[Claim]:
     counting = Repository(store, repository_id=repository.id, settings=repository.settings)
     found = counted(counting, store.asked)
     return [
-        Claim(f"requests for {bound.what}", "versioned", str(len(found[bound.what])),
-              f"{bound.most} at most", len(found[bound.what]) <= bound.most)
+        Claim(
+            f"requests for {bound.what}",
+            "versioned",
+            str(len(found[bound.what])),
+            f"{bound.most} at most",
+            len(found[bound.what]) <= bound.most,
+        )
         for bound in BOUNDS
-    ]  # fmt: skip
+    ]

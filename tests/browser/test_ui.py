@@ -86,8 +86,12 @@ def test_deployments_are_scheduled(page: Any, up: Up) -> None:
 
 def test_the_form_explains_each_parameter(page: Any, up: Up) -> None:
     open_form(page, up, "retrain-weekly")
-    for told in ("or the dotted path of its module", "First day that is not known yet",
-                 "Where chance begins", "What drift does to a model"):  # fmt: skip
+    for told in (
+        "or the dotted path of its module",
+        "First day that is not known yet",
+        "Where chance begins",
+        "What drift does to a model",
+    ):
         page.get_by_text(told).first.wait_for()
     assert page.locator("textarea").first.input_value() == "flights"
 

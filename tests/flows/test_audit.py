@@ -93,8 +93,9 @@ def test_what_differs_is_an_incident(project: Path, monkeypatch: pytest.MonkeyPa
     assert f"versioning diff {kept.id[:12]} {other.id[:12]}" in str(told.value)
     rows = {row["step"]: row for row in orjson.loads(page(state)[1]["data"])}
     assert {step: row["made again"] for step, row in rows.items()} == {
-        "steady": "identical", "drawn": "different",
-    }  # fmt: skip
+        "steady": "identical",
+        "drawn": "different",
+    }
     assert rows["steady"]["reproducible"] == "reproducible"
     assert rows["drawn"]["reproducible"] == "not reproducible"
     assert other.id[:12] in rows["drawn"]["what to do"]

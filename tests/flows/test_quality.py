@@ -94,10 +94,15 @@ def test_dropping_every_row_is_refused() -> None:
 def test_the_summary_counts_by_column_and_check() -> None:
     cases = failure_cases(SCHEMA, bad(hour=[98, 99, 7, 8], carrier=["AA", None, "AA", "B6"]))
     assert summarise(cases).to_dict("records") == [
-        {"column": "hour", "check": "in_range(0, 23)", "failures": 2, "rows": "0, 1",
-         "values": "98, 99"},
+        {
+            "column": "hour",
+            "check": "in_range(0, 23)",
+            "failures": 2,
+            "rows": "0, 1",
+            "values": "98, 99",
+        },
         {"column": "carrier", "check": "not_nullable", "failures": 1, "rows": "1", "values": ""},
-    ]  # fmt: skip
+    ]
 
 
 def schema(check: pa.Check, **options: object) -> pa.DataFrameSchema:
@@ -135,4 +140,4 @@ def test_the_same_schema_has_the_same_key_also_once_used() -> None:
 @pytest.mark.parametrize("wrong", [{"mode": "ignore"}, {"most_bad": 1.5}, {"most_bad": -0.1}])
 def test_what_is_no_tolerance_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(FormatError, match="choose"):
-        Tolerance(**wrong)  # type: ignore[arg-type]
+        Tolerance(**wrong)

@@ -91,8 +91,10 @@ def test_a_run_shows_the_verdict_and_fails_when_a_step_differs(
     assert state.result() == "identical"
     shown = artifacts(str(state.state_details.flow_run_id))
     assert {row["step"]: row["verdict"] for row in orjson.loads(shown["rerun"])} == {
-        "load": "identical", "split[0]": "identical", "fit": "identical",
-    }  # fmt: skip
+        "load": "identical",
+        "split[0]": "identical",
+        "fit": "identical",
+    }
     old = open_repository().get("fit").record.meta["run"]["flow_run"]
     assert f"/runs/flow-run/{old}" in shown["verdict"]
 

@@ -56,14 +56,19 @@ def kept(repository: Repository, place: str) -> tuple[Archive, VersionRecord]:
     capture = {"source": dump_input(environment), "environment": dump_input(environment)}
     leaves = (text_leaf("step", environment.id),)
     draft = Draft(
-        root_key(leaves), leaves, "train", "job:train", datetime.now(UTC), 1.0,
+        root_key(leaves),
+        leaves,
+        "train",
+        "job:train",
+        datetime.now(UTC),
+        1.0,
         meta={"capture": capture},
-    )  # fmt: skip
+    )
     return made, repository.commit(LARGE.encode() + environment.id.encode(), draft)
 
 
 def steps(repository: Repository, found: Policy) -> set[str]:
-    made = plan(repository, repository.catalog, found, datetime.now(UTC))  # type: ignore[attr-defined]
+    made = plan(repository, repository.catalog, found, datetime.now(UTC))
     return {decision.candidate.step for decision in made.expire}
 
 
@@ -143,7 +148,7 @@ def test_environments_share_wheels_and_are_found_by_what_is_in_them(
     second, _ = kept(repository, place)
     assert {item.id for item in first.record.inputs} < {item.id for item in second.record.inputs}
     assert len(second.record.inputs) == 3
-    assert repository.verify().is_sound  # type: ignore[attr-defined]
+    assert repository.verify().is_sound
     assert kept(repository, place)[0].record.id == second.record.id
     second.lay(repository, tmp_path / "wheels")
     assert len(list((tmp_path / "wheels").glob("*.whl"))) == 3
@@ -169,21 +174,21 @@ def test_an_archive_stays_as_long_as_a_version_that_ran_with_it(
     first, old = kept(repository, site(tmp_path / "a", "scaling", "old"))
     second, _ = kept(repository, site(tmp_path / "b", "scaling", "new"))
     policy = Policy(rules=(Rule(step="train", keep_last=1),), min_age="0s", trash="0s")
-    made = plan(repository, repository.catalog, policy, datetime.now(UTC))  # type: ignore[attr-defined]
+    made = plan(repository, repository.catalog, policy, datetime.now(UTC))
     going = {decision.candidate.id: decision.expire for decision in made.expire}
     (only_old,) = {i.id for i in first.record.inputs} - {i.id for i in second.record.inputs}
     assert going.keys() == {old.id, only_old}
     assert going[only_old] == "no version is kept that ran with these wheels"
-    repository.pin(old.id, reason="audit")  # type: ignore[attr-defined]
+    repository.pin(old.id, reason="audit")
     assert steps(repository, policy) == set()
-    erase(repository, old)  # type: ignore[arg-type]
+    erase(repository, old)
     assert steps(repository, policy) == {"captured:wheel"}
 
 
 def test_an_archive_without_a_wheel_is_made_again(repository: Repository, tmp_path: Path) -> None:
     place = site(tmp_path, "scaling", "harmless")
     first, _ = kept(repository, place)
-    erase(repository, repository.record(first.record.inputs[0].id))  # type: ignore[arg-type]
+    erase(repository, repository.record(first.record.inputs[0].id))
     environment = keep_value(
         repository, ENVIRONMENT, {"distributions": installed_in(place), "machine": {}}
     )

@@ -110,12 +110,14 @@ def test_the_image_of_the_container_is_kept_and_compared(project: Project, tmp_p
 
 
 def test_secrets_are_keyed_and_never_kept(project: Project) -> None:
-    project.write({
-        "job.py": "def asks(token):\n    return len(token.get_secret_value())\n",
-        "main.py": "import json, os\nfrom runner import run\nimport job\n"
-        "from pydantic import SecretStr\nwords = os.environ['WORDS'].split()\n"
-        "print(json.dumps([run(job.asks, token=SecretStr(word)).id for word in words]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "job.py": "def asks(token):\n    return len(token.get_secret_value())\n",
+            "main.py": "import json, os\nfrom runner import run\nimport job\n"
+            "from pydantic import SecretStr\nwords = os.environ['WORDS'].split()\n"
+            "print(json.dumps([run(job.asks, token=SecretStr(word)).id for word in words]))\n",
+        }
+    )
     first, second = project.run(WORDS="hunter2 hunter")
     assert first != second
     assert "hunter" not in everything_in(project.place / "repository")
@@ -128,13 +130,15 @@ def test_secrets_are_keyed_and_never_kept(project: Project) -> None:
 
 def test_a_rerun_takes_a_url_with_a_password_from_a_variable(project: Project) -> None:
     url = "postgresql://ann:hunter2@db/flights"
-    project.write({
-        "job.py": "def asks(url, urls):\n    return len(url)\n",
-        "main.py": "import json, os\nfrom runner import run\nimport job\n"
-        "url = os.environ['DB_URL']\n"
-        "made = [run(job.asks, url=url, urls=()), run(job.asks, url=url, urls=[url])]\n"
-        "print(json.dumps([version.id for version in made]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "job.py": "def asks(url, urls):\n    return len(url)\n",
+            "main.py": "import json, os\nfrom runner import run\nimport job\n"
+            "url = os.environ['DB_URL']\n"
+            "made = [run(job.asks, url=url, urls=()), run(job.asks, url=url, urls=[url])]\n"
+            "print(json.dumps([version.id for version in made]))\n",
+        }
+    )
     alone, nested = project.run(DB_URL=url)
     assert "hunter2" not in everything_in(project.place / "repository")
     variables = {"VERSIONING_SECRET_URL": url, "VERSIONING_SECRET_URLS": url}
@@ -153,12 +157,25 @@ def everything_in(folder: Path) -> str:
 @pytest.mark.parametrize(
     "value",
     [
-        None, True, 7, -2.5, "text", "two\nlines", float("inf"), 2**70, b"bytes", (1, [2.0]),
-        {"a": {1, 2}, 3: None}, datetime(2026, 1, 2, tzinfo=UTC), timedelta(hours=1),
-        np.arange(4), pd.DataFrame({"a": [1, 2]}), ["long"] * 2000,
+        None,
+        True,
+        7,
+        -2.5,
+        "text",
+        "two\nlines",
+        float("inf"),
+        2**70,
+        b"bytes",
+        (1, [2.0]),
+        {"a": {1, 2}, 3: None},
+        datetime(2026, 1, 2, tzinfo=UTC),
+        timedelta(hours=1),
+        np.arange(4),
+        pd.DataFrame({"a": [1, 2]}),
+        ["long"] * 2000,
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_parameters_come_back_as_they_were(value: object, tmp_path: Path) -> None:
     repository = opened(tmp_path)
     facts = kept({"value": value}, signature("value"), (), repository)
@@ -184,10 +201,16 @@ def test_what_no_codec_stores_is_said_to_be_left_out(tmp_path: Path) -> None:
     assert list(facts["value"]) == ["secret"]
 
 
-@pytest.mark.parametrize("value", [
-    "postgresql://ann:hunter2@db:5432/flights", ["x", "see https://ann:hunter2@host/p?q=1"],
-    {"https://:hunter2@host": 1}, "redis://:hunter2@host " + "x" * 5000, {"a": ("s3://k:hunter2@b",)},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgresql://ann:hunter2@db:5432/flights",
+        ["x", "see https://ann:hunter2@host/p?q=1"],
+        {"https://:hunter2@host": 1},
+        "redis://:hunter2@host " + "x" * 5000,
+        {"a": ("s3://k:hunter2@b",)},
+    ],
+)
 def test_passwords_in_urls_are_never_kept_nor_shown(value: object, tmp_path: Path) -> None:
     facts = kept({"value": value}, signature("value"), (), opened(tmp_path))
     assert list(facts["value"]) == ["secret"]
@@ -224,13 +247,15 @@ def test_retention_keeps_the_source_of_what_it_keeps_and_no_other(project: Proje
 
 
 def test_erasing_a_version_erases_the_parameters_kept_for_it_alone(project: Project) -> None:
-    project.write({
-        "job.py": "def count(people, other):\n    return len(people)\n",
-        "main.py": "import json, os\nimport numpy as np\nfrom runner import run\nimport job\n"
-        "people = np.frombuffer(os.environ['PEOPLE'].encode() * 9000, dtype='u1')\n"
-        "made = [run(job.count, people=people, other=np.arange(n)) for n in (1, 2)]\n"
-        "print(json.dumps([version.id for version in made]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "job.py": "def count(people, other):\n    return len(people)\n",
+            "main.py": "import json, os\nimport numpy as np\nfrom runner import run\nimport job\n"
+            "people = np.frombuffer(os.environ['PEOPLE'].encode() * 9000, dtype='u1')\n"
+            "made = [run(job.count, people=people, other=np.arange(n)) for n in (1, 2)]\n"
+            "print(json.dumps([version.id for version in made]))\n",
+        }
+    )
     first, second = project.run(PEOPLE="Ann Smith")
     repository = project.repository
     assert "Ann Smith" in everything_in(project.place / "repository")

@@ -83,10 +83,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, s
 @pytest.mark.parametrize(
     "planted",
     [
-        "params/power", "seed", "inputs/parts", "variables/OMP_NUM_THREADS",
-        "source/delays/config.json", "source/delays/helper.py", "a constant",
+        "params/power",
+        "seed",
+        "inputs/parts",
+        "variables/OMP_NUM_THREADS",
+        "source/delays/config.json",
+        "source/delays/helper.py",
+        "a constant",
     ],
-)  # fmt: skip
+)
 def test_what_makes_a_version_another_one_is_named(
     made: tuple[Project, dict[str, str]], planted: str
 ) -> None:

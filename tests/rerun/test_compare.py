@@ -24,15 +24,20 @@ def model(strength: float) -> Any:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (1.0, 1.0005), (1000.0, 1000.5), (NAN, NAN), ("a", "a"), (None, None),
+        (1.0, 1.0005),
+        (1000.0, 1000.5),
+        (NAN, NAN),
+        ("a", "a"),
+        (None, None),
         ((1, [2.0]), (1, [2.0001])),
         ({"a": 1.0, "b": "x"}, {"a": 1.0001, "b": "x"}),
         (np.array([1.0, NAN]), np.array([1.0001, NAN])),
-        (TABLE, TABLE + 0.0001), (TABLE["x"], TABLE["x"] + 0.0001),
+        (TABLE, TABLE + 0.0001),
+        (TABLE["x"], TABLE["x"] + 0.0001),
         (pd.DataFrame({"a": ["x", None]}), pd.DataFrame({"a": ["x", None]})),
     ],
     ids=lambda value: type(value).__name__,
-)  # fmt: skip
+)
 def test_what_differs_by_less_than_the_tolerance_is_equal(before: Any, after: Any) -> None:
     assert difference(before, after, 1e-3) is None
 
@@ -83,7 +88,7 @@ def test_what_cannot_be_compared_is_different() -> None:
         def __eq__(self, other: object) -> bool:
             raise RuntimeError("no")
 
-        __hash__ = None  # type: ignore[assignment]
+        __hash__ = None
 
     assert "cannot be compared: RuntimeError: no" in str(difference(Stubborn(), Stubborn(), 0.0))
 

@@ -25,17 +25,24 @@ def test_a_model_of_then_is_identical_after_code_configuration_and_packages_chan
 ) -> None:
     project = Project(place / "delays", place, str(place / "venv" / "bin" / "python"))
     project.write(FILES)
-    project.write({
-        "helper.py": FILES["helper.py"].replace("import json", "import harmless\nimport json")
-        .replace("import harmless", "import harmless, scaling")
-        .replace("+ OFFSET", "* scaling.SCALE + OFFSET"),
-    })  # fmt: skip
+    project.write(
+        {
+            "helper.py": FILES["helper.py"]
+            .replace("import json", "import harmless\nimport json")
+            .replace("import harmless", "import harmless, scaling")
+            .replace("+ OFFSET", "* scaling.SCALE + OFFSET"),
+        }
+    )
     _, scores, summary = project.run()
-    project.write({
-        "helper.py": (project.folder / "helper.py").read_text().replace("OFFSET = 1", "OFFSET = 9"),
-        "late.py": "def total(values):\n    return sum(list(values))\n",
-        "config.json": '{"scale": 7}',
-    })  # fmt: skip
+    project.write(
+        {
+            "helper.py": (project.folder / "helper.py")
+            .read_text()
+            .replace("OFFSET = 1", "OFFSET = 9"),
+            "late.py": "def total(values):\n    return sum(list(values))\n",
+            "config.json": '{"scale": 7}',
+        }
+    )
     install(place, "scaling==2.0", "harmless==2.0")
     pip = {**{n: v for n, v in os.environ.items() if n.startswith("PIP_")}, **index(place)}
 
@@ -48,12 +55,17 @@ def test_a_model_of_then_is_identical_after_code_configuration_and_packages_chan
     code, found = project.versioning("rerun", scores, *now, "--explain", **pip)
     assert (code, found["verdict"]) == (1, "different")
     assert {suspect["name"] for suspect in found["suspects"]} >= {
-        "env/harmless", "env/scaling", "source/delays/config.json", "source/delays/helper.py",
+        "env/harmless",
+        "env/scaling",
+        "source/delays/config.json",
+        "source/delays/helper.py",
         "source/delays/late.py",
-    }  # fmt: skip
+    }
     assert {cause["name"] for cause in found["causes"]} == {
-        "env/scaling", "source/delays/config.json", "source/delays/helper.py",
-    }  # fmt: skip
+        "env/scaling",
+        "source/delays/config.json",
+        "source/delays/helper.py",
+    }
 
     _, newer, _ = project.run(VERSIONING_ARCHIVE="on")
     (archive,) = project.repository.versions(step="captured:archive")
@@ -61,8 +73,10 @@ def test_a_model_of_then_is_identical_after_code_configuration_and_packages_chan
     assert archive.load() == {"missing": {}}
     _, found = project.versioning("rerun", scores, "--against", newer, **pip)
     assert {cause["name"] for cause in found["causes"]} == {
-        "env/scaling", "source/delays/config.json", "source/delays/helper.py",
-    }  # fmt: skip
+        "env/scaling",
+        "source/delays/config.json",
+        "source/delays/helper.py",
+    }
 
     shutil.rmtree(project.folder)
     code, found = project.versioning("rerun", scores, **pip)
@@ -164,16 +178,18 @@ def test_checkouts_and_this_library_are_not_asked_of_an_index() -> None:
         {"name": "delays", "version": "0.1", "url": "file:///delays", "editable": True},
         {"name": "prefect-versioning", "version": "0.1.0"},
     ]
-    assert locked(lock) == ["numpy==2.1.0"]  # type: ignore[arg-type]
+    assert locked(lock) == ["numpy==2.1.0"]
 
 
 def test_what_no_index_has_is_told_with_advice() -> None:
-    found = not_rebuildable([
-        {"name": "numpy", "version": "2.1.0"},
-        {"name": "delays", "version": "0.1", "url": "file:///delays", "editable": True},
-        {"name": "rates", "version": "3", "url": "git+https://host/rates@abc"},
-        {"name": "prefect-versioning", "version": "0.1.0", "url": "file:///here"},
-    ])  # type: ignore[arg-type] # fmt: skip
+    found = not_rebuildable(
+        [
+            {"name": "numpy", "version": "2.1.0"},
+            {"name": "delays", "version": "0.1", "url": "file:///delays", "editable": True},
+            {"name": "rates", "version": "3", "url": "git+https://host/rates@abc"},
+            {"name": "prefect-versioning", "version": "0.1.0", "url": "file:///here"},
+        ]
+    )
     assert list(found) == ["delays", "rates"]
     assert "stands in a checkout" in found["delays"]
     assert "VERSIONING_ARCHIVE" in found["rates"]

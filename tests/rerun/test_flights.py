@@ -43,10 +43,13 @@ class Flights(Project):
     def begin(self) -> None:
         shutil.copytree(CHECKOUT / "flows", self.folder / "flows")
         self.write({"pyproject.toml": "", "job.py": JOB, "flows/model.json": '{"rounds": 30}'})
-        self.edit("flights.py", {
-            "from datetime import": "import json\nfrom pathlib import Path\nfrom datetime import",
-            "num_boost_round=rounds": f'num_boost_round={READ}["rounds"]',
-        })  # fmt: skip
+        self.edit(
+            "flights.py",
+            {
+                "from datetime": "import json\nfrom pathlib import Path\nfrom datetime",
+                "num_boost_round=rounds": f'num_boost_round={READ}["rounds"]',
+            },
+        )
         self.uv("venv", "-q", "--python", sys.executable, str(self.place / "venv"))
         told = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
         needed = [*told["dependencies"], *told["optional-dependencies"]["flows"]]
@@ -103,9 +106,11 @@ def test_a_model_of_flights_is_identical_after_everything_changed_and_went(
     code, found = flights.versioning("rerun", model, "--all", *now)
     assert (code, found["verdict"]) == (1, "different"), found
     assert {suspect["name"] for suspect in found["suspects"]} >= {
-        "env/lightgbm", "env/joblib", "source/delays/flows/model.json",
+        "env/lightgbm",
+        "env/joblib",
+        "source/delays/flows/model.json",
         "source/delays/flows/departures.py",
-    }  # fmt: skip
+    }
 
     # Nothing but the repository is left; an index has what was installed.
     shutil.rmtree(flights.folder)

@@ -39,17 +39,22 @@ def test_a_version_is_identical_after_its_project_changed_and_went(project: Proj
 
 def test_code_of_today_is_compared_and_the_cause_is_named(project: Project) -> None:
     _, scores, _ = project.run()
-    project.write({
-        "config.json": '{"scale": 4}',
-        "late.py": "def total(values):\n    return sum(values) + 1\n",
-        "job.py": (project.folder / "job.py").read_text() + "\n# a comment\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "config.json": '{"scale": 4}',
+            "late.py": "def total(values):\n    return sum(values) + 1\n",
+            "job.py": (project.folder / "job.py").read_text() + "\n# a comment\n",
+        }
+    )
     code, found = project.versioning("rerun", scores, "--code", "current", "--explain")
     assert (code, found["verdict"]) == (1, "different")
     assert found["steps"][0]["note"] == "value[0]: by 4 at most"
     assert {suspect["name"] for suspect in found["suspects"]} == {
-        "source/delays/config.json", "source/delays/job.py", "source/delays/late.py", "hash seed",
-    }  # fmt: skip
+        "source/delays/config.json",
+        "source/delays/job.py",
+        "source/delays/late.py",
+        "hash seed",
+    }
     assert [cause["name"] for cause in found["causes"]] == ["source/delays/config.json"]
     assert "code/helper:CONFIG" in found["differs"]
     assert found["not_considered"] == {
@@ -99,14 +104,16 @@ def test_ancestors_without_bytes_are_made_again_in_order(project: Project) -> No
 
 
 def test_a_body_that_tells_of_handles_tells_of_the_recorded_ones(project: Project) -> None:
-    project.write({
-        "job.py": "from versioning import Version\ndef number(n):\n    return n * 1.5\n"
-        "def told(model: Version, parts: list[Version]):\n"
-        "    return [model.id, *(part.id for part in parts), model.load()]\n",
-        "main.py": "import json\nfrom runner import run\nimport job\n"
-        "made = run(job.number, n=2)\n"
-        "print(json.dumps([made.id, run(job.told, model=made, parts=[made]).id]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "job.py": "from versioning import Version\ndef number(n):\n    return n * 1.5\n"
+            "def told(model: Version, parts: list[Version]):\n"
+            "    return [model.id, *(part.id for part in parts), model.load()]\n",
+            "main.py": "import json\nfrom runner import run\nimport job\n"
+            "made = run(job.number, n=2)\n"
+            "print(json.dumps([made.id, run(job.told, model=made, parts=[made]).id]))\n",
+        }
+    )
     _, told = project.run()
     code, found = project.versioning("rerun", told, "--all")
     assert (code, verdicts(found)) == (0, {"number": "identical", "told": "identical"})
@@ -122,13 +129,15 @@ def test_steps_of_one_run_share_a_process(project: Project) -> None:
 
 
 def test_parameters_are_kept_as_they_were_before_the_body_changed_them(project: Project) -> None:
-    project.write({
-        "job.py": "def grown(values, table):\n    values.append(1.0)\n    table['b'] = 1\n"
-        "    return [sum(values), len(table.columns)]\n",
-        "main.py": "import json\nimport pandas as pd\nfrom runner import run\nimport job\n"
-        "table = pd.DataFrame({'a': [1]})\n"
-        "print(json.dumps([run(job.grown, values=[2.0], table=table).id]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "job.py": "def grown(values, table):\n    values.append(1.0)\n    table['b'] = 1\n"
+            "    return [sum(values), len(table.columns)]\n",
+            "main.py": "import json\nimport pandas as pd\nfrom runner import run\nimport job\n"
+            "table = pd.DataFrame({'a': [1]})\n"
+            "print(json.dumps([run(job.grown, values=[2.0], table=table).id]))\n",
+        }
+    )
     [made] = project.run()
     assert project.versioning("rerun", made)[1]["verdict"] == "identical"
     kept = project.repository.versions(step="captured:parameter")
@@ -136,13 +145,15 @@ def test_parameters_are_kept_as_they_were_before_the_body_changed_them(project: 
 
 
 def test_threads_and_the_hash_seed_are_as_recorded_and_named(project: Project) -> None:
-    project.write({
-        "job.py": "import os\ndef threads(n):\n    return os.environ['OMP_NUM_THREADS'] * n\n"
-        "def order(words):\n    return list(set(words))\n",
-        "main.py": "import json\nfrom runner import run\nimport job\n"
-        "made = [run(job.threads, n=2), run(job.order, words=[str(n) for n in range(50)])]\n"
-        "print(json.dumps([version.id for version in made]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "job.py": "import os\ndef threads(n):\n    return os.environ['OMP_NUM_THREADS'] * n\n"
+            "def order(words):\n    return list(set(words))\n",
+            "main.py": "import json\nfrom runner import run\nimport job\n"
+            "made = [run(job.threads, n=2), run(job.order, words=[str(n) for n in range(50)])]\n"
+            "print(json.dumps([version.id for version in made]))\n",
+        }
+    )
     made = project.run(OMP_NUM_THREADS="1", PYTHONHASHSEED="5")
     now = {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "6", "TZ": "Asia/Tokyo"}
     for version in made:
@@ -151,8 +162,10 @@ def test_threads_and_the_hash_seed_are_as_recorded_and_named(project: Project) -
         code, found = project.versioning("rerun", version, "--env", "current", "--explain", **now)
         assert (code, found["verdict"]) == (1, "different")
         assert {s["name"] for s in found["suspects"]} >= {
-            "variables/OMP_NUM_THREADS", "variables/TZ", "hash seed",
-        }  # fmt: skip
+            "variables/OMP_NUM_THREADS",
+            "variables/TZ",
+            "hash seed",
+        }
         assert [suspect["name"] for suspect in found["causes"]] == [cause]
 
 
@@ -190,11 +203,13 @@ def test_what_cannot_be_installed_again_is_told_unless_it_is_archived(project: P
 
 
 def test_chance_is_named_and_no_suspect(project: Project) -> None:
-    project.write({
-        "job.py": "import random\ndef draw(n):\n    return random.random() * n\n",
-        "main.py": "import json\nfrom runner import run\nimport job\n"
-        "print(json.dumps([run(job.draw, n=1).id]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "job.py": "import random\ndef draw(n):\n    return random.random() * n\n",
+            "main.py": "import json\nfrom runner import run\nimport job\n"
+            "print(json.dumps([run(job.draw, n=1).id]))\n",
+        }
+    )
     (version,) = project.run()
     code, found = project.versioning("rerun", version, "--explain")
     assert (code, found["verdict"]) == (1, "different")
@@ -202,14 +217,16 @@ def test_chance_is_named_and_no_suspect(project: Project) -> None:
 
 
 def test_what_reads_or_acts_outside_is_taken_and_not_run(project: Project) -> None:
-    project.write({
-        "job.py": "from pathlib import Path\n"
-        "def reads(place):\n    Path(place, 'ran').open('a').write('x')\n    return 3\n"
-        "def uses(value):\n    return value + 1\n",
-        "main.py": "import json, os\nfrom runner import run\nimport job\n"
-        "read = run(job.reads, place=os.environ['PLACE'], options={'volatile': True})\n"
-        "print(json.dumps([read.id, run(job.uses, value=read).id]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "job.py": "from pathlib import Path\n"
+            "def reads(place):\n    Path(place, 'ran').open('a').write('x')\n    return 3\n"
+            "def uses(value):\n    return value + 1\n",
+            "main.py": "import json, os\nfrom runner import run\nimport job\n"
+            "read = run(job.reads, place=os.environ['PLACE'], options={'volatile': True})\n"
+            "print(json.dumps([read.id, run(job.uses, value=read).id]))\n",
+        }
+    )
     read, used = project.run(PLACE=str(project.place))
     assert project.versioning("rerun", used, "--all")[1]["verdict"] == "identical"
     assert (project.place / "ran").read_text() == "x"
@@ -242,18 +259,20 @@ def test_a_process_that_dies_is_a_verdict(project: Project) -> None:
 
 
 def test_a_body_that_called_the_network_is_told_so_when_it_fails_now(project: Project) -> None:
-    project.write({
-        "job.py": "import socket\nfrom helper import scaled\ndef asked(port):\n"
-        "    with socket.create_connection(('127.0.0.1', port)) as line:\n"
-        "        return float(line.recv(9))\n"
-        "def grown(value):\n    return scaled([value])[0]\n",
-        "main.py": "import json, socket, threading\nfrom runner import run\nimport job\n"
-        "with socket.create_server(('127.0.0.1', 0)) as server:\n"
-        "    threading.Thread(target=lambda: server.accept()[0].sendall(b'7')).start()\n"
-        "    asked = run(job.asked, port=server.getsockname()[1])\n"
-        "grown = run(job.grown, value=asked)\n"
-        "print(json.dumps([asked.id, grown.id]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "job.py": "import socket\nfrom helper import scaled\ndef asked(port):\n"
+            "    with socket.create_connection(('127.0.0.1', port)) as line:\n"
+            "        return float(line.recv(9))\n"
+            "def grown(value):\n    return scaled([value])[0]\n",
+            "main.py": "import json, socket, threading\nfrom runner import run\nimport job\n"
+            "with socket.create_server(('127.0.0.1', 0)) as server:\n"
+            "    threading.Thread(target=lambda: server.accept()[0].sendall(b'7')).start()\n"
+            "    asked = run(job.asked, port=server.getsockname()[1])\n"
+            "grown = run(job.grown, value=asked)\n"
+            "print(json.dumps([asked.id, grown.id]))\n",
+        }
+    )
     *_, grown = project.run()
     code, found = project.versioning("rerun", grown, "--all")
     assert (code, found["verdict"]) == (1, "failed")
@@ -265,11 +284,13 @@ def test_a_body_that_called_the_network_is_told_so_when_it_fails_now(project: Pr
 
 
 def test_functions_that_nothing_can_import_are_told(project: Project) -> None:
-    project.write({
-        "main.py": "import json\nfrom runner import run\n"
-        "def outer():\n    def inner(n):\n        return n\n    return inner\n"
-        "print(json.dumps([run(outer(), n=1).id]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "main.py": "import json\nfrom runner import run\n"
+            "def outer():\n    def inner(n):\n        return n\n    return inner\n"
+            "print(json.dumps([run(outer(), n=1).id]))\n",
+        }
+    )
     (version,) = project.run()
     found = project.repository.rerun(version)
     assert found.verdict == "failed"
@@ -277,11 +298,13 @@ def test_functions_that_nothing_can_import_are_told(project: Project) -> None:
 
 
 def test_a_step_of_a_script_is_found_by_the_name_of_its_file(project: Project) -> None:
-    project.write({
-        "main.py": "import json\nfrom runner import run\n"
-        "def double(n):\n    return 2 * n\n"
-        "if __name__ == '__main__':\n    print(json.dumps([run(double, n=2).id]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "main.py": "import json\nfrom runner import run\n"
+            "def double(n):\n    return 2 * n\n"
+            "if __name__ == '__main__':\n    print(json.dumps([run(double, n=2).id]))\n",
+        }
+    )
     (version,) = project.run()
     assert project.repository.rerun(version).verdict == "identical"
 
@@ -329,14 +352,16 @@ def test_wrong_use_is_told(project: Project, tmp_path: Path) -> None:
 
 
 def test_a_step_is_made_twice_to_find_out_whether_it_is_reproducible(project: Project) -> None:
-    project.write({
-        "job.py": "import random\ndef draw(n):\n    return random.random() * n\n"
-        "def pair(n):\n    return n, random.random()\n"
-        "def double(n):\n    return 2 * n\n",
-        "main.py": "import json\nfrom runner import run\nimport job\n"
-        "made = [run(job.draw, n=1), run(job.double, n=2), run(job.pair, n=3)[1]]\n"
-        "print(json.dumps([version.id for version in made]))\n",
-    })  # fmt: skip
+    project.write(
+        {
+            "job.py": "import random\ndef draw(n):\n    return random.random() * n\n"
+            "def pair(n):\n    return n, random.random()\n"
+            "def double(n):\n    return 2 * n\n",
+            "main.py": "import json\nfrom runner import run\nimport job\n"
+            "made = [run(job.draw, n=1), run(job.double, n=2), run(job.pair, n=3)[1]]\n"
+            "print(json.dumps([version.id for version in made]))\n",
+        }
+    )
     drawn, doubled, part = project.run()
     code, found = project.versioning("verify", "--twice", "double")
     assert (code, found["verdict"], found["trust"]) == (0, "identical", "reproducible")
@@ -345,8 +370,10 @@ def test_a_step_is_made_twice_to_find_out_whether_it_is_reproducible(project: Pr
         assert (code, found["verdict"], found["trust"]) == (1, "different", "not reproducible")
     _, listed = project.versioning("list")
     assert {row["id"]: row["trust"] for row in listed}.items() >= {
-        doubled: "reproducible", drawn: "not reproducible", part: "not reproducible",
-    }.items()  # fmt: skip
+        doubled: "reproducible",
+        drawn: "not reproducible",
+        part: "not reproducible",
+    }.items()
     repository = project.repository
     (other,) = [v for v in repository.versions(step="draw") if v.id != drawn]
     assert other.record.meta["run"] == {"rerun_of": drawn}
@@ -413,9 +440,14 @@ def test_loading_makes_expired_bytes_again_where_the_setting_allows(
 
 
 def test_what_comes_out_otherwise_is_never_loaded_for_what_expired(project: Project) -> None:
-    project.write(WIDE | {
-        "job.py": WIDE["job.py"].replace("arange(count, dtype='float64')", "random.random(count)")
-    })  # fmt: skip
+    project.write(
+        WIDE
+        | {
+            "job.py": WIDE["job.py"].replace(
+                "arange(count, dtype='float64')", "random.random(count)"
+            )
+        }
+    )
     repository = project.repository
     wide = repository.get(project.run()[0])
     erase(repository, wide)

@@ -145,8 +145,10 @@ def test_what_the_runbook_backs_up_is_restored_by_it(
         command = ["sh", "-e", "-c", script]
         return subprocess.check_output(command, env={**environ, **changed}, text=True)
 
-    counts = ["psql -U prefect -d prefect -Atc 'select count(*) from flow_run'",
-              "psql -U mlflow -d mlflow -Atc 'select count(*) from model_versions'"]  # fmt: skip
+    counts = [
+        "psql -U prefect -d prefect -Atc 'select count(*) from flow_run'",
+        "psql -U mlflow -d mlflow -Atc 'select count(*) from model_versions'",
+    ]
     backup, restore, *_ = runbook("Back up and restore")
     before = do(*counts)
     do(*backup)

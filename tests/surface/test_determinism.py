@@ -142,8 +142,9 @@ def test_of_steps_that_run_at_once_those_whose_code_draws_are_told(repository: R
     for thread in threads:
         thread.join()
     assert [[read.what for read in call.hidden] for call in calls] == [
-        ["the shared generator of numpy.random"], [],
-    ]  # fmt: skip
+        ["the shared generator of numpy.random"],
+        [],
+    ]
 
 
 def names_draws(function) -> bool:

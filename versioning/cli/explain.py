@@ -67,9 +67,14 @@ def why(
 
 
 def lineage(
-    version: str, /, *, up: Flag = False, down: Flag = False, mermaid: Flag = False,
+    version: str,
+    /,
+    *,
+    up: Flag = False,
+    down: Flag = False,
+    mermaid: Flag = False,
     options: Options = PLAIN,
-) -> None:  # fmt: skip
+) -> None:
     """What a version was made from, and what was made from it.
 
     Args:

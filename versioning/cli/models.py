@@ -202,8 +202,15 @@ def _advised(name: str, advice: Advice, document: dict[str, Any]) -> Iterator[Re
     made = table("", "version", "named", "metrics", "for it", "against it")
     for former in advice.formers:
         sign = "->" if former is advice.suggested else ""
-        add(made, sign, short(former.id), _span(former), _metrics(former),
-            "\n".join(former.told), "\n".join((*former.against, *former.doubts)))  # fmt: skip
+        add(
+            made,
+            sign,
+            short(former.id),
+            _span(former),
+            _metrics(former),
+            "\n".join(former.told),
+            "\n".join((*former.against, *former.doubts)),
+        )
     yield made
     chosen = advice.suggested
     if document["applied"] and chosen:

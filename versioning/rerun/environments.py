@@ -35,9 +35,11 @@ _BEFORE = "made of the recorded lock before"
 _PIP = {"PIP_CONSTRAINT": os.devnull, "PIP_REQUIREMENT": "", "PIP_REQUIRE_HASHES": ""}
 # Where pip is told to look, uv looks, too.
 _UV = {
-    "PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX",
-    "PIP_FIND_LINKS": "UV_FIND_LINKS", "PIP_NO_INDEX": "UV_NO_INDEX",
-}  # fmt: skip
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_FIND_LINKS": "UV_FIND_LINKS",
+    "PIP_NO_INDEX": "UV_NO_INDEX",
+}
 _MISSING = re.compile(r"No matching distribution found for ([^\s;]+)")
 
 

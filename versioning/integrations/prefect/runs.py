@@ -60,8 +60,12 @@ def watch() -> None:
         repository.observers.append(_observe)
     _watched[run_id] = _Watched(repository, datetime.now(UTC))
     flow = context.flow
-    for hooks in (flow.on_completion_hooks, flow.on_failure_hooks, flow.on_crashed_hooks,
-                  flow.on_cancellation_hooks):  # fmt: skip
+    for hooks in (
+        flow.on_completion_hooks,
+        flow.on_failure_hooks,
+        flow.on_crashed_hooks,
+        flow.on_cancellation_hooks,
+    ):
         if report_versions not in hooks:
             hooks.append(report_versions)
 
@@ -94,8 +98,16 @@ def tell_of_audit(call: Call, other: VersionRecord | None) -> None:
         _audits[str(context.task_run.id)] = other.id if other else ""
     if other is None:
         return
-    emit("differs", {"step": call.step.name, "version": call.found.id, "other": other.id,
-                      "key": call.key, "digest": call.found.digest})  # fmt: skip
+    emit(
+        "differs",
+        {
+            "step": call.step.name,
+            "version": call.found.id,
+            "other": other.id,
+            "key": call.key,
+            "digest": call.found.digest,
+        },
+    )
     logger().error(
         "%s gave another value than version %s for the same key: it is not reproducible. The old "
         "version stays; the new value is version %s. See `versioning diff %s %s`",
