@@ -128,6 +128,20 @@ class Stack:
         self.processes.start(host, command, environ, is_ready=ready, folder=home / "work")
 
 
+def check_installed() -> None:
+    """Find everything before anything starts.
+
+    Raises:
+        MissingError: If something is not installed; it says how to.
+    """
+    programs()
+    _redis()
+    if missing := [wheel for name, wheel in NEEDS.items() if not find_spec(name)]:
+        raise MissingError(
+            f"not installed: pip install '.[s3,server,stack]' (for {', '.join(missing)})"
+        )
+
+
 @contextmanager
 def running(folder: Path, port: int, stop: threading.Event) -> Iterator[Stack]:
     """The whole of it, until the context ends.
@@ -141,7 +155,7 @@ def running(folder: Path, port: int, stop: threading.Event) -> Iterator[Stack]:
         NotStartedError: If a port is taken, a program is missing, or something does not start.
         StoppedError: If it was stopped before all of it ran.
     """
-    _check_installed()
+    check_installed()
     ports = _ports(port)
     urls = {name: f"http://{HOST}:{number}" for name, number in ports.items()}
     keys = _secrets(folder / "secrets")
@@ -279,16 +293,6 @@ def _make_bucket(up: Stack) -> None:
         return True
 
     up.processes.wait("s3", is_made)
-
-
-def _check_installed() -> None:
-    """Find everything before anything starts."""
-    programs()
-    _redis()
-    if missing := [wheel for name, wheel in NEEDS.items() if not find_spec(name)]:
-        raise MissingError(
-            f"not installed: pip install '.[s3,server,stack]' (for {', '.join(missing)})"
-        )
 
 
 def _ports(first: int) -> dict[str, int]:

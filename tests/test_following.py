@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from infra.processes import free_ports
 from tests.repositories import LARGE
-from tests.servers import free_ports, mlflow_server
+from tests.servers import mlflow_server
 from tests.steps import blob_path, commit, opened
 from tests.test_promotion import cause, judge
 from versioning.api import Repository

@@ -224,7 +224,8 @@ def test_diff_of_arrays_tells_shape_type_and_moments() -> None:
 
 
 def test_diff_of_models_tells_settings_and_what_was_learnt() -> None:
-    lightgbm = pytest.importorskip("lightgbm")
+    import lightgbm
+
     rows, label = np.arange(200.0).reshape(100, 2), np.arange(100) % 2
     models = [
         lightgbm.train(
@@ -240,9 +241,10 @@ def test_diff_of_models_tells_settings_and_what_was_learnt() -> None:
 
 
 def test_diff_of_estimators_tells_parameters() -> None:
-    linear = pytest.importorskip("sklearn.linear_model")
+    from sklearn.linear_model import LogisticRegression
+
     rows, label = np.arange(20.0).reshape(10, 2), np.arange(10) % 2
-    models = [linear.LogisticRegression(C=c).fit(rows, label) for c in (1.0, 2.0)]
+    models = [LogisticRegression(C=c).fit(rows, label) for c in (1.0, 2.0)]
     found = [item["name"] for item in value_differences(*models)["model"]["facts"]]
     assert "params.C" in found
 

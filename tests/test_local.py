@@ -19,9 +19,8 @@ from flows.retrain import retrain
 from flows.verify import verify
 from infra.deployments import FILE
 from infra.local import Running, _tell
-from infra.processes import NotStartedError, check_free
+from infra.processes import NotStartedError, check_free, free_ports
 from tests.local import read_until, started
-from tests.servers import free_ports
 
 
 def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.disks import mounted
 from tests.repositories import LARGE, NOW, Crash, CrashingStore, draft, key, opened, resealed
 from tests.servers import Server, s3_server
 from versioning import layout, marks, records
@@ -417,13 +418,8 @@ def test_a_writer_killed_while_storing_a_gigabyte_leaves_a_miss(local: Repositor
 @pytest.fixture
 def tmpfs(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MiB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a disk needs root")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 def test_a_full_disk_fails_the_commit_and_harms_nothing(tmpfs: Path, tmp_path: Path) -> None:

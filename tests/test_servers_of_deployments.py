@@ -15,8 +15,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 
 from infra.automations import automate
 from infra.deployments import check_server, deploy
-from infra.processes import NotStartedError
-from tests.servers import free_ports
+from infra.processes import NotStartedError, free_ports
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec
@@ -31,12 +31,8 @@ def memory() -> Iterator[fsspec.AbstractFileSystem]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[servers.Server]:
-    try:
-        with servers.moto_server() as found:
-            yield found
-    except servers.Unavailable as error:
-        pytest.skip(str(error))
+def server(serving: Callable[..., servers.Server]) -> servers.Server:
+    return serving(servers.moto_server)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from infra.processes import free_ports
 from tests.local import Up, read_until, started
-from tests.servers import free_ports
 
 # Pages wait for servers that share two cores with other tests.
 PATIENCE_MS = 180_000

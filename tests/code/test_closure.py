@@ -440,7 +440,8 @@ def test_the_classes_and_functions_in_arguments_count(project):
 
 
 def test_a_class_of_ours_inside_an_estimator_of_a_library_counts(project):
-    pipelines = pytest.importorskip("sklearn.pipeline")
+    from sklearn import pipeline
+
     project.write(
         steps="def step(x):\n    return x.transform(1)\n",
         a="""
@@ -456,7 +457,7 @@ def test_a_class_of_ours_inside_an_estimator_of_a_library_counts(project):
         step = project.load().step
         import proj.a
 
-        return code_leaves(step, arguments=[pipelines.Pipeline([("s", proj.a.Shift())])])
+        return code_leaves(step, arguments=[pipeline.Pipeline([("s", proj.a.Shift())])])
 
     before = closure()
     project.edit("a", "x + 1", "x + 2")

@@ -17,7 +17,9 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from infra.processes import free_ports
 from tests import servers
+from tests.disks import mounted
 from versioning.envelope import MAX_RECORD_BYTES
 from versioning.errors import (
     FormatError,
@@ -331,13 +333,8 @@ def _claim(url: str, worker: int) -> list[bool]:
 @pytest.fixture
 def tmpfs(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MiB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a disk needs root")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_said_to_be_full_and_loses_nothing(tmpfs: Path) -> None:
@@ -447,7 +444,7 @@ class TestGoogleStore(RemoteContract):
 
 @pytest.mark.slow
 def test_an_unreachable_server_is_an_error_that_names_it_and_says_what_to_do() -> None:
-    [port] = servers.free_ports(1)
+    [port] = free_ports(1)
     options = {"key": "k", "secret": "s", "endpoint_url": f"http://127.0.0.1:{port}"}
     store = Store.open("s3://bucket/repository", options=options)
     for act in (lambda: store.get("a"), lambda: store.put_if_absent("a", b"")):

@@ -4,14 +4,26 @@ import copy
 import pickle
 from types import SimpleNamespace
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+import xgboost
+from matplotlib import pyplot
+from sklearn import (
+    decomposition,
+    ensemble,
+    linear_model,
+    model_selection,
+    neighbors,
+    pipeline,
+    preprocessing,
+    svm,
+)
 
 from versioning.encoding import value_digest
 from versioning.errors import UnkeyableError
-
-pytest.importorskip("sklearn")
 
 RNG = np.random.default_rng(0)
 X = RNG.random((200, 4))
@@ -19,18 +31,6 @@ Y = (X[:, 0] + RNG.random(200) > 1).astype(int)
 
 
 def sklearn_models():
-    pytest.importorskip("sklearn")
-    from sklearn import (
-        decomposition,
-        ensemble,
-        linear_model,
-        model_selection,
-        neighbors,
-        pipeline,
-        preprocessing,
-        svm,
-    )
-
     logistic = linear_model.LogisticRegression
     return {
         "logistic": logistic(),
@@ -87,14 +87,12 @@ def test_padding_in_the_nodes_of_a_tree_does_not_count():
 
 
 def booster(**parameters):
-    lightgbm = pytest.importorskip("lightgbm")
     settings = {"verbose": -1, "objective": "binary", "deterministic": True, **parameters}
     frame = pd.DataFrame({"a": X[:, 0], "b": pd.Categorical((X[:, 1] * 4).astype(int))})
     return lightgbm.train({**settings, "force_col_wise": True}, lightgbm.Dataset(frame, Y), 5)
 
 
 def test_a_lightgbm_booster_survives_its_own_text():
-    lightgbm = pytest.importorskip("lightgbm")
     model = booster()
     again = lightgbm.Booster(model_str=model.model_to_string())
     assert value_digest(again) == value_digest(model) == value_digest(copy.deepcopy(model))
@@ -106,8 +104,6 @@ def test_threads_of_a_lightgbm_booster_do_not_count_and_trees_do():
 
 
 def test_a_lightgbm_classifier_is_an_estimator():
-    lightgbm = pytest.importorskip("lightgbm")
-
     def fitted(**parameters):
         model = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, **parameters)
         return value_digest(model.fit(X, Y))
@@ -117,13 +113,11 @@ def test_a_lightgbm_classifier_is_an_estimator():
 
 
 def xgboost_booster(**parameters):
-    xgboost = pytest.importorskip("xgboost")
     settings = {"objective": "binary:logistic", **parameters}
     return xgboost.train(settings, xgboost.DMatrix(X, Y), 3)
 
 
 def test_an_xgboost_booster_survives_its_own_json_whatever_the_threads():
-    xgboost = pytest.importorskip("xgboost")
     model = xgboost_booster(nthread=1)
     again = xgboost.Booster(model_file=bytearray(model.save_raw("json")))
     assert value_digest(again) == value_digest(model) == value_digest(xgboost_booster(nthread=2))
@@ -131,13 +125,11 @@ def test_an_xgboost_booster_survives_its_own_json_whatever_the_threads():
 
 
 def test_an_xgboost_classifier_is_an_estimator():
-    xgboost = pytest.importorskip("xgboost")
     one, two = (xgboost.XGBClassifier(n_estimators=3, n_jobs=n).fit(X, Y) for n in (1, 2))
     assert value_digest(one) == value_digest(two)
 
 
 def test_tensors_count_by_dtype_shape_and_elements():
-    torch = pytest.importorskip("torch")
     tensor = torch.arange(12.0).reshape(3, 4)
     different = [
         tensor,
@@ -162,7 +154,6 @@ def test_tensors_count_by_dtype_shape_and_elements():
 
 
 def test_storage_and_strides_of_a_tensor_do_not_count():
-    torch = pytest.importorskip("torch")
     tensor = torch.arange(12.0).reshape(3, 4)
     for same in (tensor.clone(), tensor.T.contiguous().T, torch.cat([tensor, tensor])[3:]):
         assert value_digest(same) == value_digest(tensor)
@@ -171,7 +162,6 @@ def test_storage_and_strides_of_a_tensor_do_not_count():
 
 
 def test_modules_count_by_class_weights_and_settings():
-    torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Dropout(0.1))
     again = copy.deepcopy(model)
@@ -183,13 +173,11 @@ def test_modules_count_by_class_weights_and_settings():
 
 
 def test_meta_tensors_are_refused():
-    torch = pytest.importorskip("torch")
     with pytest.raises(UnkeyableError, match="meta"):
         value_digest(torch.empty(3, device="meta"))
 
 
 def figure(height):
-    pyplot = pytest.importorskip("matplotlib.pyplot")
     drawn, axes = pyplot.subplots()
     axes.plot([1, 2, height])
     axes.fill_between([1, 2], [1, height])

@@ -10,21 +10,26 @@ from pathlib import Path
 import pytest
 
 from infra.processes import MissingError
-from infra.stack import Stack, running
+from infra.stack import Stack, check_installed, running
 from tests.stack.project import Api, Project
 from versioning import Repository
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def installed() -> None:
+    try:
+        check_installed()
+    except MissingError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def stack(installed: None) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="stack-") as name:
         # The user who runs PostgreSQL passes through it.
         Path(name).chmod(0o711)
-        try:
-            with running(Path(name), 0, threading.Event()) as up:
-                yield up
-        except MissingError as error:
-            pytest.skip(str(error))
+        with running(Path(name), 0, threading.Event()) as up:
+            yield up
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.processes import MissingError
-from infra.stack import _check_installed
 from tests.local import read_until
 
 
@@ -45,15 +43,7 @@ def failed(process: subprocess.Popen[str]) -> str:
     return said
 
 
-@pytest.fixture
-def installed() -> None:
-    try:
-        _check_installed()
-    except MissingError as error:
-        pytest.skip(str(error))
-
-
-def test_a_port_that_is_taken_is_named(folder: Path, installed: None) -> None:
+def test_a_port_that_is_taken_is_named(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         said = failed(started(folder, port))
@@ -61,14 +51,12 @@ def test_a_port_that_is_taken_is_named(folder: Path, installed: None) -> None:
     assert f"make stack PORT={port + 100}" in said
 
 
-def test_what_is_not_installed_is_named_with_the_command_that_installs_it(
-    folder: Path, installed: None
-) -> None:
+def test_what_is_not_installed_is_named_with_the_command_that_installs_it(folder: Path) -> None:
     said = failed(started(folder, PATH="/nowhere"))
     assert "Redis is not here: apt-get install redis-server" in said
 
 
-def test_data_of_another_postgresql_are_left_alone(folder: Path, installed: None) -> None:
+def test_data_of_another_postgresql_are_left_alone(folder: Path) -> None:
     (folder / "postgresql").mkdir()
     (folder / "postgresql" / "PG_VERSION").write_text("9.6\n")
     said = failed(started(folder))
@@ -78,7 +66,7 @@ def test_data_of_another_postgresql_are_left_alone(folder: Path, installed: None
 
 
 @pytest.mark.slow
-def test_ctrl_c_while_it_starts_ends_what_had_started(folder: Path, installed: None) -> None:
+def test_ctrl_c_while_it_starts_ends_what_had_started(folder: Path) -> None:
     process = started(folder)
     read_until(process, "starting PostgreSQL")
     process.send_signal(signal.SIGINT)

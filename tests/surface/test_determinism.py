@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def test_a_seed_makes_chance_the_same_and_leaves_the_generators_as_they_were() -
     before = random.getstate(), np.random.get_state()[1].tolist()
     with deterministic(7):
         first = drawn()
-    with pytest.raises(ZeroDivisionError), deterministic(7):  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), deterministic(7):  # noqa: PT012 - draws, then fails
         assert drawn() == first
         raise ZeroDivisionError
     with deterministic(8):
@@ -48,7 +49,7 @@ def test_what_talks_to_servers_beside_a_body_draws_from_a_generator_of_its_own()
 
 
 def test_threads_are_limited_inside() -> None:
-    threadpoolctl = pytest.importorskip("threadpoolctl")
+    import threadpoolctl
 
     def threads() -> set[int]:
         return {pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
@@ -62,7 +63,8 @@ def test_threads_are_limited_inside() -> None:
 def test_torch_is_deterministic_inside_and_as_before_afterwards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     state, threads = torch.get_rng_state(), torch.get_num_threads()
     with deterministic(7):
@@ -80,7 +82,8 @@ def test_torch_is_deterministic_inside_and_as_before_afterwards(
 
 
 def test_lightgbm_grows_the_same_trees_on_the_same_threads() -> None:
-    lightgbm = pytest.importorskip("lightgbm")
+    import lightgbm
+
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(4000, 12))
     parameters = lightgbm_parameters(7, threads=2) | {"bagging_fraction": 0.5, "bagging_freq": 1}
@@ -152,7 +155,8 @@ def names_draws(function) -> bool:
 
 
 def test_code_that_draws_is_told_from_code_that_has_a_seed() -> None:
-    pytest.importorskip("sklearn.ensemble")
+    # Code that imports a library is judged by it once it is loaded.
+    import_module("sklearn.ensemble")
     assert names_draws(drawing.unseeded.step.function)
     assert names_draws(drawing.forest)
     assert not names_draws(drawing.of_its_own)

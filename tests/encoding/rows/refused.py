@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import types
 import weakref
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tests.encoding.rows.containers import Names
@@ -65,7 +66,7 @@ REFUSED = [
     Refused("weak reference", lambda: weakref.ref(Plain)),
     Refused("weak dictionary", lambda: weakref.WeakValueDictionary({"a": Plain})),
     Refused("weak proxy", lambda: weakref.proxy(Plain)),
-    Refused("open file", lambda: open(os.devnull)),  # noqa: SIM115
+    Refused("open file", Path(os.devnull).open),
     Refused("buffer of a file", lambda: io.BytesIO(b"a")),
     Refused("subclass of C", Noisy),
     Refused("dataclass over C", Recording),
