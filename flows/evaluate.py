@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from datetime import date  # noqa: TC003  # Prefect reads the types of a flow's parameters.
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,12 +20,12 @@ from flows.runs import first_unknown_day, run_name
 from flows.steps import step
 from flows.train import prepared
 from versioning import Version, open_repository, versioned
-from versioning.evaluations import Verdict  # noqa: TC001  # Likewise.
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from flows.problem import Problem
+    from versioning.evaluations import Verdict
 
 _TRAINING_INPUT = re.compile(r"tables\[\d+\]")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import date  # noqa: TC003  # Prefect reads the types of a flow's parameters.
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 from prefect import flow
 
 from flows import problem as problems
 from flows.evaluate import Evaluation, comparable, judged
-from flows.quality import Tolerance  # noqa: TC001  # Likewise.
+from flows.quality import Tolerance
 from flows.register import champion as champion_of
 from flows.register import champion_before, registered, served_by
 from flows.runs import first_unknown_day, run_name

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003  # Prefect reads the types of a flow's parameters.
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect import flow
 
 from flows import problem as problems
-from flows.quality import Tolerance  # noqa: TC001  # Likewise.
+from flows.quality import Tolerance
 from flows.runs import first_unknown_day, run_name
 from flows.steps import step
 from flows.validate import accepted
-from versioning import Version  # noqa: TC001  # Likewise.
+from versioning import Version
 from versioning.errors import VersioningError
 
 if TYPE_CHECKING:

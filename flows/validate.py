@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import date  # noqa: TC003  # Prefect reads the types of a flow's parameters.
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,7 +11,7 @@ from prefect import flow
 
 from flows import problem as problems
 from flows import quality
-from flows.quality import Tolerance  # noqa: TC001  # Likewise.
+from flows.quality import Tolerance
 from flows.report import show_table
 from flows.runs import first_unknown_day, run_name
 from versioning import Version, versioned

@@ -142,7 +142,7 @@ def _process(
 ) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as said:
         # A session of its own: Ctrl-C reaches this process alone, which stops the others in order.
-        process = subprocess.Popen(  # noqa: S603 - fixed commands
+        process = subprocess.Popen(
             command,
             env={**environ},
             cwd=folder,

@@ -47,7 +47,7 @@ def seaweed(folder: Path, port: int, config: Path | None = None) -> Iterator[lis
     finally:
         # It leaves its sockets behind.
         for number in ports.values():
-            for path in Path("/tmp").glob(f"seaweedfs-*-{number}.sock"):  # noqa: S108
+            for path in Path("/tmp").glob(f"seaweedfs-*-{number}.sock"):  # noqa: S108 - where it puts them
                 path.unlink(missing_ok=True)
 
 

@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.encoding import value_digest
@@ -50,7 +51,7 @@ def environment_leaves(
 
 def environment_record() -> dict[str, Any]:
     """Facts about this process, its machine and its source, for people; a fresh copy each time."""
-    return {**_facts(), "git": _git(os.getcwd())}  # noqa: PTH109 - a text is what is cached by
+    return {**_facts(), "git": _git(str(Path.cwd()))}
 
 
 def _leaf(name: str, version: str) -> Leaf:
@@ -86,7 +87,7 @@ def _git(folder: str) -> dict[str, Any] | None:
     """Commit, branch, and whether files differ from it; None outside a repository."""
     asked = ["status", "--porcelain=2", "--branch", "--untracked-files=no"]
     try:
-        answer = subprocess.run(  # noqa: S603 - fixed arguments
+        answer = subprocess.run(
             ["git", "-C", folder, *asked],  # noqa: S607 - the user's git
             capture_output=True,
             text=True,

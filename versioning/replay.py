@@ -37,13 +37,12 @@ from versioning.records import Input
 from versioning.repository import Draft
 from versioning.rerun.compare import difference
 from versioning.rerun.verdicts import DIFFERENT, EQUAL, FAILED, IDENTICAL
-from versioning.settings import Settings
+from versioning.settings import SECRETS, Settings
 from versioning.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECRET = "VERSIONING_SECRET_"  # noqa: S105 - what variables that hold them begin with
 _NAME = re.compile(r"\W")
 
 
@@ -265,7 +264,7 @@ def _leaves(function: Any, job: dict[str, Any]) -> dict[str, str]:
 
 def _secret(name: str, kind: str) -> Any:
     """A secret of its recorded type, from a variable: what is recorded is its digest alone."""
-    variable = f"{SECRET}{name.upper()}"
+    variable = f"{SECRETS}{name.upper()}"
     text = os.environ.get(variable)
     if text is None:
         raise NotFoundError(

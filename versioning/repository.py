@@ -132,7 +132,7 @@ class Repository(Register):
         except NotFoundError:
             return None
         except UNREADABLE as error:
-            logger.error("%s: taken for a miss: %s", self.url, error)  # noqa: TRY400
+            logger.error("%s: taken for a miss: %s", self.url, error)  # noqa: TRY400 - its message says all
             facts = {"name": layout.binding(key), "url": self.url, "reason": str(error)}
             self._report("unreadable", facts)
             return None

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PREFIX = "VERSIONING_"
+# What variables begin with that hold secrets for a rerun.
+SECRETS = PREFIX + "SECRET_"
 # What a file says relative to itself.
 _PLACES = {"repository", "cache"}
 Place = str
@@ -112,8 +114,8 @@ def find_project(start: Path) -> Path | None:
     """The nearest `pyproject.toml` from `start` upward, or None."""
     # Every call of a step asks: joining text costs a tenth of what paths do.
     folder = str(start)
-    while not os.path.isfile(path := os.path.join(folder, "pyproject.toml")):  # noqa: PTH113, PTH118
-        folder, below = os.path.dirname(folder), folder  # noqa: PTH120
+    while not os.path.isfile(path := os.path.join(folder, "pyproject.toml")):
+        folder, below = os.path.dirname(folder), folder
         if folder == below:
             return None
     return Path(path)

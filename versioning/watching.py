@@ -59,7 +59,7 @@ def folder_of(function: object) -> str | None:
     """The folder of the project; where there is none, that from which the module is imported."""
     body = _body(function)
     code = getattr(body, "__code__", None)
-    if code is None or not os.path.isfile(code.co_filename):  # noqa: PTH113 - in every call
+    if code is None or not os.path.isfile(code.co_filename):
         return None
     file, name = absolute(code.co_filename), getattr(body, "__module__", None) or ""
     return project_root(file) or import_root(module_name(name, file), file)

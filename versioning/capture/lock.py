@@ -88,7 +88,7 @@ def stamp_of_sites() -> tuple[Any, ...]:
     stamps = []
     for place in sys.path:
         with suppress(OSError):
-            stamps.append((place, os.stat(place or ".").st_mtime_ns))  # noqa: PTH116
+            stamps.append((place, os.stat(place or ".").st_mtime_ns))
     return tuple(stamps)
 
 
@@ -106,7 +106,7 @@ def _folders(places: Iterable[str]) -> list[Path]:
     found = []
     for place in dict.fromkeys(places):
         with suppress(OSError):
-            names = sorted(name for name in os.listdir(place or ".") if name.endswith(_FOLDERS))  # noqa: PTH208
+            names = sorted(name for name in os.listdir(place or ".") if name.endswith(_FOLDERS))
             found += [Path(place or ".", name) for name in names]
     return found
 
@@ -116,7 +116,7 @@ def _stamp(folder: Path) -> list[int]:
     # Whatever is installed again writes files anew, which changes the folder, too.
     for path in (folder, f"{folder}/RECORD"):
         with suppress(OSError):
-            found = os.stat(path)  # noqa: PTH116 - for each distribution
+            found = os.stat(path)
             stamps += [found.st_mtime_ns, found.st_ctime_ns, found.st_size]
     return stamps
 

@@ -85,7 +85,7 @@ class _Process:
             "machine": machine(repository.settings.image),
         }
         found = self.bundle
-        cwd = found.place(os.getcwd())  # noqa: PTH109
+        cwd = found.place(os.getcwd())
         edited = sorted(place for place, file in found.files.items() if is_edited(file.path))
         kept = keep_value(repository, ENVIRONMENT, environment)
         if repository.settings.archive and kept.id not in self._archives:

@@ -79,7 +79,7 @@ def modules() -> dict[str, str]:
         path = file_of_module(module) if module is not None else None
         if path is not None and not path.endswith("/") and is_first_party(name, path):
             path = absolute(path)
-            if os.path.isfile(path):  # noqa: PTH113 - for each module that is loaded
+            if os.path.isfile(path):
                 found.setdefault(path, module_name(name, path))
     return found
 
@@ -106,16 +106,16 @@ def bundle(opened: Iterable[str], index: Index) -> Bundle:
                 named[further] = name
                 waiting.append(further)
     # Of files beside each other, the project is the same.
-    folders = {os.path.dirname(path): (path, name) for path, name in named.items()}  # noqa: PTH120
+    folders = {os.path.dirname(path): (path, name) for path, name in named.items()}
     bases = {project_root(path) or root_of(name, path) for path, name in folders.values()}
     return _placed(Bundle({}, _folders(bases)), [*named, *opened, *mentioned], roots)
 
 
 def _named_files(path: str, names: Iterable[str]) -> set[str]:
     """Small files that a text in the source at `path` names, from there or the working folder."""
-    places = (os.path.dirname(path), os.getcwd())  # noqa: PTH109, PTH120
-    candidates = {os.path.normpath(os.path.join(p, name)) for p in places for name in names}  # noqa: PTH118
-    return {item for item in candidates if os.path.isfile(item) and _size(item) <= MENTIONED_BYTES}  # noqa: PTH113
+    places = (os.path.dirname(path), os.getcwd())
+    candidates = {os.path.normpath(os.path.join(p, name)) for p in places for name in names}
+    return {item for item in candidates if os.path.isfile(item) and _size(item) <= MENTIONED_BYTES}
 
 
 def _placed(empty: Bundle, files: Iterable[str], roots: Iterable[str]) -> Bundle:
@@ -142,7 +142,7 @@ def gathered(frame: Bundle, paths: Iterable[str]) -> Bundle:
 def look(path: str) -> File | None:
     """A file, read again only when it looks other than before; None when it cannot be read."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - for each file of the project
+        found = os.stat(path)
         stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
         known = _seen.get(path)
         if known is None or known.stamp != stamp:
@@ -154,7 +154,7 @@ def look(path: str) -> File | None:
 
 
 def _reason(path: str) -> str | None:
-    name = os.path.basename(path)  # noqa: PTH119
+    name = os.path.basename(path)
     if any(fnmatchcase(name.lower(), pattern) for pattern in SECRETS):
         return "its name says that it is secret"
     size = _size(path)
@@ -163,7 +163,7 @@ def _reason(path: str) -> str | None:
 
 def _size(path: str) -> int:
     try:
-        return os.path.getsize(path)  # noqa: PTH202
+        return os.path.getsize(path)
     except OSError:
         return 0
 
@@ -179,7 +179,7 @@ def _folders(bases: set[str]) -> dict[str, str]:
     """A name for each folder: its own, and a number where two have the same. Inmost come first."""
     names: dict[str, str] = {}
     for base in sorted(bases, key=lambda folder: (-folder.count("/"), folder)):
-        plain = os.path.basename(base) or "project"  # noqa: PTH119
+        plain = os.path.basename(base) or "project"
         name, number = plain, 1
         while name in names:
             number += 1

@@ -97,7 +97,7 @@ def _place(info: Path, row: str) -> str | None:
     inside = row.partition("/")[2] if row.startswith(f"{info.name}/") else ""
     if inside in _LOCAL or "__pycache__/" in row or row.endswith(".pyc"):
         return None
-    if not (row.startswith("../") or os.path.isabs(row)):  # noqa: PTH117
+    if not (row.startswith("../") or os.path.isabs(row)):
         return row
     # `lib/python3.11/site-packages` lies that deep below what everything else is relative to.
     prefix = info.parent.parents[2]

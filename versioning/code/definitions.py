@@ -245,7 +245,8 @@ def _defaults(node: Node) -> Iterator[tuple[str, Piece]]:
         return
     positional = [*node.args.posonlyargs, *node.args.args]
     given = zip(positional[::-1], node.args.defaults[::-1], strict=False)
-    for argument, default in chain(given, zip(node.args.kwonlyargs, node.args.kw_defaults)):  # noqa: B905
+    by_name = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    for argument, default in chain(given, by_name):
         if default is not None:
             yield argument.arg, _piece([default])
 

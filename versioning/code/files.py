@@ -235,7 +235,7 @@ class Files:
 def _stamp(path: str) -> _Stamp | None:
     """What the disk says of a regular file; changes when the file does, but for one tick."""
     try:
-        seen = os.stat(path)  # noqa: PTH116 - once a file and walk
+        seen = os.stat(path)
     except (OSError, ValueError):
         return None
     times = (seen.st_mtime_ns, seen.st_ctime_ns)
@@ -247,7 +247,7 @@ def _text(path: str, stamp: _Stamp | None, namespace: dict[str, Any] | None) -> 
         # Cells of notebooks, modules in archives: `linecache` knows their text.
         return "".join(linecache.getlines(path, namespace)) or None
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123
+        with open(path, "rb") as stream:
             return stream.read()
     except OSError:
         return None

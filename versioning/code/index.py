@@ -49,7 +49,7 @@ class Index:
         if name is None:
             return None
         try:
-            with open(f"{self._folder}/{name}", "rb") as stream:  # noqa: PTH123 - dozens a walk
+            with open(f"{self._folder}/{name}", "rb") as stream:
                 if not _is_ours(os.fstat(stream.fileno())):
                     return None
                 entry = stream.read()
@@ -61,7 +61,7 @@ class Index:
     def keep(self, outlines: Iterable[tuple[bytes, bytes]]) -> None:
         """Keep outlines, each after its text; a folder that cannot be written is left alone."""
         with suppress(OSError):
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
             for text, outline in outlines:
                 if (name := _name(text)) is not None:
                     self._write(name, _seal(name, outline) + outline)
@@ -69,17 +69,17 @@ class Index:
 
     def _write(self, name: str, entry: bytes) -> None:
         # Of several who write one entry the last one stays, and each of them is whole.
-        staged = tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False)  # noqa: SIM115
+        descriptor, staged = tempfile.mkstemp(dir=self._folder, prefix=".")
         try:
-            with staged:
-                staged.write(entry)
-            os.replace(staged.name, f"{self._folder}/{name}")  # noqa: PTH105
+            with open(descriptor, "wb") as stream:
+                stream.write(entry)
+            os.replace(staged, f"{self._folder}/{name}")
         except OSError:
-            os.unlink(staged.name)  # noqa: PTH108
+            os.unlink(staged)
             raise
 
     def _trim(self) -> None:
-        names = os.listdir(self._folder)  # noqa: PTH208
+        names = os.listdir(self._folder)
         if len(names) > self._limit:
             entries = [Path(self._folder, name) for name in names]
             ages = sorted((entry.stat().st_mtime_ns, entry) for entry in entries)

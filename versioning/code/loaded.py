@@ -69,7 +69,7 @@ def noted_at(path: str) -> float | None:
 
 def _look(path: str, known: _Seen | None = None) -> _Seen | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 - for each module of the project
+        found = os.stat(path)
         stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_size)
         if known is not None and known.stamp == stamp:
             return known

@@ -99,7 +99,7 @@ class _Collector(ast.NodeVisitor):
             self._mention(node, node.name)
         self.generic_visit(node)
 
-    visit_MatchAs = visit_MatchStar = visit_ExceptHandler  # noqa: N815
+    visit_MatchAs = visit_MatchStar = visit_ExceptHandler
 
     def visit_MatchMapping(self, node: ast.MatchMapping) -> None:
         if node.rest is not None:
@@ -203,7 +203,7 @@ class _Collector(ast.NodeVisitor):
             self.annotation(node.returns)
         self._inside(scope_of(node), node.body)
 
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+    visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self.visit(node.args)
@@ -224,7 +224,7 @@ class _Collector(ast.NodeVisitor):
         inner.extend(part.iter for part in node.generators[1:])
         self._inside(LocalScope(targets), inner)
 
-    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension  # noqa: N815
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
 
     def _inside(self, scope: LocalScope, nodes: Iterable[ast.AST]) -> None:
         self.scopes.append(scope)
@@ -242,7 +242,7 @@ class _Collector(ast.NodeVisitor):
             else:
                 self.loads[scope, _extended(ref, _below(ref))] = None
 
-    visit_ImportFrom = visit_Import  # noqa: N815
+    visit_ImportFrom = visit_Import
 
 
 def _extended(ref: Ref, path: tuple[str, ...]) -> Ref:

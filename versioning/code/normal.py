@@ -165,7 +165,7 @@ def _strip_hints(node: FunctionNode) -> None:
     if not hasattr(node, "hints"):
         hints = [(argument.arg, argument.annotation) for argument in arguments_of(node.args)]
         hints.append(("return", node.returns))
-        node.hints = [(name, hint) for name, hint in hints if hint]  # type: ignore[union-attr]
+        node.hints = [(name, hint) for name, hint in hints if hint]  # type: ignore[union-attr] # our own
     if all(last_name(item) in _BLIND for item in node.decorator_list):
         for argument in arguments_of(node.args):
             argument.annotation = _read_by_us(argument.annotation)

@@ -73,7 +73,9 @@ def is_unchanging(value: object) -> bool:
     """Whether `value` can never become another value."""
     if type(value) in ATOMS:
         return True
-    return type(value) in {tuple, frozenset} and all(map(is_unchanging, value))  # type: ignore[call-overload]
+    if not isinstance(value, tuple | frozenset) or type(value) not in {tuple, frozenset}:
+        return False
+    return all(map(is_unchanging, value))
 
 
 Contents: TypeAlias = list[tuple[Any, list[Any]]]

@@ -49,7 +49,7 @@ def mark_checkers(tree: ast.Module) -> None:
     for node in blocks:
         path = attribute_path(node.test)
         if path is not None and ".".join(path) in names:
-            node.for_checkers = True  # type: ignore[attr-defined]
+            node.for_checkers = True  # type: ignore[attr-defined] # our own
 
 
 def _names_from_typing(tree: ast.Module) -> set[str]:

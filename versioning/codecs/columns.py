@@ -131,7 +131,8 @@ def _pack_string(values: Any, _name: str) -> tuple[Any, Spec]:
 
 
 def _unpack_string(array: Any, _memory: Memory, storage: str, missing: str) -> Any:
-    dtype: Any = pd.StringDtype(storage, na_value={"NA": pd.NA, "nan": np.nan}[missing])  # type: ignore[call-overload]
+    make: Any = pd.StringDtype
+    dtype = make(storage, na_value={"NA": pd.NA, "nan": np.nan}[missing])
     return dtype.__from_arrow__(pa.chunked_array([array]))
 
 

@@ -11,9 +11,9 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import skops.io  # type: ignore[import-untyped]
+import skops.io
 from sklearn.base import BaseEstimator
-from skops.io.exceptions import UnsupportedTypeException  # type: ignore[import-untyped]
+from skops.io.exceptions import UnsupportedTypeException
 
 from versioning.codecs.octets import chunked, write_all
 from versioning.codecs.protocol import Reader, Writer, refuse_damage

@@ -31,7 +31,7 @@ class _BytesCodec:
 
 def write_all(chunks: Iterable[bytes | memoryview], stream: BinaryIO) -> None:
     """Write one chunk after another; a part's stream has `write` and no more."""
-    for chunk in chunks:  # noqa: FURB122
+    for chunk in chunks:  # noqa: FURB122 - it has no `writelines`
         stream.write(chunk)
 
 

@@ -7,6 +7,7 @@ something else. Members of NumPy and pandas are known by module name: nothing is
 from __future__ import annotations
 
 import base64
+import math
 import struct
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
@@ -49,10 +50,10 @@ def is_plain(value: object) -> bool:
     cls = type(value)
     if cls is int:
         return value in _BITS_64
-    if cls is float:
-        return bool(value - value == 0)  # type: ignore[operator]
-    if cls is str:
-        return _is_unicode(value)  # type: ignore[arg-type]
+    if isinstance(value, float) and cls is float:
+        return math.isfinite(value)
+    if isinstance(value, str) and cls is str:
+        return _is_unicode(value)
     return value is None or cls is bool
 
 
@@ -104,7 +105,7 @@ def _zone(zone: tzinfo | None) -> Any:
         return None
     if type(zone) is timezone:
         # A name was given unless the default one says the same.
-        offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]
+        offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined] # for pickles
         return ["offset", offset // timedelta(microseconds=1), name[0] if name else None]
     if type(zone) is ZoneInfo and zone.key:
         return ["zone", zone.key]

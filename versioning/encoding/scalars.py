@@ -8,6 +8,7 @@ processor and do not survive storage.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import struct
 from datetime import date, datetime, time, timedelta, timezone
@@ -144,4 +145,4 @@ def _pattern(value: re.Pattern[str], to: Encoder) -> None:
 
 def double_bytes(number: float) -> bytes:
     """The eight bytes of a float, those of one NaN for all of them."""
-    return _DOUBLE.pack(number) if number == number else _NAN  # noqa: PLR0124
+    return _NAN if math.isnan(number) else _DOUBLE.pack(number)

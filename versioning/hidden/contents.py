@@ -22,8 +22,8 @@ def found_at(root: str | None, name: str) -> Digest:
         OSError: If it is there and cannot be read.
     """
     if name == WORKING:
-        return digest_bytes(os.path.relpath(os.getcwd(), root or "/").encode())  # noqa: PTH109
-    return content(os.path.join(root or "/", name))  # noqa: PTH118
+        return digest_bytes(os.path.relpath(os.getcwd(), root or "/").encode())
+    return content(os.path.join(root or "/", name))
 
 
 def content(path: str) -> Digest:

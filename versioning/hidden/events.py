@@ -61,12 +61,12 @@ def _teller(
 def _opened(watch: Watch, path: Any, _mode: Any = None, flags: Any = os.O_RDONLY) -> None:
     # Nearly all that is opened in a process is imported: its links need not be followed.
     if isinstance(path, str | bytes | os.PathLike) and not paths.is_of_python(os.fsdecode(path)):
-        watch.about_to_open(paths.absolute(path), flags, is_relative=not os.path.isabs(path))  # noqa: PTH117
+        watch.about_to_open(paths.absolute(path), flags, is_relative=not os.path.isabs(path))
 
 
 def _listed(watch: Watch, path: Any = None) -> None:
     if not isinstance(path, int):
-        watch.listed(paths.absolute(path or "."), is_relative=not os.path.isabs(path or "."))  # noqa: PTH117
+        watch.listed(paths.absolute(path or "."), is_relative=not os.path.isabs(path or "."))
 
 
 def _made(watch: Watch, path: Any, *_: Any) -> None:

@@ -29,7 +29,7 @@ def real(path: str | bytes | os.PathLike[str]) -> str:
 def absolute(path: str | bytes | os.PathLike[str]) -> str:
     """`path`, absolute, with the symbolic links in it: what they point to may change."""
     text = os.fsdecode(path)
-    plain = os.path.abspath(text)  # noqa: PTH100
+    plain = os.path.abspath(text)
     # Behind a link, `..` leads elsewhere than it says.
     return plain if ".." not in text or real(plain) == real(text) else real(text)
 
@@ -37,7 +37,7 @@ def absolute(path: str | bytes | os.PathLike[str]) -> str:
 def below(path: str, folders: Container[str]) -> bool:
     """Whether `path` is one of the `folders` or lies in one."""
     while path not in folders:
-        parent = os.path.dirname(path)  # noqa: PTH120 - a Path would cost more than the question
+        parent = os.path.dirname(path)
         if parent == path:
             return False
         path = parent
@@ -73,7 +73,7 @@ def _installation() -> frozenset[str]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     folders = [sysconfig.get_path(name) for name in names]
     # Not the whole prefix: an environment may have been made in the folder of a project.
-    folders += [os.path.join(sys.prefix, name) for name in ("lib", "lib64", "share", "etc")]  # noqa: PTH118
+    folders += [os.path.join(sys.prefix, name) for name in ("lib", "lib64", "share", "etc")]
     return frozenset(real(folder) for folder in folders if folder)
 
 

@@ -167,9 +167,9 @@ class Watch:
 
     def about_to_open(self, path: str, flags: int, *, is_relative: bool = False) -> None:
         """A file is about to be opened with `flags` of `os.open`."""
-        if os.path.isdir(path):  # noqa: PTH112
+        if os.path.isdir(path):
             return  # for its descriptor, or a file in it without a name; who lists it is heard of
-        exists = os.path.exists(path)  # noqa: PTH110
+        exists = os.path.exists(path)
         empties = flags & (os.O_TRUNC | os.O_EXCL)
         if flags & os.O_CREAT and (empties or not exists):
             self._made.add(paths.real(path))
@@ -178,7 +178,7 @@ class Watch:
 
     def listed(self, path: str, *, is_relative: bool = False) -> None:
         """The names in a folder are about to be read."""
-        self._read(path, exists=os.path.exists(path), is_relative=is_relative)  # noqa: PTH110
+        self._read(path, exists=os.path.exists(path), is_relative=is_relative)
 
     def made(self, path: str) -> None:
         """A folder is about to be made, or a file to get this name."""
@@ -235,7 +235,7 @@ class Watch:
         """Take over what a step inside this body found in files, named from `root`."""
         if self._keys_files and not self._is_over:
             for name, digest in files.items():
-                path = os.path.join(root or "/", name)  # noqa: PTH118
+                path = os.path.join(root or "/", name)
                 if name == WORKING:
                     # Where the body goes from where it began, its code says.
                     self.files[WORKING] = self._working

@@ -58,7 +58,7 @@ class _Comparison:
     def _numbers(self, before: Any, after: Any, path: str) -> str | None:
         if before.shape != after.shape:
             return f"{path} had shape {before.shape} and has {after.shape}"
-        same = (before == after) | ((before != before) & (after != after))  # noqa: PLR0124 - NaN
+        same = (before == after) | ((before != before) & (after != after))  # noqa: PLR0124 - true of NaN only
         if bool(np.all(same)):
             return None
         gap = np.abs(np.where(same, 0, after) - np.where(same, 0, before))
@@ -182,4 +182,4 @@ def _is_same(before: Any, after: Any) -> bool:
     same = before == after
     if isinstance(same, bool | np.bool_) and same:
         return True
-    return bool(before != before) and bool(after != after)  # noqa: PLR0124 - NaN
+    return bool(before != before) and bool(after != after)  # noqa: PLR0124 - true of NaN only

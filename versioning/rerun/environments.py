@@ -169,7 +169,7 @@ def _interpreter(machine: Mapping[str, Any]) -> str:
         return sys.executable
     found = shutil.which(f"python{minor}")
     if found is None and (uv := _uv()):
-        asked = subprocess.run(  # noqa: S603 - fixed arguments
+        asked = subprocess.run(
             [uv, "python", "find", minor], capture_output=True, text=True, check=False
         )
         found = asked.stdout.strip() or None
@@ -265,7 +265,7 @@ def _are_laid(archive: Shelf, wheels: Path) -> bool:
 
 def _run(command: Sequence[str], **variables: str) -> tuple[int, str]:
     try:
-        done = subprocess.run(  # noqa: S603 - our own arguments
+        done = subprocess.run(
             command,
             capture_output=True,
             text=True,

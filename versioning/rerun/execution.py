@@ -21,6 +21,7 @@ from versioning.rerun.shelves import Shelf, keep_wheels, not_rebuildable
 from versioning.rerun.suspects import of_capture, of_environment, of_hidden, of_source, threads
 from versioning.rerun.swaps import Swaps, apply_files, today
 from versioning.rerun.verdicts import FAILED, StepVerdict, Suspect
+from versioning.settings import SECRETS
 from versioning.shards import in_silence
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _PASSED = (
     "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE", "PYTHONDONTWRITEBYTECODE",
 )  # fmt: skip
-_SECRET = "VERSIONING_SECRET_"  # noqa: S105 - what variables that hold them begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +232,9 @@ class _Group:
 
     def run(self, results: Path) -> str:
         """Run the process; what it said when it died, or nothing."""
-        passed = {n: v for n, v in os.environ.items() if n in _PASSED or n.startswith(_SECRET)}
+        passed = {n: v for n, v in os.environ.items() if n in _PASSED or n.startswith(SECRETS)}
         command = [str(self.environment.python), "-m", "versioning.replay"]
-        done = subprocess.run(  # noqa: S603 - our own module, in the environment that was asked for
+        done = subprocess.run(
             [*command, str(self.plan), str(results), str(self.environment.index)],
             cwd=self.folder,
             env={**passed, **own_variables(self.folder), **self.variables()},

@@ -89,7 +89,5 @@ def keep_wheels(
 
 def paths_of(python: Path) -> list[str]:
     """Folders from which an interpreter imports what is installed for it."""
-    asked = subprocess.run(  # noqa: S603 - an interpreter that was made for a rerun
-        [python, "-I", "-c", _PATHS], capture_output=True, text=True, check=True
-    )
+    asked = subprocess.run([python, "-I", "-c", _PATHS], capture_output=True, text=True, check=True)
     return [place for place in asked.stdout.splitlines() if place]

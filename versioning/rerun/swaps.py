@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -61,8 +60,8 @@ def apply_files(swaps: Swaps, source: Path) -> None:
 
 def today(captured: Captured) -> dict[str, Path]:
     """Where each folder of the source is now: in the project here, or where it was then."""
-    here = os.getcwd()  # noqa: PTH109
-    project = Path(project_root(os.path.join(here, "here.py")) or here)  # noqa: PTH118
+    here = Path.cwd()
+    project = Path(project_root(str(here / "here.py")) or here)
     found = {}
     for name, folder in (captured.folders or {}).items():
         is_alone = len(captured.folders or {}) == 1

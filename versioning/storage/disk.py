@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Any
 
 # SYNC_FILE_RANGE_WRITE of sync_file_range(2): start writing what is dirty, and do not wait.
 _WRITE = 2
@@ -22,9 +19,9 @@ def write_back(fd: int) -> None:
 
 
 @cache
-def _sync_file_range() -> Callable[..., Any]:
+def _sync_file_range() -> Any:
     function = getattr(ctypes.CDLL(None), "sync_file_range", None)
     if function is None:
         return lambda *_: None
     function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
-    return function  # type: ignore[no-any-return]
+    return function

@@ -12,6 +12,7 @@ is committed there (`HEAD`).
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -90,7 +91,7 @@ class _Place(NamedTuple):
             folder, ref = "", head
         # A git server's address stays; a folder counts wherever one works.
         is_address = "://" in folder or "@" in folder
-        return cls(folder if is_address else os.path.abspath(folder), ref or _HEAD, path)  # noqa: PTH100
+        return cls(folder if is_address else os.path.abspath(folder), ref or _HEAD, path)  # noqa: PTH100 - a Path keeps `..`
 
     def at(self, protocol: str, commit: str) -> Pinned:
         return Pinned(f"{protocol}://{self.folder}:{commit}@{self.path}", commit)
@@ -109,7 +110,7 @@ def _git(url: str) -> Pinned:
         commit, _ = pygit2.Repository(found).resolve_refish(place.ref)
     except (KeyError, ValueError, pygit2.GitError) as error:
         raise _no_ref(url, place.ref, place.folder) from error
-    root = os.path.dirname(found.rstrip("/")) if found.endswith("/.git/") else found  # noqa: PTH120
+    root = str(Path(found).parent) if found.endswith("/.git/") else found
     return place._replace(folder=root).at("git", str(commit.id))
 
 

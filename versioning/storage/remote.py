@@ -63,7 +63,7 @@ class RemoteStore(Store):
             )
             if self._fs.protocol == LocalFileSystem.protocol:
                 # What fsspec makes of a URL that it cannot read.
-                raise ValueError("nothing is known of its protocol")  # noqa: TRY301
+                raise ValueError("nothing is known of its protocol")  # noqa: TRY301 - told below
         except (ImportError, ValueError) as error:
             raise StorageError(
                 f"{url} cannot be opened ({error}): install what its protocol needs "

@@ -21,7 +21,7 @@ from versioning.fields import ID_PATTERN
 from versioning.integrations.mlflow.references import DESCRIPTION, REFERENCE, SCHEME
 
 
-class VersionArtifactRepository(ArtifactRepository):  # type: ignore[misc]
+class VersionArtifactRepository(ArtifactRepository):  # type: ignore[misc] # untyped
     """Artifact repository of MLflow over one version; read only.
 
     MLflow hands over the whole URI, or the URI without its last part and that part as a path below

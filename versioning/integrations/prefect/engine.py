@@ -69,7 +69,8 @@ class VersionPolicy(CachePolicy):
         """The key of a step called with `inputs`."""
         _call.set(None)
         try:
-            call = task_ctx.task.step.call(open_repository(), inputs)  # type: ignore[attr-defined]
+            task: Any = task_ctx.task
+            call = task.step.call(open_repository(), inputs)
         except Exception:  # noqa: BLE001 - the body computes the key again, and raises what this was
             return None
         _call.set(call)
@@ -198,7 +199,7 @@ class VersionStorage(WritableFileSystem):
     def _resolve_path(self, path: str) -> None:
         """Keys are opaque: there is no path to resolve."""
 
-    def read_path(self, path: str, _sync: bool | None = None) -> bytes:  # type: ignore[override]
+    def read_path(self, path: str, _sync: bool | None = None) -> bytes:  # type: ignore[override] # async, too
         """The result record of a key."""
         call = current_call(path)
         if call is not None:
@@ -217,7 +218,7 @@ class VersionStorage(WritableFileSystem):
         )
         return record.serialize()
 
-    def write_path(self, path: str, content: bytes, _sync: bool | None = None) -> None:  # type: ignore[override]
+    def write_path(self, path: str, content: bytes, _sync: bool | None = None) -> None:  # type: ignore[override] # async, too
         """Bind what a transaction held back; everything else is bound by the body already."""
         if found := _unbound.pop(path, None):
             repository, record = found

@@ -76,7 +76,7 @@ def _install() -> None:
     for kind in _subclasses(PrefectFuture):
         if "result" in vars(kind):
             kind.result = _valued(vars(kind)["result"])
-    PrefectFutureList.result = _valued(PrefectFutureList.result)  # type: ignore[method-assign]
+    PrefectFutureList.result = _valued(PrefectFutureList.result)  # type: ignore[method-assign] # as above
 
 
 def _routed(name: str, original: Callable[..., Any]) -> Callable[..., Any]:

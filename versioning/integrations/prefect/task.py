@@ -68,7 +68,7 @@ class VersionedTask(Task[..., Any]):
         own = {name: options.pop(name) for name in tuple(options) if name in _STEP_OPTIONS}
         _refuse_ours(options)
         # Prefect would refuse our storage, which no server has saved; __init__ sets it again.
-        plain = super().with_options(result_storage=None, **options)  # type: ignore[arg-type]
+        plain = super().with_options(result_storage=None, **options)  # type: ignore[arg-type] # as Prefect declares them
         kept = {name: getattr(plain, name) for name in _KEPT}
         kept |= {f"on_{event}": getattr(plain, f"on_{event}_hooks") for event in _EVENTS}
         step = _changed(self.step, name=plain.name, **own)
@@ -105,7 +105,7 @@ class VersionedTask(Task[..., Any]):
 
 
 @overload
-def versioned(target: Flow[..., Any], /) -> Flow[..., Any]: ...  # type: ignore[overload-overlap]
+def versioned(target: Flow[..., Any], /) -> Flow[..., Any]: ...  # type: ignore[overload-overlap] # callable, too
 @overload
 def versioned(target: Callable[..., Any] | Task[..., Any], /) -> VersionedTask: ...
 @overload
@@ -198,7 +198,7 @@ def _forget(transaction: Transaction) -> None:
     engine.forget_unbound(transaction.key)
 
 
-_forget.log_on_run = False  # type: ignore[attr-defined]
+_forget.log_on_run = False  # type: ignore[attr-defined] # Prefect asks for it
 
 
 def _body(step: Step) -> Callable[..., Any]:
