@@ -60,13 +60,13 @@ def test_a_free_key_is_had_at_once_and_leaves_nothing(store: Store, leases: Leas
 
 def test_a_held_key_is_not_had(leases: Leases) -> None:
     lease, _ = taken(leases)
-    assert leases.try_acquire(KEY) is None
+    assert leases.waiter(KEY).attempt() is None
     assert leases.acquire(KEY, timeout=0.05) is None
-    other = leases.try_acquire(key("b"))
+    other = leases.waiter(key("b")).attempt()
     assert other is not None
     leases.release(other)
     leases.release(lease)
-    again = leases.try_acquire(KEY)
+    again = leases.waiter(KEY).attempt()
     assert again is not None
     leases.release(again)
 

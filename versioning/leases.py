@@ -140,10 +140,6 @@ class Leases:
         """What waits for `key` one attempt at a time, for callers that must not block."""
         return Waiter(self._store, key, self._ttl_seconds)
 
-    def try_acquire(self, key: Key) -> Lease | None:
-        """The lease on `key` if it is free now; to take over from a dead holder keep a `waiter`."""
-        return self.waiter(key).attempt()
-
     def release(self, lease: Lease) -> None:
         """Let others have the key; a lost lease is released too."""
         _heart().drop(lease)

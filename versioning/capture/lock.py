@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import orjson
 
+from versioning.code.places import files_of_record
 from versioning.digest import digest_bytes
 
 if TYPE_CHECKING:
@@ -134,22 +135,12 @@ def _described(folder: Path, stamp: tuple[int, ...]) -> Distribution | None:
         return None
     described = Distribution(name=canonical(name), version=version)
     if record := found.read_text("RECORD"):
-        described["record"] = digest_bytes(_files_of(record).encode())
+        described["record"] = digest_bytes(files_of_record(record).encode())
     with suppress(ValueError, TypeError, AttributeError):
         if direct := json.loads(found.read_text("direct_url.json") or "null"):
             described["url"] = _public(direct)
             described["editable"] = bool(direct.get("dir_info", {}).get("editable"))
     return described
-
-
-def _files_of(record: str) -> str:
-    """The lines that are the same wherever and by whatever a distribution was installed."""
-    lines = (line for line in record.splitlines() if ",sha256=" in line)
-    return "\n".join(sorted(line for line in lines if not _is_local(line)))
-
-
-def _is_local(line: str) -> bool:
-    return line.startswith("../") or ".dist-info/" in line or "__pycache__/" in line
 
 
 def _public(direct: dict[str, Any]) -> str:

@@ -81,8 +81,8 @@ def checkup(url: str | None, settings: Settings, environ: Mapping[str, str]) -> 
         *_store(url),
         *_repository(url, settings),
         _cache(settings),
-        _service("Prefect", environ.get("PREFECT_API_URL"), "/health", "PREFECT_API_URL"),
-        _service("MLflow", environ.get("MLFLOW_TRACKING_URI"), "/health", "MLFLOW_TRACKING_URI"),
+        _service("Prefect", environ.get("PREFECT_API_URL"), "PREFECT_API_URL"),
+        _service("MLflow", environ.get("MLFLOW_TRACKING_URI"), "MLFLOW_TRACKING_URI"),
     ]
 
 
@@ -145,7 +145,7 @@ def _cache(settings: Settings) -> Check:
     return Check("cache", OK, found)
 
 
-def _service(name: str, url: str | None, path: str, variable: str) -> Check:
+def _service(name: str, url: str | None, variable: str) -> Check:
     if not url:
         return Check(name, NOTE, f"{variable} is not set", "")
     # What is said here is pasted into reports.
@@ -153,7 +153,7 @@ def _service(name: str, url: str | None, path: str, variable: str) -> Check:
     if not url.startswith(("http://", "https://")):
         return Check(name, OK, f"{shown}, which is no server")
     try:
-        with urlopen(url.rstrip("/") + path, timeout=HTTP_SECONDS) as answer:  # noqa: S310 - HTTP, as checked above
+        with urlopen(url.rstrip("/") + "/health", timeout=HTTP_SECONDS) as answer:  # noqa: S310 - HTTP, as checked above
             return Check(name, OK, f"{shown} answers {answer.status}")
     except HTTPError as error:
         state = BAD if error.code >= 500 else NOTE

@@ -165,11 +165,11 @@ def _described(name: str) -> tuple[str, str] | None:
     version = found.version
     is_ours = name == _OUR_DISTRIBUTION
     if not is_ours and found.read_text("direct_url.json") and (record := found.read_text("RECORD")):
-        version += f"+record.{digest_bytes(_files_of(record).encode())[:16]}"
+        version += f"+record.{digest_bytes(files_of_record(record).encode())[:16]}"
     return str(found.metadata["Name"]).lower(), version
 
 
-def _files_of(record: str) -> str:
+def files_of_record(record: str) -> str:
     """The lines of a RECORD that are the same wherever and by whatever it was installed."""
     lines = (line for line in record.splitlines() if ",sha256=" in line)
     return "\n".join(sorted(line for line in lines if not _is_local(line)))
