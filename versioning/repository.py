@@ -6,33 +6,32 @@ leaves nothing that a reader takes for a version; `FORMAT.md` says why for each 
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from versioning import layout, records
+from versioning.answers import Answers
 from versioning.blobs import Blobs
 from versioning.codecs import codec_for, codec_named, recorded_name
 from versioning.copies import Copies
 from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, value_digest
-from versioning.envelope import UNREADABLE, dump, seal_of
+from versioning.envelope import dump, seal_of
 from versioning.errors import ConflictError, NotFoundError, ReadOnlyError
 from versioning.identity import create_identity, read_identity
 from versioning.invalidations import Invalidations
 from versioning.parts import PartWriter
 from versioning.readers import BlobReader, copied
 from versioning.records import Input, VersionRecord
-from versioning.register import Register
 from versioning.storage import Store
 from versioning.tombstones import tombstone
 from versioning.written import Line, Written
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from versioning.codecs import Codec
@@ -44,8 +43,6 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 # Their values are paths.
 PATH_CODECS = {"file", "tree"}
-Observer = Callable[[str, dict[str, Any]], None]
-logger = logging.getLogger("versioning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Draft:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Repository(Register):
+class Repository(Answers):
     """Versions at one URL.
 
     Attributes:
@@ -84,7 +81,7 @@ class Repository(Register):
         self.url = store.url
         self.store = store
         self.settings = settings
-        self.observers: list[Observer] = []
+        self.observers = []
         self.invalidations = Invalidations(store)
         self.written = Written(settings.cache / repository_id, store.url)
         self._read_only = read_only
@@ -115,28 +112,6 @@ class Repository(Register):
             create_identity(store)
         repository_id = read_identity(store)
         return cls(store, repository_id=repository_id, settings=settings, read_only=read_only)
-
-    def lookup(self, key: Key) -> VersionRecord | None:
-        """The version that answers `key`, or None when there is none that can be loaded.
-
-        A binding that cannot be read, is of another key, or names what is invalid or whose bytes
-        are gone is a miss.
-        """
-        found = self._bound(key)
-        return None if found is None or self.invalidations.hides(found.id) else found
-
-    def _bound(self, key: Key) -> VersionRecord | None:
-        """The version that `key` is bound to, or None when it cannot be loaded."""
-        try:
-            record = self.bound(key)
-        except NotFoundError:
-            return None
-        except UNREADABLE as error:
-            logger.error("%s: taken for a miss: %s", self.url, error)  # noqa: TRY400 - its message says all
-            facts = {"name": layout.binding(key), "url": self.url, "reason": str(error)}
-            self._report("unreadable", facts)
-            return None
-        return record if self.is_live(record) else None
 
     def commit(
         self,
@@ -180,70 +155,6 @@ class Repository(Register):
             "let collection wait longer before it revokes, then run again",
             key=draft.key,
         )
-
-    def bind(self, record: VersionRecord, *, replace: bool = False) -> VersionRecord:
-        """Let `record` answer its key, unless a live version does; returns the one that does.
-
-        A version that is invalid is not bound, and comes back all the same.
-
-        Args:
-            record: A committed version.
-            replace: Rebind even where a live version of another value answers.
-        """
-        self.check_writable()
-        return record if self.is_invalid(record.id) else self._bind(record, replace=replace)
-
-    def _bind(self, record: VersionRecord, *, replace: bool) -> VersionRecord:
-        name, data = layout.binding(record.key), records.dump_version(record)
-        # A binding lost in a power cut is a miss, so it need not be durable: the version is.
-        if not self.store.put_if_absent(name, data, durable=False):
-            other = self._answer(record.key)
-            if other is not None and other.id == record.id:
-                return record
-            if other is not None and other.digest == record.digest:
-                return self._adopted(other)
-            if other is not None and not replace:
-                self.conflicting(other, record)
-                return other
-            self.store.put(name, data)
-            if other is not None and not record.meta.get("volatile"):
-                self.conflicting(record, other)
-        # Who invalidates says so first and unbinds then: whoever of us comes last removes it.
-        if self.is_invalid(record.id):
-            self.release(record.key, record.id)
-        return record
-
-    def unbind(self, record: VersionRecord) -> None:
-        """Let `record` answer its key no more; should another one do so by now, that is a miss."""
-        self.check_writable()
-        if self.answers(record):
-            self.store.delete(layout.binding(record.key))
-
-    def release(self, key: Key, version_id: str) -> None:
-        """Let a version answer no more, whether or not it could be loaded still."""
-        try:
-            bound = self.bound(key).id
-        except NotFoundError:
-            return
-        except UNREADABLE:
-            # It answers nothing as it is; what is left in it may be of that version.
-            bound = version_id
-        if bound == version_id:
-            self.store.delete(layout.binding(key))
-
-    def is_invalid(self, version_id: str) -> bool:
-        """Whether a version is never to be a hit again."""
-        return bool(self.invalidations.among([version_id]))
-
-    def unbind_all(self, keys: Mapping[str, Key], seen: dict[str, bytes] | None = None) -> None:
-        """`unbind` many versions; `keys` holds their keys, by id; `seen` is as for `answering`."""
-        self.check_writable()
-        self.store.delete_all([layout.binding(keys[i]) for i in self.answering(keys, seen)])
-
-    def answers(self, record: VersionRecord) -> bool:
-        """Whether `record` is what its key is bound to, and can be loaded."""
-        bound = self._bound(record.key)
-        return bound is not None and bound.id == record.id
 
     def load(self, record: VersionRecord) -> Any:
         """The value of a version; every byte is checked before a codec sees it.
@@ -311,19 +222,6 @@ class Repository(Register):
             self.store.self_test()
             self._is_proven = True
 
-    def _answer(self, key: Key) -> VersionRecord | None:
-        """What `lookup` finds, where the version's own record says the same.
-
-        Hits need not ask: loading reads that record. Whoever keeps a binding vouches for it.
-        """
-        found = self._bound(key)
-        if found is None or self.is_invalid(found.id):
-            return None
-        try:
-            return found if self.record(found.id) == found else None
-        except (NotFoundError, *UNREADABLE):
-            return None
-
     def _write(
         self, value: object, draft: Draft, digest: Digest, codec: Codec
     ) -> tuple[VersionRecord, bool] | None:
@@ -383,29 +281,6 @@ class Repository(Register):
                 id=record.id,
             )
         return True
-
-    def conflicting(self, kept: VersionRecord, other: VersionRecord) -> None:
-        """Tell that a step gave two values for one key; both versions stay, `kept` answers."""
-        logger.warning(
-            "step %r gave two values for the same key %s; version %s answers, %s has the other",
-            kept.step,
-            kept.key[:12],
-            kept.id[:12],
-            other.id[:12],
-        )
-        self._report("conflict", {**_facts(kept), "refused": other.digest, "other": other.id})
-
-    def _adopted(self, other: VersionRecord) -> VersionRecord:
-        self._report("adopted", _facts(other))
-        return other
-
-    def _report(self, event: str, facts: dict[str, Any]) -> None:
-        for observer in self.observers:
-            observer(event, facts)
-
-
-def _facts(record: VersionRecord) -> dict[str, Any]:
-    return {"id": record.id, "key": record.key, "step": record.step, "digest": record.digest}
 
 
 def _check_not_erased(record: VersionRecord) -> None:
