@@ -16,9 +16,10 @@ from versioning import open_repository
 from versioning.collecting import Deleted, Survey, delete, erase, mark, survey
 from versioning.erase import finish
 from versioning.expiry import Expiry, here
+from versioning.intents import close_intents
 from versioning.prune import sparing
 from versioning.shards import SHARDS
-from versioning.sweep import Patience, Swept, close_intents, due, needed_of, tidy
+from versioning.sweep import Patience, Swept, due, needed_of, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,9 +57,10 @@ def sweep(*, url: str | None = None, tasks: int = 16, patience: Patience | None 
     if not pages:
         tidy(repository)
         return swept
-    closed = close_intents(repository, cause.at, waits)
-    swept.revoked, swept.busy = closed.revoked, closed.busy
-    if not closed.busy:
+    swept.revoked, swept.busy = close_intents(
+        repository, cause.at, abandoned=waits.abandoned, wait_seconds=waits.wait_seconds
+    )
+    if not swept.busy:
         again = [{shard: first[shard].seen for shard in shards} for shards in ranges]
         new = _joined(survey_shards.map(ranges, where, again).result())
         needed = _shared(ranges, needed_of([*first.values(), *new.values()]))

@@ -270,7 +270,7 @@ def test_nobody_is_waited_for_where_nothing_is_to_be_deleted(repository: Reposit
 def test_a_long_wait_for_a_writer_is_told(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("versioning.sweep.PATIENT_SECONDS", 0.0)
+    monkeypatch.setattr("versioning.intents.PATIENT_SECONDS", 0.0)
     write_intent(repository, "0" * 32)
     repository.store.put(layout.blob(f"00/{'0' * 64}-{'0' * 16}"), b"garbage")
     assert sweep(repository, CAUSE, patience=Patience(wait_seconds=0.5)).busy == ["0" * 32]

@@ -27,6 +27,8 @@ CAPTURED = "captured:"
 ENVIRONMENT, ARCHIVE, WHEEL = f"{CAPTURED}environment", f"{CAPTURED}archive", f"{CAPTURED}wheel"
 # Years that every clock and zone can show.
 EARLIEST, LATEST = 1900, 9000
+# What a collector puts in the place of a version, whose writer it took for dead.
+REVOKED = dump("revoked", {})
 _UNSEALED = Digest("")
 
 
@@ -142,8 +144,8 @@ class VersionRecord:
 
 
 def is_revoked(data: bytes) -> bool:
-    """Whether a collector put this in the place of a version, whose writer it took for dead."""
-    return data == dump("revoked", {})
+    """Whether a collector put this in the place of a version."""
+    return data == REVOKED
 
 
 def is_part(text: str) -> bool:

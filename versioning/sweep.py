@@ -11,17 +11,16 @@ other.
 from __future__ import annotations
 
 import logging
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from versioning import layout, marks
+from versioning import marks
 from versioning.collecting import Deleted, Survey, delete, erase, mark, needs_all, survey
-from versioning.envelope import UNREADABLE, dump, parse
-from versioning.errors import FullError, NotFoundError
+from versioning.errors import FullError
 from versioning.expiry import Expiry
+from versioning.intents import close_intents, drop_closed
 from versioning.shards import SHARDS, Progress, each, in_silence
 from versioning.trash import ERASED
 
@@ -33,11 +32,7 @@ if TYPE_CHECKING:
     from versioning.trash import Cause, Entry
 
 T = TypeVar("T")
-POLL_SECONDS = 0.2
-# A wait that is longer than this wants to be explained.
-PATIENT_SECONDS = 3.0
 logger = logging.getLogger("versioning")
-_REVOKED = dump("revoked", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +204,14 @@ class _Sweep:
 
     def _close_intents(self) -> bool:
         """Wait for the writers that may have missed a mark; whether none of them is left."""
-        closed = close_intents(self._repository, self._cause.at, self._patience)
-        self.swept.revoked, self.swept.busy = closed.revoked, closed.busy
-        return not closed.busy
+        waits = self._patience
+        self.swept.revoked, self.swept.busy = close_intents(
+            self._repository,
+            self._cause.at,
+            abandoned=waits.abandoned,
+            wait_seconds=waits.wait_seconds,
+        )
+        return not self.swept.busy
 
     def _each(
         self, step: str, shards: Sequence[str], act: Callable[[str], T]
@@ -248,74 +248,8 @@ def needed_of(surveys: Iterable[Survey]) -> Mapping[str, bytes]:
     return defaultdict(bytes, ((shard, bytes(nonces)) for shard, nonces in needed.items()))
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """Versions whose writers were revoked, and those of writers that are still busy."""
-
-    revoked: list[str]
-    busy: list[str]
-
-
-def close_intents(repository: Repository, now: datetime, patience: Patience) -> Closed:
-    """Wait for the writers that may have missed a mark, and revoke those that seem dead."""
-    revoked: list[str] = []
-    began = time.monotonic()
-    tell, ends = began + PATIENT_SECONDS, began + patience.wait_seconds
-    waiting = _intents(repository)
-    while waiting := {i for i in waiting if _is_open(repository, i, now, patience, revoked)}:
-        if (clock := time.monotonic()) >= ends:
-            return Closed(revoked, sorted(waiting))
-        if clock >= tell:
-            logger.warning(
-                "waiting %.0f s at most for %d writers that began and did not end yet",
-                ends - clock,
-                len(waiting),
-            )
-            tell = ends
-        time.sleep(POLL_SECONDS)
-    return Closed(revoked, [])
-
-
 def tidy(repository: Repository) -> None:
     """Withdraw marks whose blob is gone and delete intents that are closed: a crash left them."""
     for shard in marks.shards(repository.store):
         marks.withdraw(repository.store, shard)
-    for version_id in _intents(repository):
-        if repository.store.exists(layout.version(version_id)):
-            repository.store.delete(layout.intent(version_id))
-
-
-def _intents(repository: Repository) -> set[str]:
-    listed = repository.store.names(layout.INTENTS)
-    return {found for name in listed if (found := layout.intended_id(name))}
-
-
-def _is_open(
-    repository: Repository, version_id: str, now: datetime, patience: Patience, revoked: list[str]
-) -> bool:
-    """Whether a writer may still commit; one that seems dead is revoked, and then may not."""
-    version = layout.version(version_id)
-    if repository.store.exists(version):
-        return False
-    try:
-        # Either way: a writer whose clock was far ahead would be waited for until then.
-        is_young = abs(now - _begun(repository, version_id)) < patience.abandoned
-    except NotFoundError:
-        # Its writer deleted it, and does that only after its version is there.
-        return False
-    if is_young:
-        return True
-    if repository.store.put_if_absent(version, _REVOKED):
-        revoked.append(version_id)
-    return False
-
-
-def _begun(repository: Repository, version_id: str) -> datetime:
-    """When the writer of a version says that it began; one that says nothing, long ago."""
-    name = layout.intent(version_id)
-    data = repository.store.get(name)
-    try:
-        created = parse(data, "intent", name=name)["created"]
-        return datetime.fromisoformat(created).astimezone(UTC)
-    except (*UNREADABLE, KeyError, TypeError, ValueError, OverflowError):
-        return datetime.min.replace(tzinfo=UTC)
+    drop_closed(repository)
