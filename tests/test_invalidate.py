@@ -17,11 +17,12 @@ from tests.repositories import draft as drafted
 from tests.steps import commit, opened
 from versioning import Source, layout
 from versioning.api import Repository
+from versioning.concerned import Invalidated
 from versioning.envelope import dump
 from versioning.errors import ConflictError, FormatError, IntegrityError, NotFoundError
 from versioning.expiry import Cause, Expiry
 from versioning.handles import Version
-from versioning.invalidate import Invalidated, apply, plan
+from versioning.invalidate import apply, plan
 from versioning.keys import Leaf
 from versioning.prune import apply as carry_out
 from versioning.repository import Draft

@@ -17,7 +17,7 @@ from versioning.shards import in_silence
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from versioning.invalidate import Invalidated
+    from versioning.concerned import Invalidated
     from versioning.outcomes import Outcome
     from versioning.plans import Plan
     from versioning.promotion import Promotion

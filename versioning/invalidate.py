@@ -7,117 +7,35 @@ looks for what is concerned again, until there is nothing new, as writers go on 
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from versioning import layout
-from versioning.descent import captured_alone, descent, readers
+from versioning.concerned import Invalidated, fill
 from versioning.digest import Digest
 from versioning.envelope import UNREADABLE
 from versioning.erase import finish, is_tombstone
 from versioning.errors import ConflictError, FormatError, ReadOnlyError
-from versioning.expiry import Expiry
 from versioning.invalidations import NAMED, Invalidation
 from versioning.journals import Journal
 from versioning.names import resolve
-from versioning.planning import protections
 from versioning.records import CAPTURED
-from versioning.standing import withdrawn
 from versioning.sweep import Patience, sweep
-from versioning.trash import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from versioning.catalog import Catalog
-    from versioning.digest import Key
+    from versioning.concerned import Concerned
     from versioning.repository import Repository
-    from versioning.rows import Row
     from versioning.trash import Cause
 
 ROUNDS = 10
-HELD = "held: "
 ADVICE = {
     False: "Name what holds the same bytes as well, unpin what is pinned, or force it",
     True: "Release what is held first, if you may: `versioning unpin --release`",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Concerned:
-    """A version that is invalidated, or is to be.
-
-    Attributes:
-        id: Which.
-        key: What it answers.
-        step: Its step.
-        size_bytes: What it holds.
-        why: That it was named, or what it has to do with one that was.
-        was: What it is already: empty, `invalid` or `erased`.
-        protection: Pins and names, which stand against erasing it.
-    """
-
-    id: str
-    key: Key
-    step: str
-    size_bytes: int
-    why: str
-    was: str = ""
-    protection: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Invalidated:
-    """What is to be invalidated, and what was done.
-
-    Attributes:
-        plan: Under which id it is in the journals.
-        reason: What is wrong with the versions.
-        down: Whether what was made from them is concerned.
-        erase: Whether their bytes are to go.
-        versions: All that are concerned.
-        holders: Versions that are not concerned and hold the same blobs, which would stay for them.
-        equal: How many versions that are not concerned hold an equal small value.
-        readers: How many versions that are not concerned were made from these.
-        applied: Whether it was carried out.
-        left: Names of what was to go and is there still: blobs, and what a store does not give up.
-        busy: Writers at work that may hold on to some of them.
-        refused: What the store said when it refused to delete; empty when it did not.
-    """
-
-    plan: str
-    reason: str
-    down: bool
-    erase: bool
-    versions: list[Concerned] = field(default_factory=list)
-    holders: list[str] = field(default_factory=list)
-    equal: int = 0
-    readers: int = 0
-    applied: bool = False
-    left: list[str] = field(default_factory=list)
-    busy: list[str] = field(default_factory=list)
-    refused: str = ""
-
-    @property
-    def is_held(self) -> bool:
-        """Whether some of it is under a legal hold, which no force ends."""
-        return self.erase and any(
-            reason.startswith(HELD) for item in self.versions for reason in item.protection
-        )
-
-    @property
-    def obstacles(self) -> list[str]:
-        """What stands against erasing."""
-        if not self.erase:
-            return []
-        found = [
-            f"{item.step} {item.id[:12]} is {reason}"
-            for item in self.versions
-            for reason in item.protection
-        ]
-        return found + [f"{version_id[:12]} holds the same bytes" for version_id in self.holders]
 
 
 def chosen(repository: Repository, catalog: Catalog, names: Iterable[str]) -> list[str]:
@@ -156,7 +74,7 @@ def plan(
     """What invalidating `names` would concern; nothing is changed. See `chosen` for errors."""
     made = Invalidated(secrets.token_hex(8), reason, down, erase)
     roots = chosen(repository, catalog, names)
-    _fill(repository, catalog, made, roots)
+    fill(repository, catalog, made, roots)
     return made
 
 
@@ -190,7 +108,7 @@ def apply(
     if not made.reason.strip():
         raise FormatError("say why, for whoever wonders later: give a reason")
     roots = [item.id for item in made.versions if item.why == NAMED]
-    _fill(repository, catalog, made, roots)
+    fill(repository, catalog, made, roots)
     _check(repository, made, force=force)
     with store.drawing():
         _save(repository, made, cause)
@@ -208,7 +126,7 @@ def apply(
             # What is marked is a miss all the same.
             refused, made.refused = error, str(error)
         before = {item.id for item in made.versions}
-        _fill(repository, catalog, made, roots)
+        fill(repository, catalog, made, roots)
         if before >= {item.id for item in made.versions}:
             break
     made.left = _left(repository, catalog, made)
@@ -269,53 +187,6 @@ def _left(repository: Repository, catalog: Catalog, made: Invalidated) -> list[s
         whole = (i for i in keys if made.erase and not is_tombstone(repository, i))
         found += map(layout.version, whole)
     return found
-
-
-def _fill(
-    repository: Repository, catalog: Catalog, made: Invalidated, roots: Sequence[str]
-) -> None:
-    """Find out what is concerned now."""
-    reasons = descent(repository, catalog, roots, down=made.down)
-    rows = {row.id: row for row in catalog.versions(captured=True)}
-    catalog.check_format()
-    erased = set(Expiry(repository).states(ERASED))
-    if made.erase:
-        alone = captured_alone(catalog, rows, {*reasons, *erased})
-        reasons |= dict.fromkeys(alone, "captured for it")
-    was = withdrawn(repository, reasons)
-    protection = protections(repository) if made.erase else {}
-    made.versions = [
-        Concerned(
-            version_id,
-            rows[version_id].key,
-            rows[version_id].step,
-            rows[version_id].size_bytes,
-            why or NAMED,
-            was.get(version_id, ""),
-            () if version_id in erased else protection.get(version_id, ()),
-        )
-        for version_id, why in reasons.items()
-        if version_id in rows
-    ]
-    made.readers = readers(catalog, reasons)
-    _look_for_holders(catalog, made, rows, erased)
-
-
-def _look_for_holders(
-    catalog: Catalog, made: Invalidated, rows: dict[str, Row], erased: set[str]
-) -> None:
-    ids = {item.id for item in made.versions}
-    blobs = catalog.blobs(rows)
-    holders: dict[str, list[str]] = defaultdict(list)
-    for version_id, needed in blobs.items():
-        if version_id not in ids and version_id not in erased:
-            for name, _ in needed:
-                holders[name.partition("-")[0]].append(version_id)
-    concerned = {name.partition("-")[0] for i in ids for name, _ in blobs.get(i, ())}
-    made.holders = sorted({i for digest in concerned for i in holders.get(digest, ())})
-    values = {rows[i].digest for i in ids if i not in blobs}
-    others = (row for row in rows.values() if row.id not in ids and row.id not in erased)
-    made.equal = sum(row.digest in values and row.id not in blobs for row in others)
 
 
 def _check(repository: Repository, made: Invalidated, *, force: bool) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from versioning.invalidate import Invalidated
+    from versioning.concerned import Invalidated
 
 SHOWN = 20
 
