@@ -18,22 +18,15 @@ has the price of a storage class. A budget of exactly what is held is not exceed
 
 from __future__ import annotations
 
-import re
 import tomllib
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from versioning.errors import FormatError
+from versioning.retention.quantities import A_SPAN, Count, Price, Size, Span
 from versioning.settings import table_in
 
 if TYPE_CHECKING:
@@ -42,53 +35,14 @@ if TYPE_CHECKING:
 
     from versioning.retention.candidates import Candidate
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdwy])")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B", re.IGNORECASE)
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
-_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_A_SPAN = "write a span as '12h', '30d', '8w' or '1y'"
 # What pydantic says in words of Python.
 _TOLD = {
     "extra_forbidden": "there is no such field",
     "tuple_type": "write a list",
     "int_type": "write a whole number",
     "string_too_short": "it is empty",
-    "time_delta_parsing": _A_SPAN,
+    "time_delta_parsing": A_SPAN,
 }
-# What JSON, as plans are written, can hold.
-_MOST = 2**63 - 1
-
-
-def _span(value: object) -> object:
-    # As plans and the schema write it, in ISO 8601, which pydantic reads.
-    if isinstance(value, timedelta) or (isinstance(value, str) and value.startswith("P")):
-        return value
-    if not isinstance(value, str) or not (found := _SPAN.fullmatch(value.strip())):
-        raise ValueError(_A_SPAN)
-    try:
-        return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
-    except OverflowError:
-        raise ValueError("the span is longer than two million years") from None
-
-
-def _size(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if not (found := _SIZE.fullmatch(value.strip())):
-        raise ValueError("write a size as 500000, '750 MB' or '2 TB'")
-    try:
-        return int(float(found[1]) * _BYTES[found[2].lower()])
-    except OverflowError:
-        raise ValueError("the size is more than any store holds") from None
-
-
-Span = Annotated[timedelta, BeforeValidator(_span, json_schema_input_type=str)]
-Size = Annotated[
-    int, BeforeValidator(_size, json_schema_input_type=int | str), Field(ge=0, le=_MOST)
-]
-# Strict: `true` is no number of versions.
-Count = Annotated[int, Field(ge=0, le=_MOST, strict=True)]
-Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Pattern = Annotated[str, Field(min_length=1)]
 EVER = "ever"
 
