@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import orjson
 
-from versioning.code.places import files_of_record
+from versioning.code.distributions import files_of_record
 from versioning.digest import digest_bytes
 
 if TYPE_CHECKING:

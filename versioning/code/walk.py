@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from versioning.code import hints, wrappers
 from versioning.code.carried import follow_carried
+from versioning.code.distributions import distribution_of
 from versioning.code.kinds import EXACTLY, KINDS, name_function
 from versioning.code.log import MISSING, Log
 from versioning.code.lookup import Found, Lookup
@@ -26,7 +27,6 @@ from versioning.code.objects import (
     qualified_name,
     unwrapped,
 )
-from versioning.code.places import distribution_of
 from versioning.code.renames import reads_frames
 from versioning.code.unnamed import accessors, follow_acts
 from versioning.code.values import key_value
