@@ -69,13 +69,11 @@ def functions_in(held: Any) -> list[Any]:
     return [] if wrapped is None or isinstance(held, type) else functions_in(wrapped)
 
 
-def is_unchanging(value: object) -> bool:
+def is_unchanging(value: Any) -> bool:
     """Whether `value` can never become another value."""
     if type(value) in ATOMS:
         return True
-    if not isinstance(value, tuple | frozenset) or type(value) not in {tuple, frozenset}:
-        return False
-    return all(map(is_unchanging, value))
+    return type(value) in {tuple, frozenset} and all(map(is_unchanging, value))
 
 
 Contents: TypeAlias = list[tuple[Any, list[Any]]]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path, PosixPath, WindowsPath
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from versioning.codecs.protocol import Reader, Writer, recorded_name
 from versioning.errors import FormatError, UnkeyableError
@@ -24,18 +24,14 @@ CHUNK_BYTES = 4 * 1024 * 1024
 _MODES = {"file": 0o444, "executable": 0o555}
 
 
-def _is_path(value: object) -> TypeGuard[Path]:
-    return type(value) in (PosixPath, WindowsPath)
-
-
 class _FileCodec:
     """One file; comes back under its own name, read-only, somewhere else."""
 
     name = "file"
     version = 1
 
-    def accepts(self, value: object) -> bool:
-        return _is_path(value) and not value.is_dir()
+    def accepts(self, value: Any) -> bool:
+        return type(value) in (PosixPath, WindowsPath) and not Path.is_dir(value)
 
     def write(self, value: Path, writer: Writer) -> None:
         _write_file(value, value.name, writer)
@@ -52,8 +48,8 @@ class _TreeCodec:
     name = "tree"
     version = 1
 
-    def accepts(self, value: object) -> bool:
-        return _is_path(value) and value.is_dir()
+    def accepts(self, value: Any) -> bool:
+        return type(value) in (PosixPath, WindowsPath) and Path.is_dir(value)
 
     def write(self, value: Path, writer: Writer) -> None:
         root = value.resolve()

@@ -45,14 +45,14 @@ def tag_of(value: object) -> str | None:
     return _PANDAS_TAGS.get(cls.__name__) if library == "pandas" else None
 
 
-def is_plain(value: object) -> bool:
+def is_plain(value: Any) -> bool:
     """Whether JSON itself writes and reads `value` exactly, so that it needs no tag."""
     cls = type(value)
     if cls is int:
         return value in _BITS_64
-    if isinstance(value, float) and cls is float:
+    if cls is float:
         return math.isfinite(value)
-    if isinstance(value, str) and cls is str:
+    if cls is str:
         return _is_unicode(value)
     return value is None or cls is bool
 

@@ -73,10 +73,10 @@ def _install() -> None:
     """Let tasks and futures ask, when used, whether such a flow runs around them."""
     for name in ("__call__", "submit", "map"):
         setattr(Task, name, _routed(name, getattr(Task, name)))
-    for kind in _subclasses(PrefectFuture):
+    futures: list[type[Any]] = [*_subclasses(PrefectFuture), PrefectFutureList]
+    for kind in futures:
         if "result" in vars(kind):
             kind.result = _valued(vars(kind)["result"])
-    PrefectFutureList.result = _valued(PrefectFutureList.result)  # type: ignore[method-assign] # as above
 
 
 def _routed(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
