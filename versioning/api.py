@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -16,9 +15,9 @@ from versioning.shards import in_silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from versioning.concerned import Invalidated
-    from versioning.outcomes import Outcome
     from versioning.plans import Plan
     from versioning.promotion import Promotion
     from versioning.prune import Applied
@@ -265,16 +264,6 @@ class Repository(Questions):
         made = save(self, found, actor=cause.actor)
         discard(self, cause.at)
         return made
-
-    def plans(self) -> list[Outcome]:
-        """The plans of retention that are kept, newest first, and what became of each.
-
-        Raises:
-            FormatError: If what was expired cannot be read.
-        """
-        from versioning.outcomes import outcomes
-
-        return outcomes(self, datetime.now(UTC))
 
     def prune(self, plan: str | Plan, *, progress: Progress = in_silence) -> Applied:
         """Carry a plan out as it stands, sparing what has been pinned, named or used since.

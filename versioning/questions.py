@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from versioning.evaluations import Evaluation
     from versioning.findings import Report
     from versioning.lineage import Lineage
+    from versioning.outcomes import Outcome
     from versioning.records import VersionRecord
     from versioning.retention import Policy
 
@@ -172,3 +173,13 @@ class Questions(Repository):
         from versioning.retention import Policy
 
         return costs(self, self.catalog, policy or Policy.default(), datetime.now(UTC), by)
+
+    def plans(self) -> list[Outcome]:
+        """The plans of retention that are kept, newest first, and what became of each.
+
+        Raises:
+            FormatError: If what was expired cannot be read.
+        """
+        from versioning.outcomes import outcomes
+
+        return outcomes(self, datetime.now(UTC))
