@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := flows,ui,server,stack,report,s3,gcs,azure,dask,ray,polars,sklearn,lightgbm,xgboost,torch,onnx,figures,git,lakefs
+EXTRAS := flows,ui,server,stack,report,s3,gcs,azure,dask,ray,polars,sklearn,lightgbm,xgboost,torch,onnx,figures,git,lakefs,provenance
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false

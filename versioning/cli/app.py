@@ -82,7 +82,7 @@ for command, name, example in (
         "versioning invalidate load~1 --down --reason 'wrong export' --apply",
     ),
     (retention.undo, "undo", "versioning undo 3f9c2a1b5d6e7f80"),
-    (exports.export, "export", "versioning export delays@champion --as card -o card.md"),
+    (exports.export, "export", "versioning export delays@champion --as mlbom -o champion.cdx.json"),
     (
         reruns.rerun,
         "rerun",

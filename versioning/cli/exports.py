@@ -7,40 +7,54 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
+import orjson
 from cyclopts import Parameter
 
 from versioning.cli.output import PLAIN, Options, line, short
 from versioning.errors import FormatError
+
+Format = Literal["card", "openlineage", "intoto", "mlbom", "prov"]
 
 
 def export(
     version: str,
     /,
     *,
-    as_: Annotated[Literal["card"], Parameter(name="--as")] = "card",
+    as_: Annotated[Format, Parameter(name="--as")] = "card",
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    sign: Path | None = None,
     options: Options = PLAIN,
 ) -> None:
-    """A version as a page for people: what it is, what it was made from, how good it is.
+    """A version as a page for people, or where it comes from in the format of others.
 
     Args:
         version: Which one.
-        as_: `card`, a page of Markdown.
-        output: File to write; without it, the page is printed.
+        as_: `card`, a page of Markdown: what it is, what it was made from, how good it is. As JSON
+            `openlineage`, the event of its run; `intoto`, SLSA provenance; `mlbom`, a bill of
+            materials of CycloneDX; `prov`, its lineage as W3C PROV.
+        output: File to write; without it, the document is printed.
+        sign: File with an ed25519 private key in PEM, for `intoto`: gives a signed DSSE envelope.
     """
     repository = options.open()
     found = repository.get(version)
-    text = repository.card(found)
-    document = {"id": found.id, "as": as_, "text": text}
+    if as_ == "card":
+        if sign is not None:
+            raise FormatError("a card has no signature: sign the file, or choose --as intoto")
+        text = repository.card(found)
+    else:
+        from versioning.integrations.provenance import export as document
+
+        made = document(repository, found, as_, sign=sign)
+        text = orjson.dumps(made, option=orjson.OPT_INDENT_2).decode() + "\n"
     if output is not None:
         output.write_text(text, "utf-8")
-        document["path"] = str(output)
-        options.answer(document, lambda: [line(f"the {as_} of {short(found.id)} is at {output}")])
-        return
-    if not options.json:
+        facts = {"id": found.id, "as": as_, "path": str(output)}
+        told = f"the {as_} of {short(found.id)} is at {output}"
+        options.answer(facts | ({"text": text} if as_ == "card" else {}), lambda: [line(told)])
+    elif options.json and as_ == "card":
+        options.answer({"id": found.id, "as": as_, "text": text}, list)
+    else:
         sys.stdout.write(text)
-        return
-    options.answer(document, list)
 
 
 def report(

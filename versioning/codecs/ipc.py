@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from versioning.codecs.protocol import Reader
 
 METADATA = b"versioning"
+# Before the schema, in a file: "ARROW1" and two bytes of padding.
+_MAGIC_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,27 @@ def read_file(memory: Memory) -> Any:
     table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(memory.data))).read_all()
     table.validate(full=True)
     return table
+
+
+def read_columns(stream: BinaryIO) -> list[tuple[str, str]]:
+    """Name and Arrow type of each column of a table, of whose bytes only the beginning is read.
+
+    So they are not checked: this is for people, and no value comes out of it.
+
+    Args:
+        stream: A file that `write_file` wrote, at its beginning.
+
+    Raises:
+        FormatError: If it is none.
+    """
+    try:
+        stream.read(_MAGIC_BYTES)
+        schema = pa.ipc.open_stream(pa.PythonFile(stream, mode="r")).schema
+        # The index of a pandas table stands before its columns.
+        count = len(spec_of(schema).get("columns", schema))
+    except (pa.ArrowException, AttributeError, TypeError, ValueError) as error:
+        raise FormatError(f"this is no table of ours: {error}") from error
+    return [(field.name, str(field.type)) for field in schema][len(schema) - count :]
 
 
 def to_bytes(batch: Any) -> bytes:
