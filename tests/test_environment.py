@@ -67,6 +67,25 @@ def test_the_record_says_which_commit_and_whether_files_differ(tmp_path, monkeyp
     assert (found["branch"], found["dirty"], len(found["commit"])) == ("trunk", True, 40)
 
 
+@pytest.mark.parametrize(
+    ("remote", "told"),
+    [
+        ("https://ann:s3cret@host.example/a/b.git?token=t", "https://host.example/a/b.git"),
+        ("git@host.example:a/b.git", "ssh://host.example/a/b.git"),
+        ("ssh://git@host.example:2222/a/b.git", "ssh://host.example:2222/a/b.git"),
+        ("/srv/git/b.git", "/srv/git/b.git"),
+        ("host/with:colon", "host/with:colon"),
+    ],
+)
+def test_the_record_says_where_the_commit_is_without_user_or_password(
+    tmp_path, monkeypatch, remote, told
+):
+    for command in (["init"], ["remote", "add", "origin", remote]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    assert environment_record()["git"]["remote"] == told
+
+
 def test_outside_a_repository_there_is_no_commit(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)

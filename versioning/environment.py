@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _GIT_SECONDS = 5.0
+# As git takes it for ssh; one letter would be a drive.
+_HOST_AND_PATH = re.compile(r"(?:[^/@:]+@)?([^/@:]{2,}):(?!//)/?(.+)")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -84,11 +87,26 @@ def _facts() -> dict[str, Any]:
 
 @functools.cache
 def _git(folder: str) -> dict[str, Any] | None:
-    """Commit, branch, and whether files differ from it; None outside a repository."""
-    asked = ["status", "--porcelain=2", "--branch", "--untracked-files=no"]
+    """Commit, branch, whether files differ from it, and the remote; None outside a repository."""
+    answer = _asked(folder, "status", "--porcelain=2", "--branch", "--untracked-files=no")
+    if answer is None:
+        return None
+    lines = answer.splitlines()
+    heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
+    remote = _asked(folder, "config", "--get", "remote.origin.url")
+    return {
+        "commit": heads.get("branch.oid"),
+        "branch": heads.get("branch.head"),
+        "dirty": any(not line.startswith("# ") for line in lines),
+        **({"remote": _public(remote.strip())} if remote else {}),
+    }
+
+
+def _asked(folder: str, *arguments: str) -> str | None:
+    """What git answers, or None when it says no."""
     try:
         answer = subprocess.run(
-            ["git", "-C", folder, *asked],  # noqa: S607 - the user's git
+            ["git", "-C", folder, *arguments],  # noqa: S607 - the user's git
             capture_output=True,
             text=True,
             timeout=_GIT_SECONDS,
@@ -97,10 +115,15 @@ def _git(folder: str) -> dict[str, Any] | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    lines = answer.stdout.splitlines()
-    heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# "))
-    return {
-        "commit": heads.get("branch.oid"),
-        "branch": heads.get("branch.head"),
-        "dirty": any(not line.startswith("# ") for line in lines),
-    }
+    return answer.stdout
+
+
+def _public(remote: str) -> str:
+    """A remote without user, password or token, and `host:path` as the URL that it stands for."""
+    if found := _HOST_AND_PATH.fullmatch(remote):
+        return f"ssh://{found[1]}/{found[2]}"
+    scheme, mark, rest = remote.partition("://")
+    if not mark:
+        return remote
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
