@@ -28,6 +28,7 @@ def commit(
     minute: int = 0,
     reads: dict[str, Version] | None = None,
     replace: bool = False,
+    meta: dict[str, Any] | None = None,
     **parameters: Any,
 ) -> Version:
     """A version of `step`, keyed by its parameters and by the values that it reads."""
@@ -46,7 +47,7 @@ def commit(
         seconds=1.5,
         flow="retrain",
         inputs=inputs,
-        meta={"environment": {"python": "3.11.7"}, "run": {"flow_run": "r1"}},
+        meta={"environment": {"python": "3.11.7"}, "run": {"flow_run": "r1"}, **(meta or {})},
     )
     return Version.of(repository, repository.commit(value, draft, replace=replace))
 

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prov.model import ProvEntity
 
 from flows import digits
 from flows.evaluate import evaluate
 from flows.register import register
 from flows.retrain import Retrained, retrain
 from flows.train import train
+from tests.provenance.documents import exported
+from tests.provenance.test_intoto import check
+from tests.provenance.test_mlbom import bill
+from tests.provenance.test_openlineage import read_back
+from tests.provenance.test_prov import said
 from versioning import open_repository
 from versioning.errors import FormatError, NotFoundError, RefusedError, VersioningError
 from versioning.integrations import mlflow as registry
@@ -43,6 +49,22 @@ def test_its_weights_come_back_as_they_were(first: Retrained) -> None:
     )
     for name, values in weights.items():
         np.testing.assert_array_equal(values, again[name])
+
+
+def test_where_it_comes_from_is_told_in_the_formats_of_others(first: Retrained) -> None:
+    """Each document is read back by the library that defines it."""
+    read_back(event := exported(first.model, "openlineage"))
+    assert event["job"]["name"] == "retrain.train"
+    assert event["run"]["facets"]["parent"]["job"]["name"] == "retrain"
+    assert event["run"]["facets"]["processing_engine"]["name"] == "Prefect"
+    fields = event["inputs"][0]["facets"]["schema"]["fields"]
+    assert [field["name"] for field in fields] == [*digits.PIXELS, "ink", digits.TARGET]
+    check(exported(first.model, "intoto"))
+    card = bill(first.model)["metadata"]["component"]["modelCard"]
+    metrics = {m["type"]: m["value"] for m in card["quantitativeAnalysis"]["performanceMetrics"]}
+    assert float(metrics["accuracy"]) == first.evaluation.metrics["accuracy"]
+    labels = {str(entity.label) for entity in said(first.model).get_records(ProvEntity)}
+    assert {"train", "scaled", "scans", "source:digits.csv.gz", "environment"} <= labels
 
 
 def test_a_new_day_of_scans_reuses_the_days_before(first: Retrained) -> None:

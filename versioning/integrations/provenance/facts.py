@@ -77,14 +77,14 @@ class Facts:
 
     @property
     def git(self) -> Mapping[str, Any]:
-        """Commit, branch and whether files differed from it; empty where it is not known."""
-        return (self.record.meta.get("environment") or {}).get("git") or {}
+        """Commit, branch, remote and whether files differed; empty where it is not known."""
+        git = _mapping(_mapping(self.record.meta, "environment"), "git")
+        return {name: fact for name, fact in git.items() if isinstance(fact, str | bool)}
 
     @property
     def run(self) -> Mapping[str, Any]:
         """Ids of the flow run and task run that made it."""
-        run = self.record.meta.get("run")
-        return run if isinstance(run, dict) else {}
+        return _mapping(self.record.meta, "run")
 
     @property
     def warnings(self) -> dict[str, str]:
@@ -95,7 +95,13 @@ class Facts:
     @property
     def versions(self) -> dict[str, str]:
         """The version of each distribution, by name."""
-        return {item["name"]: str(item["version"]) for item in self.distributions}
+        return {item["name"]: item["version"] for item in self.distributions}
+
+    @property
+    def value(self) -> str:
+        """The value in a few characters; empty where nobody said."""
+        value = self.record.meta.get("value")
+        return value if isinstance(value, str) else ""
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -140,8 +146,7 @@ def kind_of(record: VersionRecord) -> str:
 
 def origin_of(record: VersionRecord) -> str | None:
     """URL of the outside file or folder that a source was read from; None for anything else."""
-    source = record.meta.get("source")
-    return url_of(str(source["url"])) if isinstance(source, dict) and "url" in source else None
+    return url_of(str(_mapping(record.meta, "source").get("url", "")))
 
 
 def url_of(place: str) -> str | None:
@@ -176,8 +181,10 @@ def _environment(repository: Repository, record: VersionRecord) -> dict[str, Any
     try:
         kept = {item.name: item for item in captured(record)}
         found = repository.load(repository.record(kept["environment"].id))
-        listed = [{**item, "name": item["name"], "version": item["version"]}
-                  for item in found["distributions"]]  # fmt: skip
+        listed = [
+            {**item, "name": str(item["name"]), "version": str(item["version"])}
+            for item in found["distributions"]
+        ]
         return {"distributions": listed, "machine": dict(found["machine"])}
     except (VersioningError, KeyError, TypeError, ValueError):
         keyed = {
@@ -185,5 +192,11 @@ def _environment(repository: Repository, record: VersionRecord) -> dict[str, Any
             for leaf in record.leaves
             if leaf.name.startswith("env/") and leaf.name != "env/python"
         }
-        listed = [{"name": name, "version": version} for name, version in sorted(keyed.items())]
-        return {"distributions": listed, "machine": record.meta.get("environment") or {}}
+        listed = [{"name": name, "version": str(keyed[name])} for name in sorted(keyed)]
+        return {"distributions": listed, "machine": _mapping(record.meta, "environment")}
+
+
+def _mapping(within: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What stands there, if it is a mapping: facts for people may have any form."""
+    found = within.get(name)
+    return found if isinstance(found, dict) else {}

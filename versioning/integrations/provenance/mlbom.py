@@ -94,7 +94,7 @@ def _root(facts: Facts, type_: ComponentType) -> Component:
         version=record.id,
         type=type_,
         bom_ref=facts.urn(record.id),
-        description=record.meta.get("value"),
+        description=facts.value or None,
         hashes=files[0].hashes if len(files) == 1 else (),
         components=files if len(files) > 1 else (),
         properties=_properties(
@@ -146,7 +146,7 @@ def _distributions(facts: Facts) -> Iterator[Component]:
 
 
 def _python(facts: Facts) -> Iterator[Component]:
-    if version := facts.machine.get("python"):
+    if version := str(facts.machine.get("python") or ""):
         is_c = facts.machine.get("implementation") == "CPython"
         yield Component(
             name=str(facts.machine.get("implementation") or "python"),
@@ -159,7 +159,6 @@ def _python(facts: Facts) -> Iterator[Component]:
 
 def _card(facts: Facts, trained: list[dict[str, str]]) -> dict[str, Any]:
     """What is known of a model: its data and settings, and how good it was found to be."""
-    kind = str(facts.record.meta.get("value") or "")
     told: dict[str, Any] = {
         f"parameter:{name}": v for name, v in parameters_of(facts.record).items()
     }
@@ -171,7 +170,7 @@ def _card(facts: Facts, trained: list[dict[str, str]]) -> dict[str, Any]:
     return {
         "modelParameters": {
             "datasets": trained,
-            **({"modelArchitecture": kind} if kind.isidentifier() else {}),
+            **({"modelArchitecture": facts.value} if facts.value.isidentifier() else {}),
         },
         "quantitativeAnalysis": {"performanceMetrics": metrics},
         "properties": [{"name": p.name, "value": p.value} for p in _properties(told)],
