@@ -14,6 +14,7 @@ import orjson
 from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.dependency import Dependency
 from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
@@ -30,9 +31,10 @@ from versioning.names import names_of
 from versioning.references import captured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from versioning.integrations.provenance.facts import Facts
+    from versioning.lineage import Lineage
     from versioning.records import VersionRecord
 
 MODEL, DATA = ComponentType.MACHINE_LEARNING_MODEL, ComponentType.DATA
@@ -50,24 +52,11 @@ def document(facts: Facts) -> dict[str, Any]:
     code = [item for item in captured(record) if item.name in {"source", "files"}]
     own = [_part(urn(item.id), item.name, item.id) for item in code]
     own += [*_distributions(facts), *_python(facts)]
-    bom = Bom(
-        serial_number=UUID(record.id),
-        metadata=BomMetaData(
-            timestamp=record.created,
-            component=root,
-            tools=ToolRepository(components=[Component(name=PRODUCT)]),
-        ),
-        components=[*parts.values(), *own],
-    )
-    read = defaultdict(list)
-    for edge in graph.reads:
-        read[edge.reader].append(parts[edge.source])
-    for version_id, component in {record.id: root, **parts}.items():
-        bom.register_dependency(component, read[version_id] + (own if component is root else []))
+    bill = _bill(facts, root, graph, parts, own)
     held = {urn(i): _held(graph.step(i), found) for i, found in records.items()}
     held |= {urn(item.id): {"type": "source-code", "name": item.name} for item in code}
     held[urn(record.id)] = _held(record.step, record)
-    written: dict[str, Any] = orjson.loads(JsonV1Dot6(bom).output_as_string())
+    written: dict[str, Any] = orjson.loads(JsonV1Dot6(bill).output_as_string())
     for component in (written["metadata"]["component"], *written.get("components", ())):
         if component["type"] == DATA.value:
             component["data"] = [held[component["bom-ref"]]]
@@ -75,6 +64,28 @@ def document(facts: Facts) -> dict[str, Any]:
         trained = [{"ref": urn(item.id)} for item in record.inputs]
         written["metadata"]["component"]["modelCard"] = _card(facts, trained)
     return written
+
+
+def _bill(
+    facts: Facts, root: Component, graph: Lineage, parts: dict[str, Component], own: list[Component]
+) -> Bom:
+    """What is in it, and what depends on what: the root on all of its `own`, too."""
+    read = defaultdict(list)
+    for edge in graph.reads:
+        read[edge.reader].append(parts[edge.source])
+    return Bom(
+        serial_number=UUID(facts.record.id),
+        metadata=BomMetaData(
+            timestamp=facts.record.created,
+            component=root,
+            tools=ToolRepository(components=[Component(name=PRODUCT)]),
+        ),
+        components=[*parts.values(), *own],
+        dependencies=[
+            _depends(root, [*read[graph.root], *own]),
+            *(_depends(component, read[i]) for i, component in parts.items()),
+        ],
+    )
 
 
 def _root(facts: Facts, type_: ComponentType) -> Component:
@@ -124,6 +135,10 @@ def _part(urn: str, name: str, version_id: str, record: VersionRecord | None = N
         bom_ref=urn,
         properties=_properties(told),
     )
+
+
+def _depends(component: Component, on: Iterable[Component]) -> Dependency:
+    return Dependency(component.bom_ref, [Dependency(item.bom_ref) for item in on])
 
 
 def _held(name: str, record: VersionRecord | None) -> dict[str, Any]:
