@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from versioning.errors import FormatError
 from versioning.expiry import Cause, Expiry
 from versioning.handles import Version
 from versioning.integrations.provenance import FORMATS, export
+from versioning.integrations.provenance.facts import began
 from versioning.settings import Settings
 
 NEEDS = {
@@ -187,6 +189,12 @@ def test_what_others_wrote_is_read_back_as_it_was(plain: Repository) -> None:
     odd = "größe: 'x' <b> \\ \n\x07 \u202e"
     version = commit(plain, 1, odd, reads={f"in[{odd}]": commit(plain, 2, odd)}, **{odd: odd})
     assert "<b>" in every(version)
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e300])
+def test_a_run_of_impossible_length_begins_when_it_ends(plain: Repository, seconds: float) -> None:
+    record = commit(plain, 1, "train").record
+    assert began(replace(record, seconds=seconds)) == record.created
 
 
 def test_records_of_strangers_end_in_documents(plain: Repository) -> None:

@@ -11,11 +11,15 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.provenance.documents import exported, step, urn
+from tests.repositories import NOW
 from tests.steps import commit
 from tests.test_promotion import judge
 from versioning.api import Repository
+from versioning.digest import digest_bytes
 from versioning.handles import Version
 from versioning.integrations.provenance.facts import purl_of
+from versioning.keys import Leaf, root_key
+from versioning.repository import Draft
 
 
 def bill(version: Version) -> dict[str, Any]:
@@ -115,10 +119,18 @@ def test_a_version_of_several_files_lists_each(plain: Repository, tmp_path: Path
     assert [item["name"] for item in root["components"]] == ["file/a.csv", "file/b.csv"]
 
 
-def test_without_capture_what_the_key_names_was_installed(plain: Repository) -> None:
-    document = bill(commit(plain, 1, "train"))
-    assert [c for c in document["components"] if c["type"] == "library"] == []
+def test_without_capture_what_the_key_names_was_installed_and_more_may_have_been(
+    plain: Repository, model: Version
+) -> None:
+    leaves = (Leaf("env/pandas", digest_bytes(b"3.1.1"), "3.1.1"),)
+    meta = {"environment": {"python": "3.11.7", "implementation": "CPython"}}
+    made = Draft(root_key(leaves), leaves, "train", "flows:train", NOW, 1.5, meta=meta)
+    document = bill(Version.of(plain, plain.commit(1, made)))
+    installed = [c["purl"] for c in document["components"] if c["type"] == "library"]
+    assert installed == ["pkg:pypi/pandas@3.1.1"]
     assert any(c["type"] == "platform" for c in document["components"])
+    assert document["compositions"][0]["aggregate"] == "incomplete"
+    assert "compositions" not in bill(model)
 
 
 @pytest.mark.parametrize(

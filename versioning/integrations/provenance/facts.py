@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from versioning.envelope import UNREADABLE
-from versioning.errors import NotFoundError, VersioningError
+from versioning.errors import NotFoundError
 from versioning.evaluations import newest_evaluation
 from versioning.references import captured
 from versioning.standing import standing
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from versioning.evaluations import Evaluation
     from versioning.invalidations import Invalidation
     from versioning.records import VersionRecord
+
+    _Environment = tuple[list[dict[str, Any]], dict[str, Any]]
 
 PRODUCT = "prefect-versioning"
 PRODUCT_URI = f"pkg:pypi/{PRODUCT}"
@@ -44,6 +46,7 @@ class Facts:
         distributions: What was installed when it was made: `name`, `version` and, where known,
             `record`, `url` and `editable`. Where nothing was captured, what its key names.
         machine: Interpreter and platform, where they are known.
+        is_captured: Whether that is all that was installed.
     """
 
     repository: Repository
@@ -52,18 +55,21 @@ class Facts:
     invalid: Invalidation | None
     distributions: tuple[Mapping[str, Any], ...]
     machine: Mapping[str, Any]
+    is_captured: bool
 
     @classmethod
     def of(cls, repository: Repository, record: VersionRecord) -> Facts:
         """What the repository knows of the version of `record`."""
-        environment = _environment(repository, record)
+        environment = _captured(repository, record)
+        distributions, machine = environment or _keyed(record)
         return cls(
             repository,
             record,
             standing(repository, record),
             repository.invalidations.of(record.id),
-            tuple(environment["distributions"]),
-            environment["machine"],
+            tuple(distributions),
+            machine,
+            environment is not None,
         )
 
     def urn(self, version_id: str) -> str:
@@ -122,8 +128,11 @@ class Facts:
 
 
 def began(record: VersionRecord) -> datetime:
-    """When the body began to run."""
-    return record.created - timedelta(seconds=record.seconds)
+    """When the body began to run, as far as its seconds can be believed."""
+    try:
+        return record.created - timedelta(seconds=record.seconds)
+    except (OverflowError, ValueError):
+        return record.created
 
 
 def parameters_of(record: VersionRecord) -> dict[str, str]:
@@ -176,24 +185,29 @@ def moment(when: datetime) -> str:
     return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _environment(repository: Repository, record: VersionRecord) -> dict[str, Any]:
-    """What was captured of the environment, or else what the record itself says."""
+def _captured(repository: Repository, record: VersionRecord) -> _Environment | None:
+    """What was captured of the environment; None when nothing was, or it cannot be read."""
     try:
         kept = {item.name: item for item in captured(record)}
         found = repository.load(repository.record(kept["environment"].id))
-        listed = [
+        distributions = [
             {**item, "name": str(item["name"]), "version": str(item["version"])}
             for item in found["distributions"]
         ]
-        return {"distributions": listed, "machine": dict(found["machine"])}
-    except (VersioningError, KeyError, TypeError, ValueError):
-        keyed = {
-            leaf.name.removeprefix("env/"): leaf.value
-            for leaf in record.leaves
-            if leaf.name.startswith("env/") and leaf.name != "env/python"
-        }
-        listed = [{"name": name, "version": str(keyed[name])} for name in sorted(keyed)]
-        return {"distributions": listed, "machine": _mapping(record.meta, "environment")}
+        return distributions, dict(found["machine"])
+    except (KeyError, NotFoundError, *UNREADABLE, TypeError, ValueError):
+        return None
+
+
+def _keyed(record: VersionRecord) -> _Environment:
+    """What the record itself says: the distributions that the code uses, the machine."""
+    keyed = {
+        leaf.name.removeprefix("env/"): str(leaf.value)
+        for leaf in record.leaves
+        if leaf.name.startswith("env/") and leaf.name != "env/python"
+    }
+    distributions = [{"name": name, "version": keyed[name]} for name in sorted(keyed)]
+    return distributions, _mapping(record.meta, "environment")
 
 
 def _mapping(within: Mapping[str, Any], name: str) -> dict[str, Any]:

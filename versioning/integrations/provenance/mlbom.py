@@ -1,7 +1,7 @@
 """CycloneDX 1.6: a bill of materials of a version: its data, its code, and what was installed.
 
-The library has no classes for model cards and for what a data component holds, which 1.6 has, so
-both are added to what it writes.
+The library has no classes for model cards, for what a data component holds and for what is
+incomplete, which 1.6 has, so these are added to what it writes.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ def document(facts: Facts) -> dict[str, Any]:
     for component in (written["metadata"]["component"], *written.get("components", ())):
         if component["type"] == DATA.value:
             component["data"] = [held[component["bom-ref"]]]
+    if not facts.is_captured:
+        written["compositions"] = [{"aggregate": "incomplete", "dependencies": [urn(record.id)]}]
     if is_model:
         trained = [{"ref": urn(item.id)} for item in record.inputs]
         written["metadata"]["component"]["modelCard"] = _card(facts, trained)
