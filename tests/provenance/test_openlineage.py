@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import attr
@@ -100,7 +101,7 @@ def test_what_a_source_read_is_named_by_its_place(
     ("url", "at", "namespace", "name"),
     [
         ("s3://bucket/a b/day.csv", None, "s3://bucket", "a b/day.csv"),
-        ("git:///srv/wine:c0ffee@data/day.csv", "c0ffee", "git://", "srv/wine/data/day.csv"),
+        ("git:///srv/wine:c0ffee@data/day.csv", "c0ffee", "git", "/srv/wine/data/day.csv"),
         ("https://ann:pw@host/day.csv", None, "https://host", "day.csv"),
     ],
 )
@@ -111,6 +112,7 @@ def test_the_place_of_a_source_has_no_password_and_no_commit(
     source = commit(plain, b"day", "source:day.csv", meta=meta)
     [read] = event(commit(plain, 1, "load", reads={"day": source}))["inputs"]
     assert (read["namespace"], read["name"]) == (namespace, name)
+    assert urlsplit(read["facets"]["dataSource"]["uri"]).scheme == urlsplit(url).scheme
     assert read["facets"]["version"]["datasetVersion"] == (at or source.id)
 
 

@@ -36,10 +36,10 @@ def place_of(facts: Facts, record: VersionRecord) -> tuple[str, str]:
     if (origin := origin_of(record)) is None:
         return facts.home, record.step
     parts = urlsplit(origin)
-    if parts.scheme == "file":
-        return "file", unquote(parts.path)
     # Which commit it was is its version, not its name.
     path = unquote(parts.path).replace(f":{record.meta['source'].get('at')}@", "/")
+    if not parts.netloc:
+        return parts.scheme, path
     return f"{parts.scheme}://{parts.netloc}", path.lstrip("/")
 
 
@@ -56,8 +56,9 @@ def facets_of(
     columns: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Any]:
     """What versions of one dataset have in common."""
+    uri = namespace if "://" in namespace else f"{namespace}:///"
     found: dict[str, Any] = {
-        "dataSource": datasource_dataset.DatasourceDatasetFacet(namespace, namespace, **BY)
+        "dataSource": datasource_dataset.DatasourceDatasetFacet(namespace, uri, **BY)
     }
     if len(versions) == 1:
         facet = dataset_version_dataset.DatasetVersionDatasetFacet(*versions, **BY)
