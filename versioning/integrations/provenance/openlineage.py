@@ -155,7 +155,6 @@ def _run_facets(facts: Facts) -> Iterator[tuple[str, Any]]:
     tags = [
         tags_run.TagsRunFacetFields(f"git.{name}", str(fact), source=INTEGRATION)
         for name, fact in facts.git.items()
-        if fact is not None
     ]
     if tags:
         yield "tags", tags_run.TagsRunFacet(tags, **BY)
