@@ -93,6 +93,11 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
+    def files(self) -> dict[str, bytes]:
+        """What lies in the folder, by name."""
+        found = (path for path in self.folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in found}
+
     @property
     def repository(self) -> Repository:
         settings = Settings(cache=self.place / "cache")

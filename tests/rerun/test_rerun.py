@@ -239,6 +239,16 @@ def test_what_reads_or_acts_outside_is_taken_and_not_run(project: Project) -> No
     assert "gone for good (erased by ann@here on " in said
 
 
+def test_a_rerun_of_the_code_of_today_changes_nothing_in_the_project(project: Project) -> None:
+    *_, summary = project.run()
+    before = project.files()
+    now = ("--all", "--code", "current", "--into", str(project.place / "left"))
+    code, _ = project.versioning("rerun", summary, *now, PYTHONDONTWRITEBYTECODE="")
+    assert code == 0
+    assert project.files() == before
+    assert "PYTHONDONTWRITEBYTECODE=1" in (project.place / "left" / "run.sh").read_text()
+
+
 def test_a_body_that_fails_now_is_told_with_what_could_run(project: Project) -> None:
     *_, summary = project.run()
     project.write({"helper.py": "def scaled(values):\n    raise RuntimeError('boom')\n"})

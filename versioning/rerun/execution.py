@@ -205,6 +205,8 @@ class _Group:
             **{name: str(number) for name, number in self._pinned.items()},
             **source.get("variables", {}),
             HASH_SEED: seed if seed.isdigit() else "0",
+            # What is compiled already is used; the project itself stays as it is.
+            **({"PYTHONDONTWRITEBYTECODE": "1"} if self._terms.code == CURRENT else {}),
             **self._terms.swaps.variables,
         }
         return {name: value for name, value in values.items() if value is not None}
