@@ -10,15 +10,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.repositories import LARGE, NOW
+from tests.repositories import LARGE, NOW, CrashingStore
 from tests.steps import blob_path, commit, opened, overwrite
 from versioning import layout
 from versioning.api import Repository
 from versioning.catalog import Catalog
-from versioning.errors import NotFoundError
+from versioning.errors import NotFoundError, StorageError
 from versioning.rows import insertions
 from versioning.settings import Settings
 from versioning.status import statuses
+from versioning.storage import Entry, Store
+
+
+class _Unlisted(CrashingStore):
+    """A store that lets no versions be listed."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, calls=-1)
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        if prefix.startswith(layout.VERSIONS):
+            raise StorageError("may not be listed")
+        return super().list(prefix)
 
 
 @pytest.fixture
@@ -152,6 +165,34 @@ def test_what_a_look_had_taken_that_was_stopped_is_taken_again(tmp_path: Path) -
         here.store.delete(layout.version(version.id))
     assert set(here.catalog.gone()) == {gone.id, later.id}
     assert here.written.take() == ([], [])
+
+
+def test_much_that_was_written_is_a_reason_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("versioning.written.MOST_BYTES", 200)
+    here = opened(tmp_path)
+    made = [commit(here, n, n=n) for n in range(7)]
+    # Two lines are short, a third is one too many.
+    assert len(here.written._path.read_bytes().splitlines()) == 1
+    assert len(list(tmp_path.glob("cache/*/written-*"))) == 1
+    assert here.catalog.rows(version.id for version in made).keys() == {v.id for v in made[:6]}
+    for version in made:
+        here.store.delete(layout.version(version.id))
+    assert set(opened(tmp_path).catalog.gone()) == {version.id for version in made}
+
+
+def test_a_commit_outlives_a_look_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("versioning.written.MOST_BYTES", 1)
+    here = opened(tmp_path)
+    whole, here.store = here.store, _Unlisted(here.store)
+    made = [commit(here, n, n=n) for n in range(2)]
+    assert "may not be listed" in caplog.text
+    here.store = whole
+    assert set(ids(here)) == {version.id for version in made}
+    assert list(tmp_path.glob("cache/*/written-*")) == []
 
 
 def test_nothing_vanishes_where_the_catalog_is_lost_or_of_another_machine(tmp_path: Path) -> None:

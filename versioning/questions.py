@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.adapters import is_adapter, lay_base
-from versioning.errors import NotFoundError
+from versioning.errors import NotFoundError, VersioningError
 from versioning.handles import Version
 from versioning.repository import Repository
 
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from versioning.lineage import Lineage
     from versioning.outcomes import Outcome
     from versioning.records import VersionRecord
+    from versioning.repository import Draft
     from versioning.retention import Policy
 
 # How many former versions of a step are asked which one is nearest.
 EARLIER = 32
+logger = logging.getLogger("versioning")
 
 
 class Questions(Repository):
@@ -44,6 +47,16 @@ class Questions(Repository):
         from versioning.names import resolve
 
         return name.id if isinstance(name, Version) else resolve(self, self.catalog, name)
+
+    def commit(self, value: object, draft: Draft, **options: Any) -> VersionRecord:
+        """As `versioning.repository` has it; now and then, the catalog looks what is there."""
+        record = super().commit(value, draft, **options)
+        if self.written.is_long:
+            try:
+                self.catalog.refresh()
+            except VersioningError as error:
+                logger.warning("what was written to %s was not looked at: %s", self.url, error)
+        return record
 
     def load(self, record: VersionRecord) -> Any:
         """The value of a version, made again when its bytes are gone and `rebuild` is set.

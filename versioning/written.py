@@ -1,7 +1,8 @@
 """What this machine wrote to a repository since its catalog looked there last.
 
 The catalog misses what it has seen and does not find again. A run looks for nothing but what it
-needs, so each of its commits leaves a line here, and the next look misses that, too.
+needs, so each of its commits leaves a line here, and the next look misses that, too. Where there
+are many lines, that is a reason to look: what they are for is then in the catalog.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from versioning.digest import digest_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# Some 40,000 lines, which are held in memory when they are taken.
+MOST_BYTES = 4 * 1024 * 1024
 
 
 class Line(NamedTuple):
@@ -46,6 +50,14 @@ class Written:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab", buffering=0) as file:
                 file.write(orjson.dumps(tuple(line)) + b"\n")
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there are so many lines that the catalog is to look."""
+        try:
+            return self._path.stat().st_size > MOST_BYTES
+        except OSError:
+            return False
 
     def take(self) -> tuple[list[Line], list[Path]]:
         """All lines, and the files to `drop` once they are known: until then they come again."""
