@@ -35,7 +35,9 @@ from versioning.errors import (
 )
 from versioning.records import VersionRecord
 from versioning.repository import Repository
+from versioning.settings import Settings
 from versioning.storage import Store
+from versioning.sweep import tidy
 
 
 @pytest.fixture(params=["memory", "local"])
@@ -512,6 +514,76 @@ def test_a_writer_that_may_not_delete_says_that_damage_stays(
     monkeypatch.setattr(local.store, "move", refuse)
     with pytest.raises(IntegrityError, match=r"it stays, .* run `versioning verify --set-aside`"):
         local.load(record)
+
+
+class Protected(CrashingStore):
+    """A store that lets some names be written, but neither deleted nor moved."""
+
+    def __init__(self, store: Store, *prefixes: str) -> None:
+        super().__init__(store, calls=-1)
+        self._prefixes = prefixes
+
+    def delete(self, name: str) -> None:
+        if name.startswith(self._prefixes):
+            raise ReadOnlyError(f"{name} cannot be written")
+        super().delete(name)
+
+    def move(self, name: str, new: str) -> None:
+        if name.startswith(self._prefixes):
+            raise ReadOnlyError(f"{name} cannot be written")
+        super().move(name, new)
+
+
+def protected(repository: Repository, folder: Path, *prefixes: str) -> Repository:
+    """The same repository for a writer of few rights, in a new process."""
+    store, settings = Protected(repository.store, *prefixes), Settings(cache=folder / "cache")
+    return Repository(store, repository_id=repository.id, settings=settings)
+
+
+# More than is read from another machine to see whether it can be used again.
+HUGE = LARGE * 20
+
+
+@pytest.mark.parametrize("prefixes", [("blobs/",), ("blobs/", "keys/")], ids=["blobs", "bindings"])
+def test_a_writer_without_the_right_to_delete_computes_what_is_damaged_again(
+    repository: Repository, tmp_path: Path, prefixes: tuple[str, ...]
+) -> None:
+    record = repository.commit(HUGE, draft("a"))
+    blob = layout.blob(str(record.manifest[0].name))
+    repository.store.put(blob, damaged("flipped", HUGE))
+    writer = protected(repository, tmp_path / "writer", *prefixes)
+    with pytest.raises(IntegrityError, match=r"it stays, .* run the step again"):
+        writer.load(record)
+    assert writer.lookup(key("a")) is None
+    again = writer.commit(HUGE, draft("a"), replace=True)
+    assert again.id != record.id
+    assert writer.load(again) == HUGE
+    # For everybody else, too.
+    other = opened(repository.url, tmp_path / "other")
+    assert other.lookup(key("a")) == again
+    assert other.commit(HUGE, draft("b")).manifest == again.manifest
+    assert names(repository, blob) == [blob]
+    assert names(repository, "quarantine/") == []
+
+
+def test_what_such_a_writer_found_damaged_is_no_hit_of_a_later_process(
+    repository: Repository, tmp_path: Path
+) -> None:
+    record = repository.commit(HUGE, draft("a"))
+    blob = layout.blob(str(record.manifest[0].name))
+    repository.store.put(blob, damaged("flipped", HUGE))
+    with pytest.raises(IntegrityError):
+        protected(repository, tmp_path / "writer", "blobs/").load(record)
+    later = protected(repository, tmp_path / "later", "blobs/")
+    assert later.lookup(key("a")) is None
+    again = later.commit(HUGE, draft("a"))
+    assert later.load(again) == HUGE
+    assert len(names(repository, "marks/")) == 1
+    collector = opened(repository.url, tmp_path / "collector")
+    collector.set_aside(record.manifest[0])
+    tidy(collector)
+    assert names(repository, "marks/") == []
+    assert names(repository, "blobs/") == [layout.blob(str(again.manifest[0].name))]
 
 
 def test_a_damaged_copy_of_a_remote_blob_is_fetched_again(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from versioning import layout, records
 from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError
+from versioning.references import outputs
 from versioning.register import Register
 
 if TYPE_CHECKING:
@@ -112,6 +113,12 @@ class Answers(Register):
             bound = version_id
         if bound == version_id:
             self.store.delete(layout.binding(key))
+
+    def _release_whole(self, record: VersionRecord) -> None:
+        """As `release`; of a part of a tuple it is the tuple that is bound."""
+        bound = self.bound(record.call_key)
+        if record.id in {bound.id, *(part.id for part in outputs(bound))}:
+            self.store.delete(layout.binding(bound.key))
 
     def is_invalid(self, version_id: str) -> bool:
         """Whether a version is never to be a hit again."""

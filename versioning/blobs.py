@@ -63,6 +63,7 @@ class Blobs:
         self._report = report
         self._read_only = read_only
         self._verified: set[tuple[str, int, int, int, int]] = set()
+        self._stuck: set[str] = set()
         self._is_remote = store.local_path(layout.REPOSITORY) is None
 
     def add(self, writer: PartWriter) -> tuple[Blob, ...]:
@@ -80,6 +81,8 @@ class Blobs:
     def are_live(self, manifest: Iterable[Blob]) -> bool:
         """Whether every blob is there in full length; one of another length is set aside."""
         stored = [blob for blob in manifest if blob.inline is None]
+        if self.are_stuck(stored):
+            return False
         sizes = self._store.sizes([_name(blob) for blob in stored])
         damaged = [
             b for b, size in zip(stored, sizes, strict=True) if size not in {None, b.size_bytes}
@@ -87,6 +90,10 @@ class Blobs:
         for blob in damaged:
             self._set_aside(blob, "has another length than its manifest says")
         return not damaged and None not in sizes
+
+    def are_stuck(self, manifest: Iterable[Blob]) -> bool:
+        """Whether one of them was found damaged here, and may not be moved by this writer."""
+        return not self._stuck.isdisjoint(_name(blob) for blob in manifest)
 
     def path(self, blob: Blob, until: ExitStack) -> Path:
         """A read-only file of this machine with the bytes of `blob`, verified once a process.
@@ -209,8 +216,9 @@ class Blobs:
                 pass  # Somebody else set it aside.
             except VersioningError:
                 is_aside = False  # This process may not, as a writer that deletes no blobs.
+                self._keep_from_use(blob)
         done = f"is set aside as {place}" if is_aside else "stays, as it may not be moved from here"
-        todo = "" if is_aside else "let a collector run `versioning verify --set-aside`, then "
+        todo = "" if is_aside else "let a collector run `versioning verify --set-aside`, and "
         facts = {
             "digest": blob.digest,
             "blob": blob.name,
@@ -224,6 +232,14 @@ class Blobs:
             "run the step again to recompute it, and `versioning verify` to find more",
             **facts,
         )
+
+    def _keep_from_use(self, blob: Blob) -> None:
+        """See to it that no version is stored in a blob that has to stay where it is."""
+        self._stuck.add(_name(blob))
+        shard, name = shard_of(blob.digest), str(blob.name)
+        with suppress(VersioningError):
+            if marks.unmarked(self._store, shard, [name]):
+                marks.put(self._store, shard, [name])
 
     def _each(self, act: Callable[[S], T], items: Sequence[S]) -> list[T]:
         if not self._is_remote or len(items) < 2:

@@ -30,6 +30,7 @@ from versioning.hidden.watch import current
 from versioning.keys import Leaf, diff_leaves, root_key, text_leaf
 from versioning.outputs import Output, digest_as_committed, is_whole, output_of, told_of_tuple
 from versioning.parameters import kept, refuse_secret
+from versioning.records import OUTPUT
 from versioning.repository import Draft
 from versioning.settings import KEY
 from versioning.trust import is_due, remember
@@ -328,7 +329,7 @@ class Call:
         return facts | {"parameters": self.keep_parameters()}
 
     def _commit_part(self, draft: Draft, position: int, value: Any) -> Version:
-        leaves = (*draft.leaves, text_leaf("output", str(position)))
+        leaves = (*draft.leaves, text_leaf(OUTPUT, str(position)))
         part = with_changes(
             draft,
             key=root_key(leaves),

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from versioning.envelope import UNREADABLE
 from versioning.errors import FormatError, NotFoundError
-from versioning.keys import root_key
 from versioning.records import CAPTURED
 from versioning.references import outputs
 
@@ -102,8 +101,8 @@ class _Graph:
         """The tuples that a version is a part of: their key is its own without its position."""
         if not row.step.endswith("]") or (record := self._record(row)) is None:
             return []
-        key = root_key(leaf for leaf in record.leaves if leaf.name != "output")
-        found = [self._record(self._rows[version_id]) for version_id in self._keyed[key]]
+        same = self._keyed[record.call_key]
+        found = [self._record(self._rows[version_id]) for version_id in same]
         return [r.id for r in found if r and row.id in {part.id for part in _outputs(r)}]
 
     def _record(self, row: Row) -> VersionRecord | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from versioning.digest import Digest, Key
 from versioning.envelope import dump, parse
 from versioning.fields import BLOB_PATTERN, as_digest, as_id, as_text, foreign
-from versioning.keys import Leaf
+from versioning.keys import Leaf, root_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,8 @@ INLINE_BYTES = 64 * 1024
 MAX_BYTES = 2**63 - 1
 # What begins the names of steps that hold what a rerun needs.
 CAPTURED = "captured:"
+# The leaf that says which part of a tuple a version is.
+OUTPUT = "output"
 ENVIRONMENT, ARCHIVE, WHEEL = f"{CAPTURED}environment", f"{CAPTURED}archive", f"{CAPTURED}wheel"
 # Years that every clock and zone can show.
 EARLIEST, LATEST = 1900, 9000
@@ -129,6 +131,11 @@ class VersionRecord:
     def blobs(self) -> list[str]:
         """Names of the blobs that hold it."""
         return [blob.name for blob in self.manifest if blob.name is not None]
+
+    @property
+    def call_key(self) -> Key:
+        """The key of the call that made it: of a part of a tuple, that of the tuple."""
+        return root_key(leaf for leaf in self.leaves if leaf.name != OUTPUT)
 
     @property
     def tags(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ leaves nothing that a reader takes for a version; `FORMAT.md` says why for each 
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from dataclasses import replace as with_changes
 from pathlib import Path
@@ -20,7 +21,13 @@ from versioning.copies import Copies
 from versioning.digest import digest_bytes
 from versioning.encoding import file_digest, value_digest
 from versioning.envelope import dump, seal_of
-from versioning.errors import ConflictError, NotFoundError, ReadOnlyError
+from versioning.errors import (
+    ConflictError,
+    IntegrityError,
+    NotFoundError,
+    ReadOnlyError,
+    VersioningError,
+)
 from versioning.identity import create_identity, read_identity
 from versioning.invalidations import Invalidations
 from versioning.parts import PartWriter
@@ -31,7 +38,7 @@ from versioning.tombstones import tombstone
 from versioning.written import Line, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from versioning.codecs import Codec
@@ -166,7 +173,7 @@ class Repository(Answers):
         """
         _check_not_erased(record)
         codec = codec_named(record.codec, allow_pickle=self.settings.allow_pickle)
-        with BlobReader(self._blobs, record.manifest) as reader:
+        with self._noticing(record), BlobReader(self._blobs, record.manifest) as reader:
             return codec.read(reader)
 
     def path(self, record: VersionRecord, dest: Path | None = None) -> Path:
@@ -187,7 +194,7 @@ class Repository(Answers):
             # As it is stored, whatever those who inherit do to what they load.
             path = Repository.load(self, record)
         else:
-            with BlobReader(self._blobs, record.manifest) as reader:
+            with self._noticing(record), BlobReader(self._blobs, record.manifest) as reader:
                 path = reader.whole()
         return path if dest is None else copied(path, dest)
 
@@ -221,6 +228,17 @@ class Repository(Answers):
         if not self._is_proven:
             self.store.self_test()
             self._is_proven = True
+
+    @contextmanager
+    def _noticing(self, record: VersionRecord) -> Iterator[None]:
+        """Let a version answer no more whose bytes prove damaged, and have to stay as they are."""
+        try:
+            yield
+        except IntegrityError:
+            if self._blobs.are_stuck(record.manifest):
+                with suppress(VersioningError):
+                    self._release_whole(record)
+            raise
 
     def _write(
         self, value: object, draft: Draft, digest: Digest, codec: Codec

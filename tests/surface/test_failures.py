@@ -13,7 +13,7 @@ from prefect.transactions import transaction
 
 from tests.surface import steps
 from tests.surface.journal import Journal, note
-from versioning import Repository, Version, versioned
+from versioning import IntegrityError, ReadOnlyError, Repository, Version, versioned
 from versioning.expiry import Cause, Expiry
 
 pytestmark = pytest.mark.slow
@@ -168,13 +168,24 @@ def test_lost_bytes_are_a_miss(repository: Repository, ran: Journal) -> None:
     assert not repository.verify().damaged
 
 
-def test_damaged_bytes_are_reported_and_made_again(
-    repository: Repository, ran: Journal, caplog: pytest.LogCaptureFixture
-) -> None:
-    big(200_000)
+def _flip(repository: Repository) -> None:
     (blob,) = _blobs(repository)
     os.chmod(blob, 0o644)
     blob.write_bytes(b"\1" + blob.read_bytes()[1:])
+
+
+def _refuse(name: str, new: str) -> None:
+    raise ReadOnlyError(f"{name} cannot be written")
+
+
+@pytest.mark.parametrize("may_move", [True, False])
+def test_damaged_bytes_are_reported_and_made_again(
+    repository: Repository, ran: Journal, monkeypatch: pytest.MonkeyPatch, may_move: bool
+) -> None:
+    big(200_000)
+    _flip(repository)
+    if not may_move:
+        monkeypatch.setattr(repository.store, "move", _refuse)
     seen: list[str] = []
     repository.observers.append(lambda event, facts: seen.append(event))
 
@@ -186,6 +197,7 @@ def test_damaged_bytes_are_reported_and_made_again(
     assert ran.take() == ["big", "big", "length"]
     assert "corrupt" in seen
     assert big(200_000).load() == bytes(200_000)
+    assert ran.take() == []
 
 
 def test_a_damaged_value_is_never_returned(repository: Repository) -> None:
@@ -219,6 +231,22 @@ def test_one_key_in_two_repositories_at_once_gives_both_leases_back(
 def pair(size: int) -> tuple[bytes, int]:
     note("pair")
     return bytes(size), size
+
+
+@pytest.mark.parametrize("may_move", [True, False])
+def test_a_damaged_part_of_a_tuple_is_a_miss_once(
+    repository: Repository, ran: Journal, monkeypatch: pytest.MonkeyPatch, may_move: bool
+) -> None:
+    whole = pair(200_000)
+    _flip(repository)
+    if not may_move:
+        monkeypatch.setattr(repository.store, "move", _refuse)
+    with pytest.raises(IntegrityError):
+        whole[0].load()
+    assert not pair.step.call(Repository.open(repository.url), {"size": 200_000}).find()
+    assert pair(200_000)[0].load() == bytes(200_000)
+    assert pair(200_000)[0].load() == bytes(200_000)
+    assert ran.take() == ["pair", "pair"]
 
 
 def test_a_lost_part_of_a_tuple_is_a_miss_once(repository: Repository, ran: Journal) -> None:

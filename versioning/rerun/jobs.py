@@ -9,15 +9,13 @@ from versioning.capture import Captured
 from versioning.envelope import UNREADABLE
 from versioning.errors import NotFoundError
 from versioning.expiry import Expiry
-from versioning.keys import root_key
+from versioning.records import OUTPUT
 from versioning.references import outputs
 
 if TYPE_CHECKING:
     from versioning.digest import Key
     from versioning.records import VersionRecord
     from versioning.repository import Repository
-
-_OUTPUT = "output"
 
 
 @dataclass(slots=True)
@@ -144,10 +142,8 @@ def who_took(repository: Repository, record: VersionRecord) -> str:
 
 def _execution(record: VersionRecord) -> tuple[Key, int | None]:
     """The key of the execution that made a version, and its place in the tuple it returned."""
-    place = next((leaf.value for leaf in record.leaves if leaf.name == _OUTPUT), None)
-    if place is None:
-        return record.key, None
-    return root_key(leaf for leaf in record.leaves if leaf.name != _OUTPUT), int(place)
+    place = next((leaf.value for leaf in record.leaves if leaf.name == OUTPUT), None)
+    return record.call_key, None if place is None else int(place)
 
 
 def _unrepeatable(record: VersionRecord) -> str:
