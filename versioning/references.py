@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from versioning.errors import FormatError
 from versioning.records import ARCHIVE, parse_input
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from versioning.records import Input, VersionRecord
 
 
@@ -34,12 +36,30 @@ def captured(record: VersionRecord) -> tuple[Input, ...]:
     try:
         given = facts.get("parameters", {}).items()
         named = {name: facts[name] for name in ("source", "environment", "files") if name in facts}
-        named |= {f"parameters/{name}": p["version"] for name, p in given if "version" in p}
+        named |= {at: told for name, p in given for at, told in kept_in(f"parameters/{name}", p)}
         return tuple(parse_input({**item, "name": name}) for name, item in named.items())
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise FormatError(
             f"version {record.id} does not say what was captured ({error}): run again"
         ) from error
+
+
+def kept_in(name: str, fact: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The versions that hold a parameter or, where it holds handles, the rest of its items.
+
+    Args:
+        name: What to call it.
+        fact: The parameter as a record keeps it.
+    """
+    if isinstance(fact, list):
+        for place, item in enumerate(fact):
+            yield from kept_in(f"{name}[{place}]", item)
+    elif "version" in fact:
+        yield name, fact["version"]
+    else:
+        items = (fact[kind] for kind in ("list", "tuple", "dict") if kind in fact)
+        for item in items:
+            yield from kept_in(name, item)
 
 
 def archive_of(record: VersionRecord) -> str | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from versioning.digest import Digest, Key
 
-LAYOUT = 7
+LAYOUT = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _KEPT = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from pydantic import SecretStr
 
 from tests.rerun.projects import Project
 from tests.steps import commit, opened
-from versioning import NotFoundError, Version
+from versioning import FormatError, NotFoundError, Version, references
 from versioning.capture import Captured
 from versioning.capture.lock import located
 from versioning.capture.machine import container_image
@@ -192,6 +194,30 @@ def test_handles_in_containers_are_told_by_the_name_of_the_input(tmp_path: Path)
     facts = kept({"value": value}, signature("value"), (), repository)
     back = Given(lambda name: name, _none, _none).all(facts)["value"]
     assert back == {"x": ["value['x'][0]", 3], "y": ("value['y'][0]",)}
+
+
+def test_values_beside_handles_are_kept_with_the_version_that_read_them(project: Project) -> None:
+    project.write({
+        "job.py": "def size(parts):\n    return len(parts['x'][0]) + len(parts['x'][1])\n"
+        "def made(n):\n    return [n]\n",
+        "main.py": "import json\nimport numpy as np\nfrom runner import run\nimport job\n"
+        "parts = {'x': [run(job.made, n=1), np.arange(9000)]}\n"
+        "print(json.dumps(run(job.size, parts=parts).id))\n",
+    })  # fmt: skip
+    version = project.repository.get(project.run())
+    [array] = project.repository.versions(step="captured:parameter")
+    assert array.id in {item.id for item in captured(version).kept.values()}
+    assert version.repository.rerun(version).verdict == "identical"
+
+
+@pytest.mark.parametrize("fact", ["list", 7, {"list": 7}, {"version": 7}, {"version": {}}, "deep"])
+def test_parameters_that_are_not_of_their_form_are_refused(fact: object, tmp_path: Path) -> None:
+    if fact == "deep":
+        fact = functools.reduce(lambda inner, _: {"list": [inner]}, range(2000), {})
+    record = commit(opened(tmp_path), 1).record
+    record = replace(record, meta={"capture": {"parameters": {"x": fact}}})
+    with pytest.raises(FormatError, match="does not say what was captured"):
+        references.captured(record)
 
 
 def test_what_no_codec_stores_is_said_to_be_left_out(tmp_path: Path) -> None:

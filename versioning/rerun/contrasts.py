@@ -14,6 +14,7 @@ from versioning.capture import Captured
 from versioning.capture.lock import installed, located
 from versioning.capture.machine import HASH_SEED, machine
 from versioning.errors import VersioningError
+from versioning.references import kept_in
 from versioning.rerun.environments import as_recorded
 from versioning.rerun.execution import CAPTURED
 from versioning.rerun.folder import lay_source
@@ -200,7 +201,7 @@ def _arguments(
         swaps = None
         if name in before and name in after:
             inputs = {item.name: item.id for item in new.get(name, ())}
-            reads = (*inputs.values(), *_versions(after[name]))
+            reads = (*inputs.values(), *(str(v["id"]) for _, v in kept_in(name, after[name])))
             if all(has_bytes(repository, repository.record(i)) for i in reads):
                 swaps = Swaps(
                     parameters={name: after[name]}, inputs=inputs, reads=reads, target=record.id
@@ -239,16 +240,3 @@ def _shown(told: tuple[Any, ...] | None) -> str | None:
         digests = [str(digest)[:_SHOWN] for _, digest in told]
         return ", ".join(digests[:3]) + (f" and {len(digests) - 3} more" if digests[3:] else "")
     return str(told[-1] if told[-1] is not None else told[0][:_SHOWN])
-
-
-def _versions(fact: Any) -> Iterator[str]:
-    """Ids of the versions in which parts of a parameter are kept."""
-    if isinstance(fact, dict):
-        if isinstance(kept := fact.get("version"), dict):
-            yield str(kept["id"])
-        else:
-            for item in fact.values():
-                yield from _versions(item)
-    elif isinstance(fact, list):
-        for item in fact:
-            yield from _versions(item)
