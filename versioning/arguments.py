@@ -7,6 +7,9 @@ the digests of their values, and, should the body run, replaced by the values th
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -20,9 +23,14 @@ from versioning.records import Input
 from versioning.sources import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from versioning.api import Repository
 
 Visit = Callable[[Version | Source, str], Any]
+
+# Which version each value came from that was loaded for code that was written for values.
+_given: ContextVar[dict[Digest, Version] | None] = ContextVar("versioning_given", default=None)
 
 _UNRESOLVED = (
     "handles and sources are resolved in lists, tuples and dicts, not in what holds this one; "
@@ -72,11 +80,31 @@ def pinned(value: Any, path: str, repository: Repository) -> Any:
 
 def loaded(value: Any) -> Any:
     """`value` with every handle in it, at any depth, replaced by the value it stands for."""
+    given = _given.get()
 
     def load(handle: Version | Source, _: str) -> Any:
+        if given is not None and isinstance(handle, Version):
+            # The copy does not know how to recompute, which would hold what that takes.
+            given[handle.digest] = copy(handle)
         return handle.load() if isinstance(handle, Version) else handle
 
     return _substitute(value, "value", load)
+
+
+@contextmanager
+def giving() -> Iterator[None]:
+    """Remember, inside, which version each value came from that `loaded` gives."""
+    known = _given.get()
+    token = _given.set({} if known is None else known)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
+def givers() -> Mapping[Digest, Version]:
+    """The versions that values came from here, by the digest of the value; see `giving`."""
+    return _given.get() or {}
 
 
 def keyed(name: str, value: Any, *, gets_handles: bool = False) -> tuple[list[Leaf], list[Input]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.api import Repository, Version
-from versioning.arguments import is_light, loaded
+from versioning.arguments import givers, handles_in, is_light, loaded
 from versioning.capture import capture
 from versioning.encoding import preview
 from versioning.environment import environment_record
@@ -29,7 +29,7 @@ from versioning.hidden.reads import CHANCE, Read, advice, told, undeclared
 from versioning.hidden.watch import current
 from versioning.keys import Leaf, diff_leaves, root_key, text_leaf
 from versioning.outputs import Output, digest_as_committed, is_whole, output_of, told_of_tuple
-from versioning.parameters import kept, refuse_secret
+from versioning.parameters import from_givers, kept, refuse_secret
 from versioning.records import OUTPUT
 from versioning.repository import Draft
 from versioning.settings import KEY
@@ -37,7 +37,7 @@ from versioning.trust import is_due, remember
 from versioning.watching import root_of, watch_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from versioning.code import CodeClosure
     from versioning.digest import Key
@@ -141,10 +141,22 @@ class Call:
         if self._kept is None:
             signature = self.step.signature
             hidden = self.step.secret_parameters
-            self._kept = kept(
-                self.parameters, signature, self.leaves, self.repository, secret=hidden
-            )
+            parameters = self._with_givers(hidden | self.step.handle_parameters)
+            self._kept = kept(parameters, signature, self.leaves, self.repository, secret=hidden)
         return self._kept
+
+    def _with_givers(self, apart: Container[str]) -> dict[str, Any]:
+        """Parameters, with the versions that gave them as values: these were read, too."""
+        given, url = givers(), self.repository.url
+        known = {item.name for item in self.inputs}
+        found = dict(self.parameters)
+        for name, value in self.parameters.items():
+            if given and name not in apart:
+                found[name] = from_givers(value, given, url)
+            if found[name] is not value:
+                read = handles_in(name, found[name])
+                self.inputs += tuple(item for item in read if item.name not in known)
+        return found
 
     @property
     def hidden(self) -> tuple[Read, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.api import Version
+from versioning.arguments import is_light
 from versioning.capture.keeping import PARAMETER, keep_value
 from versioning.codecs import codec_for, codec_named, recorded_name
 from versioning.codecs.memory import MemoryParts
@@ -28,6 +29,7 @@ from versioning.errors import (
     VersioningError,
 )
 from versioning.records import dump_input
+from versioning.repository import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -69,6 +71,36 @@ def kept(
         if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD and not value:
             del found[name]
     return found
+
+
+def from_givers(value: Any, givers: Mapping[Digest, Version], url: str) -> Any:
+    """`value` with the versions it came from, or items of it, in their place.
+
+    What lies in a record anyway stays a value: equal ones need not come from the same place.
+
+    Args:
+        value: A parameter.
+        givers: Versions by the digests of their values.
+        url: Of the repository where they have to be.
+    """
+    try:
+        return _from_givers(value, givers, url)
+    except (VersioningError, OSError):
+        # It cannot be kept either, and `kept` says why.
+        return value
+
+
+def _from_givers(value: Any, givers: Mapping[Digest, Version], url: str) -> Any:
+    if value is None or _is_plain(value) or (is_light(value) and _inline(value)):
+        return value
+    found: Any = givers.get(digest_of(value))
+    if found is not None and found.repository_url == url:
+        return found
+    if type(value) is dict:
+        found = {key: _from_givers(item, givers, url) for key, item in value.items()}
+    elif type(value) in (list, tuple):
+        found = type(value)(_from_givers(item, givers, url) for item in value)
+    return found if _handles(found) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,17 +246,25 @@ def _handles(value: object) -> bool:
 
 
 def _stored(value: Any, digest: Digest | None, repository: Repository) -> dict[str, Any]:
-    codec = codec_for(value)
-    if recorded_name(codec) == "json/1":
-        parts = MemoryParts()
-        codec.write(value, parts)
-        if sum(map(len, parts.data.values())) <= INLINE_BYTES:
-            data = {part: base64.b64encode(held).decode() for part, held in parts.data.items()}
-            return {"codec": recorded_name(codec), "parts": data}
+    if (small := _inline(value)) is not None:
+        return small
     if isinstance(value, Path) and (size := _size(value)) > MOST_FILE_BYTES:
         raise ConflictError(f"{value} has {size} bytes, too many to be kept: pass it as a Source")
     kept_in = keep_value(repository, PARAMETER, value, digest or value_digest(value))
     return {"version": dump_input(kept_in)}
+
+
+def _inline(value: Any) -> dict[str, Any] | None:
+    """A value that is small enough to lie in a record."""
+    codec = codec_for(value)
+    if recorded_name(codec) != "json/1":
+        return None
+    parts = MemoryParts()
+    codec.write(value, parts)
+    if sum(map(len, parts.data.values())) > INLINE_BYTES:
+        return None
+    data = {part: base64.b64encode(held).decode() for part, held in parts.data.items()}
+    return {"codec": recorded_name(codec), "parts": data}
 
 
 def _size(path: Path) -> int:

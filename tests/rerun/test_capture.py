@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from tests.rerun.projects import Project
+from tests.rerun.projects import Project, erase
 from tests.steps import commit, opened
 from versioning import FormatError, NotFoundError, Version, references
 from versioning.capture import Captured
@@ -23,6 +23,8 @@ from versioning.encoding import preview
 from versioning.parameters import Given, kept
 from versioning.planning import plan
 from versioning.retention import Policy, Rule
+
+LATER = datetime.now(UTC) + timedelta(days=40)
 
 
 def captured(version: Version) -> Captured:
@@ -208,6 +210,56 @@ def test_values_beside_handles_are_kept_with_the_version_that_read_them(project:
     [array] = project.repository.versions(step="captured:parameter")
     assert array.id in {item.id for item in captured(version).kept.values()}
     assert version.repository.rerun(version).verdict == "identical"
+
+
+def test_values_that_versions_gave_are_kept_as_these_versions(project: Project) -> None:
+    project.write({
+        "job.py": "import numpy as np\ndef made(n):\n    return np.arange(9000) * n\n"
+        "def some(n):\n    return list(range(9000 * n))\ndef few(n):\n    return [n]\n"
+        "def size(one, some, few, parts):\n    return len(one) + len(some) + len(parts['x'][0])\n",
+        "main.py": "import json\nimport numpy as np\nfrom runner import run\nimport job\n"
+        "from versioning.arguments import giving, loaded\n"
+        "made = [run(job.made, n=1), run(job.made, n=2), run(job.some, n=1), run(job.few, n=1)]\n"
+        "with giving():\n"
+        "    one, two, some, few = map(loaded, made)\n"
+        "    parts = {'x': (two, np.arange(8000)), 'y': 3}\n"
+        "    made.append(run(job.size, one=one, some=some, few=few, parts=parts))\n"
+        "print(json.dumps([version.id for version in made]))\n",
+    })  # fmt: skip
+    one, two, some, _, size = map(project.repository.get, project.run())
+    read = {item.name: item.id for item in size.record.inputs}
+    assert read == {"one": one.id, "some": some.id, "parts['x'][0]": two.id}
+    # What no version gave is one of its own; what is small lies in the record.
+    [array] = project.repository.versions(step="captured:parameter")
+    assert (array.load() == np.arange(8000)).all()
+    repository = project.repository
+    concerned = repository.invalidate(two, down=True).versions
+    assert {item.id for item in concerned} == {two.id, size.id}
+    # Nothing but what the budget frees holds these bytes, and reruns make them again.
+    made = plan(repository, repository.catalog, Policy.of({"max_bytes": 1}, "x"), LATER)
+    assert {d.candidate.id for d in made.expire} == {one.id, two.id}
+    for version in (one, two, some):
+        erase(repository, version)
+    found = repository.rerun(size)
+    assert found.verdict == "identical", found
+    assert sorted(step.step for step in found.steps) == ["made", "made", "size", "some"]
+
+
+def test_a_value_that_was_changed_since_is_kept_by_itself(project: Project) -> None:
+    project.write({
+        "job.py": "def made(n):\n    return list(range(9000 * n))\n"
+        "def size(values):\n    return len(values)\n",
+        "main.py": "import json\nfrom runner import run\nimport job\n"
+        "from versioning.arguments import giving, loaded\n"
+        "with giving():\n"
+        "    values = loaded(run(job.made, n=1))\n"
+        "    values.append(1)\n"
+        "    print(json.dumps(run(job.size, values=values).id))\n",
+    })  # fmt: skip
+    size = project.repository.get(project.run())
+    assert size.record.inputs == ()
+    [kept_value] = project.repository.versions(step="captured:parameter")
+    assert len(kept_value.load()) == 9001
 
 
 @pytest.mark.parametrize("fact", ["list", 7, {"list": 7}, {"version": 7}, {"version": {}}, "deep"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from prefect import flow, task
 
 from tests.surface import steps
 from tests.surface.journal import Journal, note
-from versioning import Repository, versioned
+from versioning import Repository, Version, open_repository, versioned
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +43,42 @@ def test_every_task_of_a_flow_is_versioned(ran: Journal, repository: Repository)
     assert pipeline(1) == 9
     assert ran.take() == []
     assert {handle.step for handle in repository.versions()} == {"add"}
+
+
+@task
+def frame(n: int) -> pd.DataFrame:
+    return pd.DataFrame({"x": range(9000), "n": n})
+
+
+@task
+def rows(frames: list[pd.DataFrame], other: pd.DataFrame) -> int:
+    return sum(map(len, frames)) + len(other)
+
+
+def test_what_one_task_gives_as_a_value_and_another_receives_is_an_input(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VERSIONING_CAPTURE", "on")
+    monkeypatch.setenv("VERSIONING_REPOSITORY", str(tmp_path / "capturing"))
+
+    @versioned
+    @flow
+    def pipeline() -> list[int]:
+        frames = [frame(1), *frame.map([2, 3]).result()]
+        return [rows(frames, frames[0]), rows.submit(frames[1:], frames[0]).result()]
+
+    assert pipeline() == [36000, 27000]
+    repository = open_repository()
+    for handle in repository.versions(step="rows"):
+        made = [item.load()["n"][0] for item in map(repository.get, sources(handle))]
+        assert made[-1] == 1
+        assert made[:-1] == [1, 2, 3][-len(made[:-1]) :]
+    assert repository.versions(step="captured:parameter") == []
+
+
+def sources(handle: Version) -> list[str]:
+    """The ids of what a version of `rows` read, by name."""
+    return [item.id for item in sorted(handle.record.inputs, key=lambda item: item.name)]
 
 
 def test_futures_pass_from_task_to_task_as_handles(ran: Journal, repository: Repository) -> None:

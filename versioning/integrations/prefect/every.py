@@ -2,7 +2,8 @@
 
 While such a flow runs, its tasks are called through versioned twins. The flow's own code was
 written for values, so direct calls and `future.result()` give it values; what passes from task to
-task as a future stays a handle.
+task as a future stays a handle. A value that one task gave and another receives as it was is an
+input of what that one makes, all the same.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from prefect import Task
 from prefect.futures import PrefectFuture, PrefectFutureList
 
-from versioning.arguments import loaded
+from versioning.arguments import giving, loaded
 from versioning.integrations.prefect.task import VersionedTask, versioned
 
 if TYPE_CHECKING:
@@ -49,23 +51,27 @@ def _within(function: Callable[..., Any], options: dict[str, Any]) -> Callable[.
 
         @functools.wraps(function)
         async def run_async(*args: Any, **kwargs: Any) -> Any:
-            token = _options.set(options)
-            try:
+            with _set(options):
                 return await function(*args, **kwargs)
-            finally:
-                _options.reset(token)
 
         return run_async
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        token = _options.set(options)
-        try:
+        with _set(options):
             return function(*args, **kwargs)
-        finally:
-            _options.reset(token)
 
     return run
+
+
+@contextmanager
+def _set(options: dict[str, Any]) -> Iterator[None]:
+    token = _options.set(options)
+    try:
+        with giving():
+            yield
+    finally:
+        _options.reset(token)
 
 
 @functools.cache
