@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import datetime
+from collections.abc import AsyncIterator, Iterator
 
 import pandas as pd
 import pytest
 from prefect import flow, task
+from pydantic import BaseModel
 
 from tests.surface import steps
 from tests.surface.journal import Journal, note
@@ -99,6 +101,65 @@ def test_async_flows_too(ran: Journal) -> None:
         return await add_slowly(await add_slowly(1))
 
     assert [asyncio.run(pipeline()), asyncio.run(pipeline())] == [3, 3]
+    assert ran.take() == ["add_slowly", "add_slowly"]
+
+
+class Range(BaseModel):
+    """A type of this module, which annotations name as text."""
+
+    start: int = 1
+    day: datetime.date = datetime.date(2026, 1, 1)
+
+
+def test_parameters_are_validated_by_the_types_that_annotations_name(ran: Journal) -> None:
+    @versioned
+    @flow
+    def pipeline(wanted: Range) -> int:
+        return add(wanted.start)
+
+    assert pipeline({"start": "2"}) == 3
+    assert "Range" in pipeline.parameters.definitions
+
+
+def test_flows_that_yield_too(ran: Journal) -> None:
+    @versioned
+    @flow
+    def pipeline() -> Iterator[int]:
+        yield add(1)
+        yield add(2)
+
+    for _ in range(2):
+        first, *rest = (item for item in pipeline())
+        assert (first, rest) == (2, [3])
+    assert ran.take() == ["add", "add"]
+
+
+def test_who_reads_a_flow_that_yields_is_not_versioned(ran: Journal) -> None:
+    @versioned
+    @flow
+    def pipeline() -> Iterator[int]:
+        yield add(1)
+        yield add(2)
+
+    @flow
+    def reader() -> int:
+        return sum(add(item) for item in pipeline())
+
+    assert [reader(), reader()] == [7, 7]
+    assert sorted(ran.take()) == ["add"] * 6
+
+
+def test_async_flows_that_yield_too(ran: Journal) -> None:
+    @versioned
+    @flow
+    async def pipeline() -> AsyncIterator[int]:
+        yield await add_slowly(1)
+        yield await add_slowly(2)
+
+    async def read() -> list[int]:
+        return [item async for item in pipeline()]
+
+    assert [asyncio.run(read()), asyncio.run(read())] == [[2, 3], [2, 3]]
     assert ran.take() == ["add_slowly", "add_slowly"]
 
 

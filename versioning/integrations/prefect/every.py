@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from contextlib import contextmanager
+from contextlib import aclosing, closing, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from versioning.arguments import giving, loaded
 from versioning.integrations.prefect.task import VersionedTask, versioned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from prefect import Flow
 
@@ -47,21 +47,71 @@ def version_every_task(flow: Flow[..., Any], **options: Any) -> Flow[..., Any]:
 
 
 def _within(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
-    if inspect.iscoroutinefunction(function):
+    """`function`, with `options` in force while it runs; not while whoever reads it does."""
+    if inspect.isgeneratorfunction(function):
+        within = _yielding(function, options)
+    elif inspect.isasyncgenfunction(function):
+        within = _yielding_async(function, options)
+    elif inspect.iscoroutinefunction(function):
 
-        @functools.wraps(function)
-        async def run_async(*args: Any, **kwargs: Any) -> Any:
-            with _set(options):
+        async def within(*args: Any, **kwargs: Any) -> Any:
+            with _in_force(options):
                 return await function(*args, **kwargs)
 
-        return run_async
+    else:
 
-    @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        with _set(options):
-            return function(*args, **kwargs)
+        def within(*args: Any, **kwargs: Any) -> Any:
+            with _in_force(options):
+                return function(*args, **kwargs)
 
-    return run
+    wrapped: Any = functools.wraps(function)(within)
+    # Prefect would look for the types that annotations name among the names of this module.
+    wrapped.__signature__ = _signature(function)
+    return wrapped  # type: ignore[no-any-return]
+
+
+def _yielding(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+    def within(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with closing(function(*args, **kwargs)) as items:
+            while True:
+                with _in_force(options):
+                    try:
+                        item = next(items)
+                    except StopIteration as end:
+                        return end.value  # type: ignore[no-any-return]
+                yield item
+
+    return within
+
+
+def _yielding_async(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+    async def within(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async with aclosing(function(*args, **kwargs)) as items:
+            while True:
+                with _in_force(options):
+                    try:
+                        item = await anext(items)
+                    except StopAsyncIteration:
+                        return
+                yield item
+
+    return within
+
+
+@contextmanager
+def _in_force(options: dict[str, Any]) -> Iterator[None]:
+    token = _options.set(options)
+    try:
+        yield
+    finally:
+        _options.reset(token)
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function, eval_str=True)
+    except (NameError, AttributeError, TypeError):
+        return inspect.signature(function)  # Prefect says what is wrong with it
 
 
 @contextmanager
