@@ -94,6 +94,31 @@ def test_futures_pass_from_task_to_task_as_handles(ran: Journal, repository: Rep
     assert [item.name for item in newest.record.inputs] == ["x"]
 
 
+def test_states_give_values_and_pass_from_task_to_task_as_handles(
+    ran: Journal, repository: Repository
+) -> None:
+    @versioned
+    @flow
+    def pipeline() -> list[int]:
+        first = add(1, return_state=True)
+        mapped = add.map([1, 2], return_state=True)
+        return [first.result(), add(first), *(state.result() for state in mapped)]
+
+    assert pipeline() == [2, 3, 2, 3]
+    read = [handle.record.inputs for handle in repository.versions(step="add")]
+    assert sum(map(bool, read)) == 1
+
+
+def test_states_of_async_tasks_give_values() -> None:
+    @versioned
+    @flow
+    async def pipeline() -> list[int]:
+        state = await add_slowly(1, return_state=True)
+        return [await state.result(), await state.aresult()]
+
+    assert asyncio.run(pipeline()) == [2, 2]
+
+
 def test_async_flows_too(ran: Journal) -> None:
     @versioned
     @flow

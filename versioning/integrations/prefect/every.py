@@ -1,9 +1,8 @@
 """`versioned(flow)`: version every task of a flow that somebody else wrote.
 
 While such a flow runs, its tasks are called through versioned twins. The flow's own code was
-written for values, so direct calls and `future.result()` give it values; what passes from task to
-task as a future stays a handle. A value that one task gave and another receives as it was is an
-input of what that one makes, all the same.
+written for values, so direct calls, `future.result()` and `state.result()` give it values; what
+passes from task to task as a future or state stays a handle.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from contextlib import aclosing, closing, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from prefect import Task
+from prefect import State, Task
 from prefect.futures import PrefectFuture, PrefectFutureList
 
 from versioning.arguments import giving, loaded
@@ -133,6 +132,8 @@ def _install() -> None:
     for kind in futures:
         if "result" in vars(kind):
             kind.result = _valued(vars(kind)["result"])
+    for name in ("result", "aresult"):
+        setattr(State, name, _valued(getattr(State, name)))
 
 
 def _routed(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -151,7 +152,8 @@ def _valued(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def result(self: Any, *args: Any, **kwargs: Any) -> Any:
         found = original(self, *args, **kwargs)
-        return found if _options.get() is None else _values(found)
+        # Prefect's own questions are told by `_sync`: what it hands from task to task.
+        return found if _options.get() is None or "_sync" in kwargs else _values(found)
 
     return result
 
