@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 import sqlite3
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -104,6 +106,41 @@ def test_a_catalog_that_cannot_be_written_is_kept_in_memory(tmp_path: Path) -> N
     repository = opened(tmp_path)
     version = commit(repository, 1)
     assert ids(repository) == [version.id]
+
+
+@pytest.fixture
+def of_another_user() -> Iterator[Path]:
+    """A folder that may be read and not written, as this test runs as nobody."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+def as_nobody(act: Callable[[], object]) -> object:
+    if os.geteuid() != 0:
+        pytest.skip("becoming another user needs root")
+    os.seteuid(65534)
+    try:
+        return act()
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database at all" * 100], ids=["whole", "damaged"])
+def test_a_catalog_of_another_user_is_left_as_it_is(of_another_user: Path, damage: bytes) -> None:
+    before = opened(of_another_user)
+    version = commit(before, 1)
+    assert ids(before) == [version.id]
+    before.catalog.close()
+    path = catalog_path(before)
+    if damage:
+        path.write_bytes(damage)
+    content = path.read_bytes()
+    commit(before, 2, minute=1, n=2)
+    before.catalog.close()
+    assert as_nobody(lambda: version.id in ids(opened(of_another_user)))
+    assert path.read_bytes() == content
 
 
 def test_the_catalog_is_never_trusted_over_a_record(repository: Repository) -> None:

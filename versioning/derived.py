@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
+# The disk is full, or the file another user's.
+_NOT_OURS_TO_WRITE = frozenset({
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_READONLY_DIRECTORY,
+})  # fmt: skip
 logger = logging.getLogger("versioning")
 
 
@@ -55,7 +59,7 @@ class DerivedFile:
             try:
                 return act(self._opened())
             except sqlite3.DatabaseError as error:
-                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                if getattr(error, "sqlite_errorcode", None) in _NOT_OURS_TO_WRITE:
                     return self._in_memory(act, error)
                 if self._is_healing or "locked" in str(error):
                     raise StorageError(
@@ -63,7 +67,10 @@ class DerivedFile:
                         path=str(self._path),
                     ) from error
                 logger.warning("the catalog %s is damaged (%s): built again", self._path, error)
-                self._rebuild()
+                try:
+                    self._rebuild()
+                except PermissionError as denied:
+                    return self._in_memory(act, denied)
                 return act(self._opened())
 
     def close(self) -> None:
