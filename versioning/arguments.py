@@ -6,12 +6,10 @@ the digests of their values, and, should the body run, replaced by the values th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import contextmanager
-from contextvars import ContextVar
-from copy import copy
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.api import Version
@@ -37,6 +35,7 @@ _UNRESOLVED = (
     "pass it there, as a parameter of its own, or pass the value that its `.load()` gives"
 )
 _MISPLACED = {Version: _UNRESOLVED, Source: _UNRESOLVED}
+_FIXED = (type(None), int, float, complex, str, bytes, date, Path, Version, Source)
 _ATOMS = frozenset({type(None), bool, int, float, str, bytes})
 
 
@@ -145,6 +144,29 @@ def is_light(value: object) -> bool:
     if isinstance(value, dict):
         return all(map(is_light, value.values()))
     return value is None or isinstance(value, Version | str | int | float | date)
+
+
+def was_changed(name: str, value: Any, leaves: Iterable[Leaf]) -> bool:
+    """Whether an argument says something else by now than when `leaves` were made of it.
+
+    Files are not read again: what they say is no part of the caller's own values.
+    """
+    if isinstance(value, _FIXED) or _holds_files(value):
+        return False
+    known = {(leaf.name, leaf.digest) for leaf in leaves}
+    try:
+        now, _ = keyed(name, value)
+    except UnkeyableError:
+        return True
+    return any((leaf.name, leaf.digest) not in known for leaf in now)
+
+
+def _holds_files(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_files, value))
+    if isinstance(value, dict):
+        return any(map(_holds_files, value.values()))
+    return isinstance(value, Path)
 
 
 def _parted(name: str, value: Any) -> tuple[Any, list[tuple[str, Version]]]:

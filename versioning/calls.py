@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.api import Repository, Version
-from versioning.arguments import givers, handles_in, is_light, loaded
+from versioning.arguments import is_light, loaded, was_changed
 from versioning.capture import capture
 from versioning.encoding import preview
 from versioning.environment import environment_record
@@ -65,6 +65,7 @@ class Call:
         lost: What is bound to its key and no answer: a tuple without a part, hidden reads.
         watch: What its body reads, once it runs.
         is_audit: Whether its body runs to be compared with what was found.
+        changed: Parameters that its body changed in place, which a hit does not.
     """
 
     step: Step
@@ -78,6 +79,7 @@ class Call:
     lost: VersionRecord | None = field(default=None, compare=False)
     watch: Watch | None = field(default=None, compare=False)
     is_audit: bool = field(default=False, compare=False)
+    changed: tuple[str, ...] = field(default=(), compare=False)
     _kept: dict[str, dict[str, Any]] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
@@ -197,6 +199,11 @@ class Call:
             StorageError: If it cannot be written; nothing answers the call then.
         """
         self._check_strict()
+        self.changed = tuple(
+            name
+            for name, value in self.parameters.items()
+            if name not in self.step.exclude and was_changed(name, value, self.leaves)
+        )
         value = loaded(value)
         refuse_secret(value, self.step.name)
         draft = self.draft(value, seconds, flow, run or {})
@@ -313,8 +320,9 @@ class Call:
             meta["run"] = dict(run)
         if self.repository.settings.capture:
             meta["capture"] = self._captured()
-        if self.code.warnings:
-            meta["warnings"] = list(self.code.warnings)
+        warnings = [*self.code.warnings, *(f"changes {name} in place" for name in self.changed)]
+        if warnings:
+            meta["warnings"] = warnings
         if self.watch is not None:
             meta["hidden"] = [read.to_dict() for read in self.hidden]
             meta |= {"files": KEY} if self._keys_files else {}

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from prefect import flow
 from prefect.task_runners import ProcessPoolTaskRunner
@@ -67,6 +68,37 @@ def test_a_step_that_reads_nothing_says_so_and_warns_of_nothing(
     assert hidden(version) == []
     assert not [r for r in caplog.records if "cannot see" in r.getMessage()]
     assert run_table().rows[0].reason == "first version"
+
+
+@versioned
+def with_rates(table: pd.DataFrame, names: list[str], plain: int = 1) -> int:
+    table["rate"] = plain
+    return len(names)
+
+
+@versioned
+def only_reads(table: pd.DataFrame, names: list[str]) -> int:
+    return len(table) + len(names)
+
+
+def test_a_body_that_changes_what_it_was_given_is_told_of(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], repository: Repository
+) -> None:
+    table = pd.DataFrame({"delay": [1.0]})
+    version = with_rates(table, ["a"])
+    (line,) = [r.getMessage() for r in caplog.records if "in place" in r.getMessage()]
+    assert line.startswith("with_rates changes its parameter table in place")
+    command(["show", version.id, "--repository", repository.url])
+    assert "changes table in place" in capsys.readouterr().out
+
+
+def test_a_body_that_changes_its_own_copy_or_nothing_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    table = versioned(lambda: pd.DataFrame({"delay": [1.0]}), name="table")()
+    with_rates(table, ["a", "b"])
+    only_reads(pd.DataFrame({"delay": [2.0]}), ["a"])
+    assert not [r for r in caplog.records if "in place" in r.getMessage()]
 
 
 def test_a_strict_step_fails_before_anything_is_stored(repository: Repository) -> None:

@@ -45,6 +45,18 @@ def warn_of_hidden(call: Call) -> None:
         logger().warning("%s", text)
 
 
+def warn_of_changed(call: Call) -> None:
+    """Log, once a process, that a body changed what it was given: who goes on with it is misled."""
+    for name in call.changed:
+        text = (
+            f"{call.step.name} changes its parameter {name} in place, and a hit will not: the code "
+            "after it would see another value then. Let it copy what it changes, and return it"
+        )
+        if text not in _warned:
+            _warned.add(text)
+            logger().warning("%s", text)
+
+
 def emit(event: str, fields: Mapping[str, Any]) -> None:
     """Send an event about the version that its facts name."""
     version = str(fields.get("version") or fields.get("id") or fields.get("blob") or "unknown")

@@ -260,6 +260,7 @@ class _Attempt:
             replace=bool(transaction and transaction.overwrite),
             bind=not is_enclosed,
         )
+        notices.warn_of_changed(self.call)
         if is_enclosed:
             engine.bind_on_commit(self.call)
         return answer
