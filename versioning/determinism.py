@@ -14,13 +14,16 @@ import os
 import random
 import sys
 from contextlib import ExitStack, contextmanager
+from types import BuiltinMethodType, MethodType
 from typing import TYPE_CHECKING, Any
 
+from versioning.code.places import file_of_module, is_first_party
 from versioning.errors import FormatError
 from versioning.hidden.watch import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
 # What NumPy takes; of a larger number it would take a part.
 MOST = 2**32 - 1
@@ -41,6 +44,10 @@ class _Own(random.Random):
 
 
 _own = _Own()
+_SHARED: Any = random.random.__self__  # type: ignore[attr-defined]
+_METHODS = (MethodType, BuiltinMethodType)
+# Modules that were looked at.
+_apart: set[str] = set()
 
 
 @contextmanager
@@ -92,16 +99,35 @@ def lightgbm_parameters(seed: int, *, threads: int = 1) -> dict[str, Any]:
 
 @contextmanager
 def _python(seed: int) -> Iterator[None]:
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in _BESIDE and vars(module).get("random") is random:
-            # For good: other threads may be in the midst of it when the body ends.
-            vars(module)["random"] = _own
+    for name in sys.modules.keys() - _apart:
+        module = sys.modules.get(name)
+        # One that another thread is importing is looked at the next time.
+        if module is not None and not getattr(
+            getattr(module, "__spec__", None), "_initializing", False
+        ):
+            _set_apart(name, module)
     state = random.getstate()
     random.seed(seed)
     try:
         yield
     finally:
         random.setstate(state)
+
+
+def _set_apart(name: str, module: ModuleType) -> None:
+    """Let a module that works beside bodies draw from a generator of its own.
+
+    For good: other threads may be in the midst of it when the body ends. A package of the project
+    may have the name of such a library, or a part in its namespace.
+    """
+    _apart.add(name)
+    if name.partition(".")[0] not in _BESIDE or is_first_party(name, file_of_module(module)):
+        return
+    for attribute, held in list(vars(module).items()):
+        if held is random:
+            vars(module)[attribute] = _own
+        elif isinstance(held, _METHODS) and held.__self__ is _SHARED:
+            vars(module)[attribute] = getattr(_own, held.__name__)
 
 
 @contextmanager

@@ -6,7 +6,9 @@ import os
 import random
 import threading
 from importlib import import_module
+from pathlib import Path
 
+import google
 import numpy as np
 import pytest
 from prefect import flow
@@ -46,6 +48,35 @@ def test_what_talks_to_servers_beside_a_body_draws_from_a_generator_of_its_own()
             assert connection.ping().wait(30)
             assert drawn() == first
         server.shutdown()
+
+
+def test_functions_of_the_shared_generator_are_replaced_there_too() -> None:
+    """Dask samples what it compresses by `from random import randint`."""
+    from distributed.protocol import compression
+
+    with deterministic(7):
+        first = drawn()
+    with deterministic(7):
+        compression.randint(0, 10)
+        assert drawn() == first
+
+
+def test_a_module_of_the_project_in_the_namespace_of_such_a_library_is_seeded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "google" / "ours"
+    folder.mkdir(parents=True)
+    folder.joinpath("training.py").write_text(
+        "import random\nfrom random import randint\n"
+        "def draw():\n    return random.random(), randint(0, 10**9)\n"
+    )
+    monkeypatch.setattr(google, "__path__", [*google.__path__, str(tmp_path / "google")])
+    training = import_module("google.ours.training")
+    drawings = []
+    for _ in range(2):
+        with deterministic(7):
+            drawings.append(training.draw())
+    assert drawings[0] == drawings[1]
 
 
 def test_threads_are_limited_inside() -> None:
