@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from tests.surface import steps
 from tests.surface.journal import Journal, note
-from versioning import Repository, Version, open_repository, versioned
+from versioning import ConflictError, Repository, versioned
 
 pytestmark = pytest.mark.slow
 
@@ -196,6 +196,24 @@ def test_the_flow_and_its_tasks_stay_as_they_were(ran: Journal) -> None:
     versioned(pipeline)
     assert [pipeline(), pipeline()] == [2, 2]
     assert ran.take() == ["add", "add"]
+
+
+@flow
+def plain() -> int:
+    return add(1)
+
+
+@versioned
+@flow
+def decorated() -> int:
+    return add(1)
+
+
+def test_a_deployment_whose_runs_would_find_the_plain_flow_is_refused() -> None:
+    with pytest.raises(ConflictError, match=r"plain = versioned\(plain\)"):
+        versioned(plain).to_deployment("nightly")
+    assert decorated.to_deployment("nightly").entrypoint.endswith(":decorated")
+    assert plain.to_deployment("nightly").entrypoint.endswith(":plain")
 
 
 def test_versioned_tasks_in_such_a_flow_still_give_handles() -> None:

@@ -10,20 +10,20 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import sys
 from contextlib import aclosing, closing, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from prefect import State, Task
+from prefect import Flow, State, Task
 from prefect.futures import PrefectFuture, PrefectFutureList
 
-from versioning.arguments import giving, loaded
+from versioning.arguments import loaded
+from versioning.errors import ConflictError
 from versioning.integrations.prefect.task import VersionedTask, versioned
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-
-    from prefect import Flow
 
 _options: ContextVar[dict[str, Any] | None] = ContextVar("versioning_every", default=None)
 _twins: dict[Task[..., Any], VersionedTask] = {}
@@ -35,6 +35,9 @@ def version_every_task(flow: Flow[..., Any], **options: Any) -> Flow[..., Any]:
     Args:
         flow: The flow; it and its tasks stay as they are.
         **options: What `versioned` takes, for all of its tasks.
+
+    Raises:
+        ConflictError: When it is deployed under a name by which its runs would find `flow`.
     """
     _install()
     twin = copy.copy(flow)
@@ -42,7 +45,26 @@ def version_every_task(flow: Flow[..., Any], **options: Any) -> Flow[..., Any]:
         hooks = f"on_{event}_hooks"
         setattr(twin, hooks, list(getattr(flow, hooks)))
     twin.fn = _within(flow.fn, options)
+    for name in ("to_deployment", "ato_deployment"):
+        setattr(twin, name, _checked(twin, getattr(twin, name)))
     return twin
+
+
+def _checked(twin: Flow[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    """A way to deploy `twin` that makes sure that the runs of the deployment will find it."""
+
+    @functools.wraps(original)
+    def deployment(*args: Any, **kwargs: Any) -> Any:
+        module, name = twin.fn.__module__, twin.fn.__qualname__
+        found = getattr(sys.modules.get(module), name, None)
+        if isinstance(found, Flow) and found is not twin:
+            raise ConflictError(
+                f"a run of this deployment would find {name} in {module}, which is not versioned: "
+                f"write @versioned above its @flow, or {name} = versioned({name}) below it"
+            )
+        return original(*args, **kwargs)
+
+    return deployment
 
 
 def _within(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
