@@ -61,7 +61,8 @@ def prune(
     back. Of several runs that were started at once, one carries out its plan at a time.
 
     Args:
-        policy: TOML file; a careful default when None.
+        policy: TOML file; when None, what the `pyproject.toml` of the working folder says, as
+            `versioning prune` does, or a careful default.
         apply: Carry the plan out.
         approve: Pause until somebody resumes the run in Prefect's UI; nothing goes otherwise.
         approval_seconds: How long to wait for that before the run fails.
@@ -71,7 +72,7 @@ def prune(
         The id of the plan.
     """
     repository = open_repository()
-    chosen = Policy.read(Path(policy)) if policy else Policy.default()
+    chosen = Policy.read(Path(policy)) if policy else Policy.of_project(Path.cwd())
     with _progress() as tell:
         plan = repository.plan_prune(chosen)
         tell(30, f"plan {plan.id} is made")

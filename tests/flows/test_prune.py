@@ -52,6 +52,17 @@ def asked(path: str, wanted: dict[str, Any]) -> Any:
         return client.request("POST", path, json=wanted).json()
 
 
+def test_without_a_file_the_policy_of_the_project_counts(
+    versions: list[Version], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "[tool.versioning.retention]\nmin_age = '0s'\n[[tool.versioning.retention.rules]]\n"
+    (tmp_path / "pyproject.toml").write_text(f"{text}keep_last = 1\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    repository = open_repository()
+    prune(apply=True)
+    assert bound(repository, versions) == [False, False, True]
+
+
 def test_the_page_of_a_run_shows_the_plan_and_nothing_goes(
     versions: list[Version], policy: str
 ) -> None:

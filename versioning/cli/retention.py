@@ -14,7 +14,6 @@ from cyclopts import Parameter
 from versioning.cli.output import PLAIN, Flag, Options, add, line, short, table
 from versioning.cli.progress import shown
 from versioning.errors import FormatError
-from versioning.settings import find_project
 from versioning.units import duration, size
 
 if TYPE_CHECKING:
@@ -166,10 +165,8 @@ def policy_of(path: Path | None) -> Policy:
     """The policy in a file, else that of the project, else a careful one."""
     from versioning.retention import Policy
 
-    found = path or find_project(Path.cwd())
-    chosen = Policy.read(found) if found else Policy()
     # A project that says nothing of retention gets the careful default, a file that is named not.
-    return chosen if path is not None or chosen.model_fields_set else Policy.default()
+    return Policy.of_project(Path.cwd()) if path is None else Policy.read(path)
 
 
 def _made(plan: Plan) -> dict[str, Any]:

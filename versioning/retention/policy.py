@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from versioning.errors import FormatError
 from versioning.retention.quantities import A_SPAN, Count, Price, Size, Span
-from versioning.settings import table_in
+from versioning.settings import find_project, table_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -258,6 +258,17 @@ class Policy(_Strict):
             is_empty = isinstance(said, dict) and said.get("retention") == {}
             document = {"rules": []} if is_empty else table_in(said, "retention")
         return cls.of(document, str(path))
+
+    @classmethod
+    def of_project(cls, folder: Path) -> Self:
+        """The policy of the nearest `pyproject.toml` from `folder` upward; without, the default.
+
+        Raises:
+            FormatError: As `read`.
+        """
+        found = find_project(folder)
+        chosen = cls.read(found) if found else cls()
+        return chosen if chosen.model_fields_set else cls.default()
 
     @classmethod
     def of(cls, document: object, name: str) -> Self:
