@@ -93,7 +93,7 @@ def prune(
 def _carry_out(repository: Repository, plan: Plan, tell: Callable[[float, str], None]) -> None:
     applied = repository.prune(plan, progress=_shares(tell))
     log.info(
-        "%d versions are in the trash, %d were spared; %s were freed of earlier plans",
+        "%d versions are in the trash or deleted, %d were spared; %s were freed",
         len(applied.expired),
         len(applied.spared),
         size(applied.swept.freed_bytes),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.repositories import LARGE
-from tests.steps import blob_path, commit, opened
+from tests.steps import blob_path, commit, opened, overwrite
 from versioning import layout
 from versioning.api import Repository
 from versioning.errors import FormatError, NotFoundError
@@ -126,6 +126,21 @@ def test_why_names_the_leaves_that_differ_from_the_version_before(repository: Re
     assert (why.verdict, why.against) == ("changed", before.id)
     assert why.changed == (LeafChange("params/rate", "0.1", "0.2"),)
     assert not why.same_value
+
+
+@pytest.mark.parametrize("loss", ["damaged", "another", "gone"])
+def test_why_compares_with_the_nearest_version_that_can_be_read(
+    repository: Repository, loss: str
+) -> None:
+    first, second, third = (commit(repository, n, minute=n, n=n) for n in range(3))
+    assert repository.why(third).against == second.id
+    place = Path(repository.url) / layout.version(second.id)
+    if loss == "gone":
+        place.unlink()
+    else:
+        damage = {"damaged": b"{", "another": repository.store.get(layout.version(first.id))}
+        overwrite(place, damage[loss])
+    assert opened(Path(repository.url).parent).why(third).against == first.id
 
 
 def test_why_compares_with_any_version(repository: Repository) -> None:

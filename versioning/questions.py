@@ -135,9 +135,13 @@ class Questions(Repository):
     def earlier(
         self, record: VersionRecord, *, before: datetime | None = None
     ) -> list[VersionRecord]:
-        """The last versions of the step of `record` before it, or before a moment; newest first."""
+        """The last versions of the step of `record` before it, or before a moment; newest first.
+
+        Those whose records are damaged or gone meanwhile are left out: `verify` tells of them.
+        """
         rows = self.catalog.earlier(record, before=before, limit=EARLIER)
-        return [self.record(row.id) for row in rows]
+        found = self.records([row.id for row in rows])
+        return [read for read in found if not isinstance(read, VersioningError)]
 
     def diff(self, before: str | Version, after: str | Version) -> dict[str, Any]:
         """How two versions differ: data, metrics, model, parameters, inputs, code, environment."""
