@@ -93,6 +93,36 @@ def test_the_key_is_the_same_in_every_process_folder_mode_and_as_a_script(projec
     assert run(tmp_path, "-m", "proj.steps", seed="3") == expected
 
 
+SENT = """
+import json
+import sys
+import cloudpickle
+from versioning import versioned
+from versioning.code import code_leaves
+
+@versioned
+def step(x):
+    return x + 1
+
+def tell(step):
+    print(json.dumps([[leaf.name, leaf.digest] for leaf in code_leaves(step).leaves]))
+
+if __name__ == "__main__":
+    with open(sys.argv[1], "wb") as file:
+        cloudpickle.dump((tell, step.step.function), file)
+    tell(step.step.function)
+"""
+
+
+def test_a_function_of_a_script_keys_alike_where_it_was_sent(tmp_path):
+    """As Dask and process pools send it: with what its body reads, without what decorates it."""
+    script, sent = tmp_path / "pipeline.py", str(tmp_path / "sent")
+    script.write_text(SENT, "utf-8")
+    expected = run(tmp_path, str(script), sent)
+    load = "import pickle, sys; tell, step = pickle.load(open(sys.argv[1], 'rb')); tell(step)"
+    assert run(tmp_path, "-c", load, sent) == expected
+
+
 def test_a_script_is_named_by_its_file(tmp_path):
     script = tmp_path / "retrain.py"
     script.write_text(dedent(PACKAGE["steps"]).replace("from .consts", "NAMES = HERE = 1 #"))

@@ -162,6 +162,8 @@ class Lookup:
             return Found(MISSING, ref.root, scope)
         value, module = self.log.read(scope.top.globals, ref.root), scope.top.module
         if value is MISSING:
+            value = self._left_behind(ref.root, scope.top)
+        if value is MISSING:
             value = self.log.read(vars(builtins), ref.root)
             module = module if value is MISSING else "builtins"
             if _is_pythons(value):
@@ -170,6 +172,17 @@ class Lookup:
         if not isinstance(value, _OWN_NAMES):
             found = self._origin(found)
         return self._follow(found, ref.path) if ref.path else found
+
+    def _left_behind(self, name: str, top: Namespace) -> Any:
+        """What a script imports by a name that its function, sent to another process, came without.
+
+        Only what a body reads travels with it; what decorates it does not.
+        """
+        if "__spec__" in top.globals or top.file is None:
+            return MISSING
+        ref = top.file.imports.get(name)
+        module = sys.modules.get(absolute(ref.module, top)) if ref and ref.module else None
+        return self.log.ask(module, ref.path[0]) if ref and module else MISSING
 
     def _follow(self, found: Found, path: tuple[str, ...]) -> Found:
         for index, name in enumerate(path):
