@@ -10,7 +10,14 @@ import pytest
 
 from tests import servers
 from tests.repositories import opened
-from versioning import NotFoundError, Repository, Source, StorageError
+from versioning import (
+    ConflictError,
+    FormatError,
+    NotFoundError,
+    Repository,
+    Source,
+    StorageError,
+)
 from versioning.storage import folders
 
 DAYS = {"a.csv": b"1", "sub/b.csv": b"2", "sub/deep/c.csv": b""}
@@ -127,6 +134,30 @@ def test_a_folder_that_is_not_there_is_not_found(
         with pytest.raises(NotFoundError):
             Source(url).version(repository)
     assert list(repository.ids()) == []
+
+
+def test_a_folder_that_the_repository_lies_in_is_refused(
+    tmp_path: Path, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url in (".", str(tmp_path), f"{tmp_path}/repository/..", repository.url):
+        with pytest.raises(ConflictError, match=r"the repository .* lies in"):
+            Source(url).version(repository)
+    with pytest.raises(FormatError, match="say where"):
+        Source("").version(repository)
+    (tmp_path / "repository-2").mkdir()
+    assert Source("repository-2").version(repository).step == "source:repository-2"
+
+
+def test_what_is_not_there_is_told_with_what_to_do(repository: Repository) -> None:
+    with pytest.raises(NotFoundError, match=r"nothing is at /nope: correct the path"):
+        Source("/nope").version(repository)
+
+
+def test_a_web_server_that_cannot_be_reached_is_no_missing_file(repository: Repository) -> None:
+    [port] = servers.free_ports(1)
+    with pytest.raises(StorageError, match="that it can be reached"):
+        Source(f"http://127.0.0.1:{port}/day.csv").version(repository)
 
 
 @pytest.mark.parametrize("name", ["../a.csv", "sub/../../a.csv", "a//b.csv", "./a.csv"])

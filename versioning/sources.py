@@ -68,9 +68,12 @@ class Source:
         Raises:
             NotFoundError: If there is no such file.
             StorageError: If it cannot be read.
-            ConflictError: If what it holds was erased, and is not to be stored again.
+            ConflictError: If what it holds was erased, and is not to be stored again, or it is a
+                folder that the repository lies in.
+            FormatError: If the URL is empty.
         """
         repository = repository or open_repository()
+        self._check_apart(repository.url)
         index = _Index(repository.settings.cache / "sources")
         found = pin(self.url)
         identity = _identity(found)
@@ -78,6 +81,18 @@ class Source:
         if digest and (record := repository.lookup(root_key(self._leaves(digest)))):
             return Version.of(repository, record)
         return self._pin(repository, index, found)
+
+    def _check_apart(self, repository_url: str) -> None:
+        if not self.url:
+            raise FormatError("a Source has no path or URL: say where the file or folder is")
+        place = absolute_url(self.url)
+        if "://" in place or "://" in repository_url:
+            return
+        if Path(repository_url).resolve().is_relative_to(Path(place).resolve()):
+            raise ConflictError(
+                f"the repository {repository_url} lies in {self.url}, which would be copied into "
+                "it with all its versions: name the folder that holds the files alone"
+            )
 
     def _pin(self, repository: Repository, index: _Index, found: Pinned) -> Version:
         # Read into a file of our own, so that what is digested is what is stored.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from versioning.digest import CHUNK_BYTES, digest_bytes
+from versioning.errors import NotFoundError
 from versioning.storage.folders import Folder, looks, tags
 from versioning.storage.pinned import filesystem_of
 from versioning.storage.store import translated
@@ -34,6 +36,15 @@ class Identity:
     modified: float | None
 
 
+@contextmanager
+def _reading(url: str, what: str) -> Iterator[None]:
+    try:
+        with translated(url, what):
+            yield
+    except NotFoundError as error:
+        raise NotFoundError(f"nothing is at {url}: correct the path or URL", url=url) from error
+
+
 def read_url(url: str) -> Iterator[bytes]:
     """The bytes of the file at `url`, in pieces.
 
@@ -41,11 +52,11 @@ def read_url(url: str) -> Iterator[bytes]:
         NotFoundError: If there is none.
         StorageError: If it cannot be read.
     """
-    with translated(url, "the file"):
+    with _reading(url, "the file"):
         stream = _opened(url)
     with stream:
         while True:
-            with translated(url, "the file"):
+            with _reading(url, "the file"):
                 piece = stream.read(CHUNK_BYTES)
             if not piece:
                 return
@@ -61,7 +72,7 @@ def is_folder(url: str) -> bool:
     """
     if (path := _local(url)) is not None:
         return path.is_dir()
-    with translated(url, "the file"):
+    with _reading(url, "the file"):
         return isinstance(_look(url), Folder)
 
 
@@ -72,7 +83,7 @@ def copy_folder(url: str, to: Path) -> None:
         NotFoundError: If it is gone.
         StorageError: If something in it cannot be read, or is no file and no folder.
     """
-    with translated(url, "the folder"):
+    with _reading(url, "the folder"):
         if (path := _local(url)) is not None:
             shutil.copytree(path, to)
             return
@@ -89,7 +100,7 @@ def stat_url(url: str) -> Identity | None:
         NotFoundError: If there is no such file.
         StorageError: If it cannot be reached.
     """
-    with translated(url, "the file"):
+    with _reading(url, "the file"):
         if (path := _local(url)) is not None:
             return _tree_identity(path) if path.is_dir() else _identity([path])
         found = _look(url)

@@ -260,6 +260,10 @@ def translated(url: str, name: str, *, writing: bool = False) -> Iterator[None]:
                 f"{url} cannot be written ({error}): create the bucket or folder that holds it",
                 url=url,
             ) from error
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+            # What fsspec says of a web server that cannot be reached.
+            raise _as_ours(cause, url, name, writing=writing) from error
         raise NotFoundError(f"{name} is not in {url}", name=name) from error
     except Exception as error:
         raise _as_ours(error, url, name, writing=writing) from error
