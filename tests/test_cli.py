@@ -452,6 +452,16 @@ def test_doctor_asks_services_that_are_named(
     assert "PREFECT_API_URL" in checks["Prefect"]["advice"]
 
 
+def test_doctor_says_when_the_cache_cannot_be_written(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VERSIONING_CACHE", str(tmp_path / "file"))
+    [check] = [check for check in ask("doctor")["checks"] if check["name"] == "cache"]
+    assert check["state"] == "note"
+    assert check["found"].endswith("cannot be written")
+
+
 def test_doctor_says_when_the_store_cannot_be_used(
     repository: Repository, ask: Ask, tmp_path: Path
 ) -> None:

@@ -18,6 +18,22 @@ def test_without_file_or_variables_the_defaults_hold(tmp_path):
     assert (settings.lease_seconds, settings.allow_pickle) == (15.0, False)
 
 
+def test_a_user_without_a_home_is_told_what_to_set(tmp_path, monkeypatch):
+    """As containers run a number for a user."""
+
+    def unknown(_):
+        raise KeyError
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(FormatError, match="set HOME, or VERSIONING_CACHE"):
+        Settings.load({}, tmp_path)
+    settings = Settings.load({"VERSIONING_CACHE": "/cache"}, tmp_path)
+    with pytest.raises(FormatError, match="set HOME, or VERSIONING_REPOSITORY"):
+        settings.repository_url({})
+
+
 def test_the_nearest_project_file_upward_is_read(tmp_path):
     project(tmp_path, "lease_seconds = 3\nallow_pickle = true\n")
     below = tmp_path / "a" / "b"

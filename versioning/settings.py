@@ -47,7 +47,16 @@ _WORDS = {
 
 def _default_cache() -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(home).expanduser() / "prefect-versioning"
+    return _expanded(home, "VERSIONING_CACHE") / "prefect-versioning"
+
+
+def _expanded(path: str, variable: str) -> Path:
+    """`path` with the user's folder in place of `~`; a container may run a user without one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        reason = f"{path} cannot be found ({error}): set HOME, or {variable}"
+        raise FormatError(reason, path=path) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ class Settings:
         if self.repository:
             return self.repository
         home = (os.environ if environ is None else environ).get("PREFECT_HOME") or "~/.prefect"
-        return str(Path(home).expanduser() / "versioning")
+        return str(_expanded(home, "VERSIONING_REPOSITORY") / "versioning")
 
 
 def find_project(start: Path) -> Path | None:

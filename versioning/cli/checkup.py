@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sys
@@ -140,6 +141,9 @@ def _cache(settings: Settings) -> Check:
     folder = next(path for path in (settings.cache, *settings.cache.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     found = f"{settings.cache}, {size(free)} free"
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        advice = "give yourself write access, or set VERSIONING_CACHE to a folder of your own"
+        return Check("cache", NOTE, f"{settings.cache} cannot be written", advice)
     if free < LITTLE_BYTES:
         return Check("cache", NOTE, found, "free space, or set VERSIONING_CACHE to a larger disk")
     return Check("cache", OK, found)
