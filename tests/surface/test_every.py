@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pandas as pd
 import pytest
 from prefect import flow, task
+from prefect.futures import PrefectTaskRunFuture
 from pydantic import BaseModel
 
 from tests.surface import steps
@@ -186,6 +188,36 @@ def test_async_flows_that_yield_too(ran: Journal) -> None:
 
     assert [asyncio.run(read()), asyncio.run(read())] == [[2, 3], [2, 3]]
     assert ran.take() == ["add_slowly", "add_slowly"]
+
+
+def test_futures_of_a_library_that_was_imported_since_give_values() -> None:
+    @versioned
+    @flow
+    def pipeline() -> int:
+        return Later(uuid4()).result()
+
+    class Later(PrefectTaskRunFuture[int]):
+        def wait(self, timeout: float | None = None) -> None:
+            """As those of a runner of its own."""
+
+        def add_done_callback(self, fn: object) -> None:
+            """Nobody asks."""
+
+        def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> int:
+            return versioned(add)(1)
+
+    assert pipeline() == 2
+
+
+def test_each_versioned_flow_has_the_options_it_was_given(ran: Journal) -> None:
+    @flow
+    def pipeline() -> int:
+        return add(1)
+
+    assert [versioned(pipeline)(), versioned(pipeline, version="2")()] == [2, 2]
+    assert ran.take() == ["add", "add"]
+    assert [versioned(pipeline)(), versioned(pipeline, version="2")()] == [2, 2]
+    assert ran.take() == []
 
 
 def test_the_flow_and_its_tasks_stay_as_they_were(ran: Journal) -> None:

@@ -13,7 +13,7 @@ import inspect
 import sys
 from contextlib import aclosing, closing, contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect import Flow, State, Task
 from prefect.futures import PrefectFuture, PrefectFutureList
@@ -25,8 +25,17 @@ from versioning.integrations.prefect.task import VersionedTask, versioned
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-_options: ContextVar[dict[str, Any] | None] = ContextVar("versioning_every", default=None)
-_twins: dict[Task[..., Any], VersionedTask] = {}
+
+class _Every(NamedTuple):
+    """What `versioned` was given for the tasks of one flow, and the twins made with that."""
+
+    options: dict[str, Any]
+    twins: dict[Task[..., Any], VersionedTask]
+
+
+# Of futures that give values to such a flow.
+_kinds: list[type[Any]] = []
+_every: ContextVar[_Every | None] = ContextVar("versioning_every", default=None)
 
 
 def version_every_task(flow: Flow[..., Any], **options: Any) -> Flow[..., Any]:
@@ -44,7 +53,7 @@ def version_every_task(flow: Flow[..., Any], **options: Any) -> Flow[..., Any]:
     for event in ("completion", "failure", "cancellation", "crashed", "running"):
         hooks = f"on_{event}_hooks"
         setattr(twin, hooks, list(getattr(flow, hooks)))
-    twin.fn = _within(flow.fn, options)
+    twin.fn = _within(flow.fn, _Every(options, {}))
     for name in ("to_deployment", "ato_deployment"):
         setattr(twin, name, _checked(twin, getattr(twin, name)))
     return twin
@@ -67,22 +76,22 @@ def _checked(twin: Flow[..., Any], original: Callable[..., Any]) -> Callable[...
     return deployment
 
 
-def _within(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
-    """`function`, with `options` in force while it runs; not while whoever reads it does."""
+def _within(function: Callable[..., Any], every: _Every) -> Callable[..., Any]:
+    """`function`, with its tasks versioned while it runs; not while whoever reads it does."""
     if inspect.isgeneratorfunction(function):
-        within = _yielding(function, options)
+        within = _yielding(function, every)
     elif inspect.isasyncgenfunction(function):
-        within = _yielding_async(function, options)
+        within = _yielding_async(function, every)
     elif inspect.iscoroutinefunction(function):
 
         async def within(*args: Any, **kwargs: Any) -> Any:
-            with _in_force(options):
+            with _in_force(every):
                 return await function(*args, **kwargs)
 
     else:
 
         def within(*args: Any, **kwargs: Any) -> Any:
-            with _in_force(options):
+            with _in_force(every):
                 return function(*args, **kwargs)
 
     wrapped: Any = functools.wraps(function)(within)
@@ -91,11 +100,11 @@ def _within(function: Callable[..., Any], options: dict[str, Any]) -> Callable[.
     return wrapped  # type: ignore[no-any-return]
 
 
-def _yielding(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+def _yielding(function: Callable[..., Any], every: _Every) -> Callable[..., Any]:
     def within(*args: Any, **kwargs: Any) -> Iterator[Any]:
         with closing(function(*args, **kwargs)) as items:
             while True:
-                with _in_force(options):
+                with _in_force(every):
                     try:
                         item = next(items)
                     except StopIteration as end:
@@ -105,11 +114,11 @@ def _yielding(function: Callable[..., Any], options: dict[str, Any]) -> Callable
     return within
 
 
-def _yielding_async(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+def _yielding_async(function: Callable[..., Any], every: _Every) -> Callable[..., Any]:
     async def within(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         async with aclosing(function(*args, **kwargs)) as items:
             while True:
-                with _in_force(options):
+                with _in_force(every):
                     try:
                         item = await anext(items)
                     except StopAsyncIteration:
@@ -120,12 +129,16 @@ def _yielding_async(function: Callable[..., Any], options: dict[str, Any]) -> Ca
 
 
 @contextmanager
-def _in_force(options: dict[str, Any]) -> Iterator[None]:
-    token = _options.set(options)
+def _in_force(every: _Every) -> Iterator[None]:
+    # A library that has futures of its own, as Dask's, may have been imported since.
+    kinds: list[type[Any]] = [*_subclasses(PrefectFuture), PrefectFutureList]
+    for kind in kinds:
+        _install_for(kind)
+    token = _every.set(every)
     try:
         yield
     finally:
-        _options.reset(token)
+        _every.reset(token)
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
@@ -150,21 +163,24 @@ def _install() -> None:
     """Let tasks and futures ask, when used, whether such a flow runs around them."""
     for name in ("__call__", "submit", "map"):
         setattr(Task, name, _routed(name, getattr(Task, name)))
-    futures: list[type[Any]] = [*_subclasses(PrefectFuture), PrefectFutureList]
-    for kind in futures:
-        if "result" in vars(kind):
-            kind.result = _valued(vars(kind)["result"])
     for name in ("result", "aresult"):
         setattr(State, name, _valued(getattr(State, name)))
+
+
+def _install_for(kind: type[Any]) -> None:
+    """The same for one kind of futures."""
+    if kind not in _kinds and "result" in vars(kind):
+        _kinds.append(kind)
+        kind.result = _valued(vars(kind)["result"])
 
 
 def _routed(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def call(self: Task[..., Any], *args: Any, **kwargs: Any) -> Any:
-        options = _options.get()
-        if options is None or isinstance(self, VersionedTask):
+        every = _every.get()
+        if every is None or isinstance(self, VersionedTask):
             return original(self, *args, **kwargs)
-        result = getattr(_twin(self, options), name)(*args, **kwargs)
+        result = getattr(_twin(self, every), name)(*args, **kwargs)
         return _values(result) if name == "__call__" else result
 
     return call
@@ -175,7 +191,7 @@ def _valued(original: Callable[..., Any]) -> Callable[..., Any]:
     def result(self: Any, *args: Any, **kwargs: Any) -> Any:
         found = original(self, *args, **kwargs)
         # Prefect's own questions are told by `_sync`: what it hands from task to task.
-        return found if _options.get() is None or "_sync" in kwargs else _values(found)
+        return found if _every.get() is None or "_sync" in kwargs else _values(found)
 
     return result
 
@@ -190,10 +206,10 @@ async def _awaited(result: Any) -> Any:
     return _values(await result)
 
 
-def _twin(task: Task[..., Any], options: dict[str, Any]) -> VersionedTask:
-    if task not in _twins:
-        _twins[task] = versioned(task, **options)
-    return _twins[task]
+def _twin(task: Task[..., Any], every: _Every) -> VersionedTask:
+    if task not in every.twins:
+        every.twins[task] = versioned(task, **every.options)
+    return every.twins[task]
 
 
 def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
