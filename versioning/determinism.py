@@ -44,7 +44,7 @@ class _Own(random.Random):
 
 
 _own = _Own()
-_SHARED: Any = random.random.__self__  # type: ignore[attr-defined]
+_SHARED: Any = random.random.__self__  # type: ignore[attr-defined] # a bound method
 _METHODS = (MethodType, BuiltinMethodType)
 # Modules that were looked at.
 _apart: set[str] = set()

@@ -23,7 +23,7 @@ from versioning.errors import ConflictError
 from versioning.integrations.prefect.task import VersionedTask, versioned
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
 
 class _Every(NamedTuple):
@@ -94,21 +94,21 @@ def _within(function: Callable[..., Any], every: _Every) -> Callable[..., Any]:
             with _in_force(every):
                 return function(*args, **kwargs)
 
-    wrapped: Any = functools.wraps(function)(within)
+    wrapped = functools.wraps(function)(within)
     # Prefect would look for the types that annotations name among the names of this module.
-    wrapped.__signature__ = _signature(function)
-    return wrapped  # type: ignore[no-any-return]
+    vars(wrapped)["__signature__"] = _signature(function)
+    return wrapped
 
 
 def _yielding(function: Callable[..., Any], every: _Every) -> Callable[..., Any]:
-    def within(*args: Any, **kwargs: Any) -> Iterator[Any]:
+    def within(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
         with closing(function(*args, **kwargs)) as items:
             while True:
                 with _in_force(every):
                     try:
                         item = next(items)
                     except StopIteration as end:
-                        return end.value  # type: ignore[no-any-return]
+                        return end.value
                 yield item
 
     return within
