@@ -43,10 +43,12 @@ def server(serving: Callable[..., servers.Server]) -> servers.Server:
 
 
 @pytest.fixture
-def bucket(server: servers.Server, monkeypatch: pytest.MonkeyPatch) -> str:
+def bucket(server: servers.Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in server.environ.items():
         monkeypatch.setenv(name, value)
-    return server.bucket()
+    yield server.bucket()
+    # Others reach another server.
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
 def s3(server: servers.Server) -> fsspec.AbstractFileSystem:
