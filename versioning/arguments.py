@@ -7,6 +7,9 @@ the digests of their values, and, should the body run, replaced by the values th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -91,9 +94,13 @@ def loaded(value: Any) -> Any:
 
 
 @contextmanager
-def giving() -> Iterator[None]:
-    """Remember, inside, which version each value came from that `loaded` gives."""
-    known = _given.get()
+def giving(given: dict[Digest, Version] | None = None) -> Iterator[None]:
+    """Remember, inside, which version each value came from that `loaded` gives.
+
+    Args:
+        given: What is remembered from before, and added to; of a caller around here when None.
+    """
+    known = _given.get() if given is None else given
     token = _given.set({} if known is None else known)
     try:
         yield

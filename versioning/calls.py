@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from versioning.api import Repository, Version
-from versioning.arguments import is_light, loaded, was_changed
+from versioning.arguments import givers, handles_in, is_light, loaded, was_changed
 from versioning.capture import capture
 from versioning.encoding import preview
 from versioning.environment import environment_record

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pandas as pd
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 
 from tests.surface import steps
 from tests.surface.journal import Journal, note
-from versioning import ConflictError, Repository, versioned
+from versioning import ConflictError, Repository, Version, open_repository, versioned
 
 pytestmark = pytest.mark.slow
 

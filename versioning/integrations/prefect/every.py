@@ -2,7 +2,8 @@
 
 While such a flow runs, its tasks are called through versioned twins. The flow's own code was
 written for values, so direct calls, `future.result()` and `state.result()` give it values; what
-passes from task to task as a future or state stays a handle.
+passes from task to task as a future or state stays a handle. A value that one task gave and another
+receives as it was is an input of what that one makes, all the same.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from prefect import Flow, State, Task
 from prefect.futures import PrefectFuture, PrefectFutureList
 
-from versioning.arguments import loaded
+from versioning.arguments import giving, loaded
 from versioning.errors import ConflictError
 from versioning.integrations.prefect.task import VersionedTask, versioned
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
+
+    from versioning.api import Version
+    from versioning.digest import Digest
 
 
 class _Every(NamedTuple):
@@ -102,9 +106,10 @@ def _within(function: Callable[..., Any], every: _Every) -> Callable[..., Any]:
 
 def _yielding(function: Callable[..., Any], every: _Every) -> Callable[..., Any]:
     def within(*args: Any, **kwargs: Any) -> Generator[Any, None, Any]:
+        given: dict[Digest, Version] = {}
         with closing(function(*args, **kwargs)) as items:
             while True:
-                with _in_force(every):
+                with _in_force(every, given):
                     try:
                         item = next(items)
                     except StopIteration as end:
@@ -116,9 +121,10 @@ def _yielding(function: Callable[..., Any], every: _Every) -> Callable[..., Any]
 
 def _yielding_async(function: Callable[..., Any], every: _Every) -> Callable[..., Any]:
     async def within(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        given: dict[Digest, Version] = {}
         async with aclosing(function(*args, **kwargs)) as items:
             while True:
-                with _in_force(every):
+                with _in_force(every, given):
                     try:
                         item = await anext(items)
                     except StopAsyncIteration:
@@ -129,14 +135,15 @@ def _yielding_async(function: Callable[..., Any], every: _Every) -> Callable[...
 
 
 @contextmanager
-def _in_force(every: _Every) -> Iterator[None]:
+def _in_force(every: _Every, given: dict[Digest, Version] | None = None) -> Iterator[None]:
     # A library that has futures of its own, as Dask's, may have been imported since.
     kinds: list[type[Any]] = [*_subclasses(PrefectFuture), PrefectFutureList]
     for kind in kinds:
         _install_for(kind)
     token = _every.set(every)
     try:
-        yield
+        with giving(given):
+            yield
     finally:
         _every.reset(token)
 
@@ -146,16 +153,6 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
         return inspect.signature(function, eval_str=True)
     except (NameError, AttributeError, TypeError):
         return inspect.signature(function)  # Prefect says what is wrong with it
-
-
-@contextmanager
-def _set(options: dict[str, Any]) -> Iterator[None]:
-    token = _options.set(options)
-    try:
-        with giving():
-            yield
-    finally:
-        _options.reset(token)
 
 
 @functools.cache
