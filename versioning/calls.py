@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from versioning.api import Repository, Version
 from versioning.arguments import givers, handles_in, is_light, loaded, was_changed
 from versioning.capture import capture
+from versioning.codecs import codec_named
 from versioning.encoding import preview
 from versioning.environment import environment_record
 from versioning.errors import NotFoundError, UnkeyableError
@@ -128,7 +129,12 @@ class Call:
 
         Args:
             arguments: The values it is called with.
+
+        Raises:
+            FormatError: If there is no codec of the name that the step gives.
         """
+        if self.step.codec is not None:
+            codec_named(self.step.codec, allow_pickle=True)
         known = (arguments, self.parameters, self.step.code_deps)
         if self.repository.settings.capture:
             self.keep_parameters()

@@ -40,12 +40,14 @@ class Verdict:
 
 
 def told(verdicts: Sequence[Verdict]) -> str:
-    """How many gates passed, and which did not, in a line."""
+    """How many gates passed of those that were judged, and which did not, in a line."""
     failed = [f"{v.gate}: {v.reason}" for v in verdicts if v.passed is False]
     judged = [v for v in verdicts if v.passed is not None]
     if not judged:
         return "no gate had anything to judge"
+    unjudged = len(verdicts) - len(judged)
     passed = f"{len(judged) - len(failed)} of {len(judged)} gates passed"
+    passed += f" ({unjudged} not judged)" if unjudged else ""
     return f"{passed}, failed: {'; '.join(failed)}" if failed else passed
 
 

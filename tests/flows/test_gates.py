@@ -7,6 +7,7 @@ import pytest
 from flows import problem as problems
 from flows.evaluate import _tell
 from flows.gates import AtLeast, AtMost, Evidence, NotWorse, Stable, Verdict, judge, passed
+from versioning.evaluations import told
 
 
 def drift(**psi: float) -> pd.DataFrame:
@@ -69,3 +70,13 @@ def test_what_was_not_passed_is_told_by_events(monkeypatch: pytest.MonkeyPatch) 
     assert told.keys() == {"versioning.gate-failed", "versioning.drift"}
     assert told["versioning.gate-failed"] == "auc at least 0.7: 0.6000"
     assert told["versioning.drift"].count("hour") >= 1
+
+
+def test_what_was_not_judged_is_counted_apart() -> None:
+    failed = Verdict("auc at least 0.6", "metrics", False, "0.500")
+    unjudged = Verdict("no worse than the champion", "metrics", None, "there is none")
+    assert told([failed, unjudged]) == (
+        "0 of 1 gates passed (1 not judged), failed: auc at least 0.6: 0.500"
+    )
+    assert told([failed]) == "0 of 1 gates passed, failed: auc at least 0.6: 0.500"
+    assert told([unjudged]) == "no gate had anything to judge"

@@ -13,7 +13,15 @@ import pytest
 from prefect import flow
 
 from tests.surface.journal import Journal, note
-from versioning import ConflictError, NotFoundError, Repository, UnkeyableError, Version, versioned
+from versioning import (
+    ConflictError,
+    FormatError,
+    NotFoundError,
+    Repository,
+    UnkeyableError,
+    Version,
+    versioned,
+)
 from versioning import Version as Handle
 
 pytestmark = pytest.mark.slow
@@ -340,3 +348,14 @@ def test_mapping_over_a_handle_says_what_to_do() -> None:
 
     with pytest.raises(ConflictError, match=r"map over its `load\(\)`"):
         pipeline()
+
+
+def test_a_codec_that_is_not_there_is_told_before_the_body_runs(ran: Journal) -> None:
+    @versioned(codec="arow")
+    def trained() -> int:
+        note("trained")
+        return 1
+
+    with pytest.raises(FormatError, match="no codec 'arow'"):
+        trained()
+    assert not ran.take()

@@ -124,7 +124,9 @@ def _notes(report: Report) -> Iterator[RenderableType]:
         )
         yield line("on purpose, `versioning verify --accept-gone` forgets it")
     if report.orphans:
-        yield line(f"{len(report.orphans)} leftovers of interrupted or running writers: harmless")
+        count = len(report.orphans)
+        left = "1 leftover" if count == 1 else f"{count} leftovers"
+        yield line(f"{left} of interrupted or running writers: harmless")
         yield from (line(f"  {name}") for name in report.orphans[:SHOWN])
 
 
