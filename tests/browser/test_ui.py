@@ -121,7 +121,7 @@ def test_the_table_of_a_run_says_why_and_links_the_models_card(page: Any, retrai
         page.locator("table a, .p-table a").first.click()
     card = opened.value
     card.get_by_role("heading", name="digit-reader@champion").wait_for()
-    for told in ("accuracy at least 0.85", "learning_rate", "versioning rollback", "code commit"):
+    for told in ("accuracy at least 0.85", "learning_rate", "versioning rerun", "code commit"):
         card.get_by_text(told).first.wait_for()
 
 
