@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -124,6 +126,31 @@ def test_steps_leave_the_reserve_to_those_who_delete(
     with pytest.raises(FullError, match=r"is full .*`versioning prune --trash 0s`"):
         commit(repository, 1, "clean", n=-1)
     assert len(list((disk / "repository" / RESERVE).iterdir())) == PIECES
+
+
+def test_those_who_find_no_room_at_once_share_a_piece_of_the_reserve(
+    repository: Repository, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each took one, so that a single step took all, or failed beside the room that was made."""
+    fill(disk)
+    give, both = Reserve.give, threading.Barrier(2)
+
+    def give_slowly(reserve: Reserve) -> bool:
+        given = give(reserve)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)  # For a second one, which there should not be.
+        return given
+
+    monkeypatch.setattr(Reserve, "give", give_slowly)
+    begin = threading.Barrier(8)
+
+    def write(number: int) -> None:
+        begin.wait(30)
+        repository.store.put(f"plans/{number}", LARGE[:4096])
+
+    with repository.store.drawing(), ThreadPoolExecutor(8) as callers:
+        list(callers.map(write, range(8)))
+    assert len(list((disk / "repository" / RESERVE).iterdir())) == PIECES - 1
 
 
 @pytest.mark.parametrize("callers", [1, 8])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import threading
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,7 @@ class LocalStore(Store):
         self._staging = self._prefix + STAGING
         self._reserve = Reserve(self._prefix + RESERVE)
         self._may_draw = False
+        self._draws = threading.Lock()
 
     def get(self, name: str) -> bytes:
         with translated(self.url, name), self.stream(name) as file:
@@ -196,14 +198,18 @@ class LocalStore(Store):
 
     def _written(self, name: str, write: Callable[[], T]) -> T:
         """What `write` gives; a full disk gets a piece of the reserve, if that may be drawn on."""
+        may_draw = self._may_draw
         try:
             with translated(self.url, name, writing=True):
                 return write()
         except FullError:
-            if not (self._may_draw and self._reserve.give()):
+            if not may_draw:
                 raise
-            # Once: the other pieces are for what is done next.
-            self._may_draw = False
+            with self._draws:
+                # Once, for all who find no room now: the other pieces are for what is done next.
+                if self._may_draw and not self._reserve.give():
+                    raise
+                self._may_draw = False
         with translated(self.url, name, writing=True):
             return write()
 
