@@ -35,6 +35,8 @@ LEFTOVER_SECONDS = 24 * 3600
 FEW_BYTES = 64 * 1024
 T = TypeVar("T")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+# Who draws on a reserve, one after the other. Not of a store, which may be sent to other processes.
+_draws = threading.Lock()
 
 
 class LocalStore(Store):
@@ -50,7 +52,6 @@ class LocalStore(Store):
         self._staging = self._prefix + STAGING
         self._reserve = Reserve(self._prefix + RESERVE)
         self._may_draw = False
-        self._draws = threading.Lock()
 
     def get(self, name: str) -> bytes:
         with translated(self.url, name), self.stream(name) as file:
@@ -205,7 +206,7 @@ class LocalStore(Store):
         except FullError:
             if not may_draw:
                 raise
-            with self._draws:
+            with _draws:
                 # Once, for all who find no room now: the other pieces are for what is done next.
                 if self._may_draw and not self._reserve.give():
                     raise
